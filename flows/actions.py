@@ -1,0 +1,58 @@
+"""What a flow does with a packet, as values.
+
+Fields and registers are named; ports are OpenFlow port numbers of the chassis that holds the flow. Actions run in order;
+``Goto`` may only stand last and continues in a later table.
+"""
+
+from typing import NamedTuple
+
+
+class SetField(NamedTuple):
+    """Set a header field, or a register, to a value."""
+
+    field: str
+    value: int
+
+
+class Move(NamedTuple):
+    """Copy one field to another of the same width."""
+
+    source: str
+    target: str
+
+
+class PushVlan(NamedTuple):
+    """Add an 802.1Q tag; ``SetField("vlan_vid", 0x1000 | vid)`` follows."""
+
+
+class PopVlan(NamedTuple):
+    """Remove the outer 802.1Q tag."""
+
+
+class Output(NamedTuple):
+    """Send out of a port. Open vSwitch drops it where that is the port it came in by."""
+
+    port: int
+
+
+class OutputInPort(NamedTuple):
+    """Send back out of the port that the packet came in by."""
+
+
+class Controller(NamedTuple):
+    """Send the whole packet to the controller; its cookie names the responder."""
+
+
+class Resubmit(NamedTuple):
+    """Run another table on the packet as it is now, then go on with the next action."""
+
+    table: str
+
+
+class Goto(NamedTuple):
+    """Continue in a later table."""
+
+    table: str
+
+
+Action = SetField | Move | PushVlan | PopVlan | Output | OutputInPort | Controller | Resubmit | Goto

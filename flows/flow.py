@@ -1,0 +1,116 @@
+"""A flow is a value: table, priority, match, actions and owner.
+
+Its cookie carries its content, so that what a switch holds can be compared with what it should hold by cookies alone:
+feature number (16 bits), then a digest (48 bits) of everything else, the owner included.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from flows.actions import Action, Goto, Resubmit, SetField
+from flows.fields import FIELDS, Field, parse, show
+from flows.pipeline import FEATURES, REGISTERS, TABLES, Table
+
+
+class Term(NamedTuple):
+    """One condition of a match: a field or register, its value, and its mask (None: exact)."""
+
+    field: str
+    value: int
+    mask: int | None
+
+
+Match = tuple[Term, ...]
+"""Sorted by field name, prerequisites included."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """One entry of a flow table. Build it with ``flow``, which checks it against the pipeline."""
+
+    table: int
+    priority: int
+    match: Match
+    actions: tuple[Action, ...]
+    feature: str
+    owner: str
+    """Why the flow exists: ``<kind>/<id>`` of a row, for example ``port/6d0c...``."""
+    cookie: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Plain tuples of text and numbers have one repr for ever; the class names of actions are part of it.
+        content = repr((self.table, self.priority, self.match, self.actions, self.owner)).encode()
+        digest = int.from_bytes(hashlib.blake2b(content, digest_size=6).digest(), "big")
+        object.__setattr__(self, "cookie", FEATURES[self.feature].number << 48 | digest)
+
+    @property
+    def key(self) -> tuple[int, int, Match]:
+        """What a switch can hold only once."""
+        return self.table, self.priority, self.match
+
+    def __hash__(self) -> int:
+        return self.cookie
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Flow) and self.cookie == other.cookie and self._content == other._content
+
+    @property
+    def _content(self) -> tuple[Any, ...]:
+        return self.table, self.priority, self.match, self.actions, self.feature, self.owner
+
+    def __str__(self) -> str:
+        match = ",".join(show_term(term) for term in self.match) or "any"
+        actions = ",".join(show_action(action) for action in self.actions) or "drop"
+        return f"{TABLES.by_number[self.table].name} {self.priority} {match} -> {actions}"
+
+
+def flow(table: Table, priority: str, feature: str, owner: str, *actions: Action, **match: int | str) -> Flow:
+    """Build a flow that the pipeline allows.
+
+    ``priority`` is a name that the table declares. Match values are numbers or text (see ``fields.parse``).
+    Raises ValueError for a field, register, priority or next table that the table does not declare.
+    """
+    if unknown := match.keys() - table.match:
+        raise ValueError(f"table {table.name} does not match on {', '.join(sorted(unknown))}")
+    if priority not in table.priorities:
+        raise ValueError(f"table {table.name} has no priority named {priority}")
+    if feature not in FEATURES:
+        raise ValueError(f"{feature} is no feature of the pipeline")
+    for position, action in enumerate(actions):
+        if isinstance(action, Goto | Resubmit) and action.table not in table.next:
+            raise ValueError(f"table {table.name} does not lead to {action.table}")
+        if isinstance(action, Goto) and position != len(actions) - 1:
+            raise ValueError("goto must be the last action")
+        if isinstance(action, SetField):
+            parse(field_named(action.field), action.value)
+    terms: dict[str, Term] = {}
+    for name, value in match.items():
+        described = field_named(name)
+        for needed, needed_value in described.needs:
+            terms[needed] = Term(needed, needed_value, None)
+        terms[name] = Term(name, *parse(described, value))
+    return Flow(table.number, table.priorities[priority], tuple(sorted(terms.values())), actions, feature, owner)
+
+
+def field_named(name: str) -> Field:
+    """Return a header field, or a register seen as one. Raises ValueError for an unknown name."""
+    if name in FIELDS:
+        return FIELDS[name]
+    if name in REGISTERS:
+        return Field(name, REGISTERS[name].bits)
+    raise ValueError(f"there is no field or register named {name}")
+
+
+def show_term(term: Term) -> str:
+    """Write a condition as ``field=value`` or ``field=value/mask``."""
+    return f"{term.field}={show(field_named(term.field), term.value, term.mask)}"
+
+
+def show_action(action: Action) -> str:
+    """Write an action much as ovs-ofctl(8) does, with tables, fields and registers by name."""
+    if isinstance(action, SetField):
+        return f"set({action.field}={show(field_named(action.field), action.value)})"
+    name = {"OutputInPort": "in_port"}.get(type(action).__name__, type(action).__name__.lower())
+    arguments = "->".join(str(argument) for argument in action)
+    return f"{name}({arguments})" if arguments else name

@@ -1,0 +1,199 @@
+"""The pipeline, declared once: tables, registers, features. Checked when this module is imported.
+
+Everything else names these; no table, register bit or priority is written as a number anywhere but here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Register:
+    """Some bits of packet metadata that live from the table that sets them to the last one that reads them."""
+
+    name: str
+    number: int
+    offset: int
+    bits: int
+    doc: str
+    first: str
+    last: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One flow table: what it may match, what its priorities mean, where it may lead."""
+
+    number: int
+    name: str
+    doc: str
+    match: frozenset[str]
+    priorities: Mapping[str, int]
+    next: tuple[str, ...] = ()
+    miss: str | None = None
+    """The table where packets go that nothing matches; None drops them."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A module that yields flows; ``number`` is the upper 16 bits of their cookies, never given to another."""
+
+    name: str
+    number: int
+    doc: str
+
+
+class TableList:
+    """All tables, by name and by number, in order."""
+
+    def __init__(self, tables: Iterable[Table]) -> None:
+        self._tables = tuple(tables)
+        self.by_name = {table.name: table for table in self._tables}
+        self.by_number = {table.number: table for table in self._tables}
+
+    def __iter__(self) -> Iterator[Table]:
+        return iter(self._tables)
+
+    def __getitem__(self, name: str) -> Table:
+        return self.by_name[name]
+
+
+CLASSIFICATION = Table(
+    0,
+    "classification",
+    "Where a packet comes from: an instance's port, a tunnel, or a physical network. Sets the network. Anything else is dropped.",
+    match=frozenset({"in_port", "tun_id", "vlan_vid"}),
+    priorities={"origin": 100},
+    next=("port_security", "forwarding"),
+)
+PORT_SECURITY = Table(
+    10,
+    "port_security",
+    "Lets an instance send only from its own MAC and IPv4 addresses and its allowed address pairs. What no flow permits is dropped.",
+    match=frozenset(
+        {"from_port", "eth_src", "eth_type", "ipv4_src", "ipv4_dst", "udp_src", "udp_dst", "arp_spa", "arp_sha"}
+    ),
+    priorities={"permit": 100},
+    next=("arp_responder",),
+)
+ARP_RESPONDER = Table(
+    20,
+    "arp_responder",
+    "Answers ARP requests for known addresses where they are asked. A port's probe for its own address goes unanswered (RFC 5227).",
+    match=frozenset({"network", "from_port", "arp_op", "arp_tpa", "arp_spa"}),
+    priorities={"own_address": 120, "guard": 110, "answer": 100, "gateway": 90},
+    next=("dhcp",),
+    miss="dhcp",
+)
+DHCP = Table(
+    30,
+    "dhcp",
+    "Sends DHCP requests of served ports to the controller, which answers from the port's row.",
+    match=frozenset({"from_port", "udp_src", "udp_dst"}),
+    priorities={"request": 100},
+    next=("forwarding",),
+    miss="forwarding",
+)
+FORWARDING = Table(
+    40,
+    "forwarding",
+    "Finds the port that owns the destination MAC address; broadcast and multicast go to flooding. "
+    "An unknown unicast is dropped on overlays and leaves for the physical network on provider networks.",
+    match=frozenset({"network", "from_core", "eth_dst"}),
+    priorities={"known": 100, "group": 50, "unknown": 10},
+    next=("flooding", "delivery", "core_output"),
+)
+FLOODING = Table(
+    50,
+    "flooding",
+    "Copies to every local port of the network and, when the packet is from here, once to each other chassis that hosts it "
+    "(overlay) or once to the physical network.",
+    match=frozenset({"network", "from_core"}),
+    priorities={"from_here": 100, "from_core": 90},
+    next=("core_output",),
+)
+DELIVERY = Table(
+    60,
+    "delivery",
+    "Hands a packet to its port: on this chassis, or by way of the core to the port's chassis. What came from the core never returns to it.",
+    match=frozenset({"to_port", "from_core"}),
+    priorities={"local": 100, "remote": 50},
+    next=("core_output",),
+)
+CORE_OUTPUT = Table(
+    70,
+    "core_output",
+    "Leaves this chassis by the network's own way: a tunnel with its VNI, or a patch port with its VLAN tag.",
+    match=frozenset({"network"}),
+    priorities={"encapsulate": 100},
+)
+
+TABLES = TableList(
+    (CLASSIFICATION, PORT_SECURITY, ARP_RESPONDER, DHCP, FORWARDING, FLOODING, DELIVERY, CORE_OUTPUT)
+)
+
+REGISTERS: dict[str, Register] = {
+    register.name: register
+    for register in (
+        Register("network", 0, 0, 24, "Key of the network that the packet is on.", "classification", "core_output"),
+        Register("from_core", 0, 24, 1, "1 when the packet came by a tunnel or a physical network.", "classification", "delivery"),
+        Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "dhcp"),
+        Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "delivery"),
+    )
+}  # fmt: skip
+
+FEATURES: dict[str, Feature] = {
+    feature.name: feature
+    for feature in (
+        Feature("miss", 1, "What each table does with a packet that nothing matches."),
+        Feature("classification", 2, "From port number, tunnel key or VLAN tag to network and port."),
+        Feature("port_security", 3, "Anti-spoofing of MAC, IPv4 and ARP."),
+        Feature("arp_responder", 4, "ARP answered by flows."),
+        Feature("dhcp", 5, "DHCP requests to the controller."),
+        Feature("forwarding", 6, "From destination MAC address to port."),
+        Feature("flooding", 7, "Broadcast and multicast."),
+        Feature("delivery", 8, "To the port, here or elsewhere."),
+        Feature("core_output", 9, "Tunnels and physical networks."),
+    )
+}
+
+
+def check(tables: Iterable[Table], registers: Iterable[Register], features: Iterable[Feature]) -> None:
+    """Raise ValueError if the declarations contradict one another.
+
+    Table numbers and names are unique and paths only lead forward; registers fit in 32 bits, and two that share bits
+    never live in the same table; feature numbers are unique and fit in 16 bits.
+    """
+    tables, registers, features = list(tables), list(registers), list(features)
+    number = {table.name: table.number for table in tables}
+    if len(number) != len(tables) or len(set(number.values())) != len(tables):
+        raise ValueError("two tables share a name or a number")
+    for table in tables:
+        for target in table.next:
+            if target not in number or number[target] <= table.number:
+                raise ValueError(f"table {table.name} leads to {target}, which is not a later table")
+        if table.miss is not None and table.miss not in table.next:
+            raise ValueError(f"table {table.name} misses to {table.miss}, which is not among its next tables")
+    for register in registers:
+        if register.bits < 1 or register.offset + register.bits > 32 or not 0 <= register.number < 16:
+            raise ValueError(f"register {register.name} does not fit")
+        if number[register.first] > number[register.last]:
+            raise ValueError(f"register {register.name} ends before it begins")
+    for position, one in enumerate(registers):
+        for other in registers[position + 1 :]:
+            same_bits = one.number == other.number and (
+                one.offset < other.offset + other.bits and other.offset < one.offset + one.bits
+            )
+            same_time = number[one.first] <= number[other.last] and number[other.first] <= number[one.last]
+            if one.name == other.name or (same_bits and same_time):
+                raise ValueError(f"registers {one.name} and {other.name} overlap")
+    for table in tables:
+        for register in registers:
+            alive = number[register.first] <= table.number <= number[register.last]
+            if register.name in table.match and not alive:
+                raise ValueError(f"table {table.name} matches on {register.name}, which does not live there")
+    if len({f.number for f in features}) != len(features) or any(not 0 < f.number < 1 << 16 for f in features):
+        raise ValueError("two features share a number, or one does not fit in 16 bits")
+
+
+check(TABLES, REGISTERS.values(), FEATURES.values())

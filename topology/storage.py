@@ -1,0 +1,61 @@
+"""The interface of a storage engine, and the one that keeps everything in memory.
+
+An engine keeps documents (JSON text) under keys (``<kind>/<id>``), each with the revision that wrote it last. A commit
+names the revision it expects of every key that it writes (0: absent); the engine applies all or nothing. The interface
+is what etcd offers, so that several controllers can share one store.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+
+class ConflictError(Exception):
+    """A key was not at the revision that the commit expected; nothing was written."""
+
+    def __init__(self, key: str, expected: int, found: int) -> None:
+        super().__init__(f"{key} is at revision {found}, expected {expected}")
+        self.key = key
+
+
+class Storage(Protocol):
+    """Durable documents with revisions and compare-and-set."""
+
+    def load(self) -> tuple[int, Iterable[tuple[str, int, str]]]:
+        """Return the current revision and every (key, revision, document)."""
+        ...
+
+    def commit(self, expected: Mapping[str, int], writes: Mapping[str, str | None]) -> int:
+        """Write documents (None deletes) in one transaction and return its revision.
+
+        Raises ConflictError if a key in ``expected`` is not at its revision. On return the write is durable.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class MemoryStorage:
+    """Keeps documents for the life of the process: tests, simulations, and the shape that others follow."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.documents: dict[str, tuple[int, str]] = {}
+
+    def load(self) -> tuple[int, Iterable[tuple[str, int, str]]]:
+        return self.revision, [(key, revision, text) for key, (revision, text) in self.documents.items()]
+
+    def commit(self, expected: Mapping[str, int], writes: Mapping[str, str | None]) -> int:
+        for key, revision in expected.items():
+            found = self.documents.get(key, (0, ""))[0]
+            if found != revision:
+                raise ConflictError(key, revision, found)
+        self.revision += 1
+        for key, text in writes.items():
+            if text is None:
+                self.documents.pop(key, None)
+            else:
+                self.documents[key] = (self.revision, text)
+        return self.revision
+
+    def close(self) -> None:
+        """Nothing to release."""

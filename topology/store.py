@@ -1,0 +1,247 @@
+"""The store: typed rows over a storage engine, with indexes, transactions and watchers.
+
+All rows live in memory as frozen values; the engine makes them durable. A transaction's body is plain code that neither
+sleeps nor does I/O: it sees its own writes, and either all of them commit or none. Watchers are told of each commit as a
+``Change``, in order.
+
+    with store.transaction() as tx:
+        tx.put(replace(tx.get(Port, port_id), name="web"))
+"""
+
+import threading
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+from topology.documents import from_document, to_document
+from topology.storage import MemoryStorage, Storage
+from topology.values import Chassis, Claim, Counter, Network, Port, PortBinding, Row, Subnet
+
+R = TypeVar("R", bound=Row)
+Index = Callable[[Any], tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of row: its name in keys, and its indexes (name to the index keys of a row)."""
+
+    row: type[Any]
+    name: str
+    indexes: Mapping[str, Index] = field(default_factory=dict)
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(Network, "network", {"project": lambda n: (n.project_id,), "shared": lambda n: ("yes",) if n.shared else ()}),
+    Kind(Subnet, "subnet", {"project": lambda s: (s.project_id,), "network": lambda s: (s.network_id,)}),
+    Kind(
+        Port,
+        "port",
+        {
+            "project": lambda p: (p.project_id,),
+            "network": lambda p: (p.network_id,),
+            "subnet": lambda p: tuple({f.subnet_id for f in p.fixed_ips}),
+            "address": lambda p: tuple({f.ip_address for f in p.fixed_ips}),
+            "mac": lambda p: (p.mac_address,),
+            "device": lambda p: (p.device_id,) if p.device_id else (),
+            "name_prefix": lambda p: (p.id[:11],),
+        },
+    ),
+    Kind(Chassis, "chassis", {"datapath": lambda c: (c.datapath_id,) if c.datapath_id else ()}),
+    Kind(PortBinding, "binding", {"port": lambda b: (b.port_id,), "chassis": lambda b: (b.chassis_id,)}),
+    Kind(Claim, "claim", {"owner": lambda c: (c.owner,)}),
+    Kind(Counter, "counter"),
+)
+KIND_OF: dict[type[Any], Kind] = {kind.row: kind for kind in KINDS}
+_KIND_NAMED = {kind.name: kind for kind in KINDS}
+
+
+class RowChange(NamedTuple):
+    """One row before and after a commit; None where it did not exist."""
+
+    kind: type[Any]
+    id: str
+    before: Any
+    after: Any
+
+
+class Change(NamedTuple):
+    """What one commit changed, each row at most once, and the revision that it made."""
+
+    revision: int
+    rows: tuple[RowChange, ...]
+
+
+class Store:
+    """The rows, their indexes, and who watches them."""
+
+    def __init__(self, storage: Storage | None = None) -> None:
+        self._storage: Storage = storage or MemoryStorage()
+        self._rows: dict[type[Any], dict[str, Any]] = {kind.row: {} for kind in KINDS}
+        self._indexes: dict[tuple[type[Any], str], dict[Any, list[str]]] = {
+            (kind.row, name): {} for kind in KINDS for name in kind.indexes
+        }
+        self._claimed: dict[str, list[int]] = {}
+        self._revisions: dict[str, int] = {}
+        self._watchers: list[Callable[[Change], None]] = []
+        self._lock = threading.RLock()
+        self._open: Transaction | None = None
+        self.revision, documents = self._storage.load()
+        for key, revision, text in documents:
+            name, _, row_id = key.partition("/")
+            if kind := _KIND_NAMED.get(name):
+                self._revisions[key] = revision
+                self._place(kind.row, row_id, from_document(kind.row, text))
+
+    def get(self, kind: type[R], row_id: str) -> R | None:
+        """Return the row, or None."""
+        row: R | None = self._rows[kind].get(row_id)
+        return row
+
+    def ids(self, kind: type[Any]) -> list[str]:
+        """Return the ids of all rows of a kind, in order of creation."""
+        return list(self._rows[kind])
+
+    def all(self, kind: type[R]) -> list[R]:
+        """Return all rows of a kind, in order of creation."""
+        return list(self._rows[kind].values())
+
+    def find_ids(self, kind: type[Any], index: str, key: Any) -> tuple[str, ...]:
+        """Return the ids of the rows under a key of an index, sorted. Raises KeyError for an unknown index."""
+        return tuple(self._indexes[kind, index].get(key, ()))
+
+    def find(self, kind: type[R], index: str, key: Any) -> list[R]:
+        """Return the rows under a key of an index, sorted by id. Raises KeyError for an unknown index."""
+        rows = self._rows[kind]
+        return [rows[row_id] for row_id in self._indexes[kind, index].get(key, ())]
+
+    def claimed(self, scope: str) -> list[int]:
+        """Return the numbers claimed in a scope, sorted: the store's own list, to be read only."""
+        return self._claimed.get(scope, [])
+
+    def watch(self, watcher: Callable[[Change], None]) -> Callable[[], None]:
+        """Call ``watcher`` after each commit; return a function that ends it."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    @contextmanager
+    def transaction(self) -> Iterator["Transaction"]:
+        """Open a transaction; it commits at the end of the block, or undoes everything if the block raises.
+
+        Within a transaction this yields that one, so that operations compose. Raises ConflictError if another
+        controller committed to one of the same keys first.
+        """
+        if self._open is not None:
+            yield self._open
+            return
+        with self._lock:
+            tx = self._open = Transaction(self)
+            try:
+                yield tx
+                change = tx.commit()
+            except BaseException:
+                tx.undo()
+                raise
+            finally:
+                self._open = None
+        if change:
+            for watcher in list(self._watchers):
+                watcher(change)
+
+    def close(self) -> None:
+        """Close the storage engine."""
+        self._storage.close()
+
+    def _place(self, kind: type[Any], row_id: str, after: Any) -> Any:
+        """Put a row (None removes it) into memory and its indexes; return what was there."""
+        rows = self._rows[kind]
+        before = rows.get(row_id)
+        if after is None:
+            rows.pop(row_id, None)
+        else:
+            rows[row_id] = after
+        for name, keys_of in KIND_OF[kind].indexes.items():
+            old = keys_of(before) if before is not None else ()
+            new = keys_of(after) if after is not None else ()
+            if old == new:
+                continue
+            index = self._indexes[kind, name]
+            for key in old:
+                ids = index[key]
+                del ids[bisect_left(ids, row_id)]
+                if not ids:
+                    del index[key]
+            for key in new:
+                insort(index.setdefault(key, []), row_id)
+        if kind is Claim:
+            self._place_claim(before, after)
+        return before
+
+    def _place_claim(self, before: Claim | None, after: Claim | None) -> None:
+        if before is not None:
+            values = self._claimed[before.scope]
+            del values[bisect_left(values, before.value)]
+            if not values:
+                del self._claimed[before.scope]
+        if after is not None:
+            insort(self._claimed.setdefault(after.scope, []), after.value)
+
+
+class Transaction:
+    """Reads and writes of one commit. Has the store's reading methods; sees its own writes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._before: dict[tuple[type[Any], str], Any] = {}
+        self.get = store.get
+        self.ids = store.ids
+        self.all = store.all
+        self.find = store.find
+        self.find_ids = store.find_ids
+        self.claimed = store.claimed
+
+    @property
+    def next_revision(self) -> int:
+        """The revision that this commit will have, if no other controller comes between."""
+        return self._store.revision + 1
+
+    def put(self, row: Row) -> None:
+        """Create or replace a row."""
+        self._write(type(row), row.id, row)
+
+    def delete(self, kind: type[Any], row_id: str) -> None:
+        """Remove a row, if it is there."""
+        if self._store.get(kind, row_id) is not None:
+            self._write(kind, row_id, None)
+
+    def _write(self, kind: type[Any], row_id: str, after: Any) -> None:
+        before = self._store._place(kind, row_id, after)
+        self._before.setdefault((kind, row_id), before)
+
+    def commit(self) -> Change | None:
+        """Hand the difference to the storage engine; return it, or None if nothing differs."""
+        store = self._store
+        rows = tuple(
+            RowChange(kind, row_id, before, after)
+            for (kind, row_id), before in self._before.items()
+            if (after := store.get(kind, row_id)) != before
+        )
+        if not rows:
+            return None
+        writes = {
+            f"{KIND_OF[row.kind].name}/{row.id}": None if row.after is None else to_document(row.after) for row in rows
+        }
+        revision = store._storage.commit({key: store._revisions.get(key, 0) for key in writes}, writes)
+        store.revision = revision
+        for key, text in writes.items():
+            if text is None:
+                del store._revisions[key]
+            else:
+                store._revisions[key] = revision
+        return Change(revision, rows)
+
+    def undo(self) -> None:
+        """Put back every row as it was before this transaction."""
+        for (kind, row_id), before in self._before.items():
+            self._store._place(kind, row_id, before)

@@ -1,0 +1,197 @@
+"""The rows of the store: frozen values, one class for each kind.
+
+Intent uses Neutron's words (network, segment, subnet, port), placement uses OVN's (chassis, port binding).
+Addresses are canonical text (``10.0.0.5``, ``fa:16:3e:00:00:01``, ``10.0.0.0/24``): neutral to the address family,
+readable in the store and in logs. Every row has ``id``, its key among the rows of its kind.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Row(Protocol):
+    """What all rows have: a text key, unique within the kind."""
+
+    @property
+    def id(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """How a network travels between chassis.
+
+    ``network_type`` is ``geneve``, ``vxlan``, ``vlan`` or ``flat``; ``segmentation_id`` is the VNI or the VLAN id
+    (None for flat); ``physical_network`` names the bridge mapping (None for overlays).
+    """
+
+    network_type: str
+    segmentation_id: int | None = None
+    physical_network: str | None = None
+
+    @property
+    def is_overlay(self) -> bool:
+        return self.network_type in ("geneve", "vxlan")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A layer-2 network of one project. ``key`` is its number in the pipeline (24 bits, never reused)."""
+
+    id: str
+    project_id: str
+    key: int
+    segment: Segment
+    name: str = ""
+    description: str = ""
+    admin_state_up: bool = True
+    shared: bool = False
+    mtu: int = 1450
+    port_security_enabled: bool = True
+    dns_domain: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRange:
+    """An allocation pool, both ends inclusive."""
+
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A host route of a subnet."""
+
+    destination: str
+    nexthop: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """Addresses of a network, and what DHCP says about them."""
+
+    id: str
+    project_id: str
+    network_id: str
+    cidr: str
+    ip_version: int = 4
+    name: str = ""
+    description: str = ""
+    gateway_ip: str | None = None
+    enable_dhcp: bool = True
+    allocation_pools: tuple[AddressRange, ...] = ()
+    dns_nameservers: tuple[str, ...] = ()
+    host_routes: tuple[Route, ...] = ()
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FixedIP:
+    subnet_id: str
+    ip_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPair:
+    """One more source that a port may use: an address or a prefix, with its own MAC address."""
+
+    ip_address: str
+    mac_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class DhcpOption:
+    """An ``extra_dhcp_opts`` entry; ``name`` is a dnsmasq option name or a number as text."""
+
+    name: str
+    value: str
+    ip_version: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An attachment point of a network. ``key`` is its number in the pipeline (32 bits, never reused)."""
+
+    id: str
+    project_id: str
+    network_id: str
+    key: int
+    mac_address: str
+    name: str = ""
+    description: str = ""
+    admin_state_up: bool = True
+    device_id: str = ""
+    device_owner: str = ""
+    fixed_ips: tuple[FixedIP, ...] = ()
+    allowed_address_pairs: tuple[AddressPair, ...] = ()
+    port_security_enabled: bool = True
+    extra_dhcp_opts: tuple[DhcpOption, ...] = ()
+    dns_name: str = ""
+    requested_host: str = ""
+    vnic_type: str = "normal"
+    binding_profile: str = "{}"
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chassis:
+    """A hypervisor: one integration bridge. Observed, not intended; ``id`` is its ``system-id``.
+
+    ``tunnel_ports`` maps an encapsulation (``geneve``, ``vxlan``) and ``patch_ports`` a physical network to the OpenFlow
+    port number on this chassis's integration bridge. ``datapath_id`` is 16 hexadecimal digits.
+    """
+
+    id: str
+    hostname: str = ""
+    datapath_id: str = ""
+    bridge: str = "br-int"
+    encap_ip: str | None = None
+    encap_types: tuple[str, ...] = ()
+    bridge_mappings: tuple[tuple[str, str], ...] = ()
+    gateway: bool = False
+    tunnel_ports: tuple[tuple[str, int], ...] = ()
+    patch_ports: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PortBinding:
+    """An interface seen on a chassis that claims a port through ``iface-id`` (or by its name).
+
+    A port may be claimed on two chassis for a while (live migration): the highest ``sequence`` is in force.
+    ``id`` is ``<port id>@<chassis id>``.
+    """
+
+    id: str
+    port_id: str
+    chassis_id: str
+    ofport: int
+    interface: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A number or an address taken from a scope by an owner. The key makes it unique, whoever commits first.
+
+    ``id`` is ``<scope>/<value>``, for example ``ip:<subnet id>/167772165``.
+    """
+
+    id: str
+    scope: str
+    value: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """The highest number ever handed out in a scope, so that none is handed out twice."""
+
+    id: str
+    value: int
