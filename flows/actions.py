@@ -1,7 +1,7 @@
 """What a flow does with a packet, as values.
 
-Fields and registers are named; ports are OpenFlow port numbers of the chassis that holds the flow. Actions run in order;
-``Goto`` may only stand last and continues in a later table.
+Fields and registers are named; ports are OpenFlow port numbers of the chassis that holds the flow. Actions run in
+order; ``Goto`` may only stand last and continues in a later table.
 """
 
 from typing import NamedTuple

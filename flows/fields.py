@@ -76,7 +76,7 @@ def parse(field: Field, value: int | str) -> tuple[int, int | None]:
             network = IPv4Network(value, strict=False)
             full = network.prefixlen == 32
             return int(network.network_address), None if full else int(network.netmask)
-        return int(IPv4Address(value)), None
+        return parse_ipv4(value), None
     raise ValueError(f"{field.name} takes a number, not {value!r}")
 
 
@@ -91,6 +91,11 @@ def _show(field: Field, value: int) -> str:
     if field.style == "ipv4":
         return str(IPv4Address(value))
     return f"{value:#x}" if field.style == "hex" else str(value)
+
+
+def parse_ipv4(text: str) -> int:
+    """Return the 32 bits of ``192.0.2.1``. Raises ValueError."""
+    return int(IPv4Address(text))
 
 
 def mac_to_int(text: str) -> int:

@@ -89,7 +89,9 @@ def flow(table: Table, priority: str, feature: str, owner: str, *actions: Action
         described = field_named(name)
         for needed, needed_value in described.needs:
             terms[needed] = Term(needed, needed_value, None)
-        terms[name] = Term(name, *parse(described, value))
+        number, mask = parse(described, value)
+        if mask != 0:
+            terms[name] = Term(name, number, mask)
     return Flow(table.number, table.priorities[priority], tuple(sorted(terms.values())), actions, feature, owner)
 
 

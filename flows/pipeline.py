@@ -6,6 +6,9 @@ Everything else names these; no table, register bit or priority is written as a 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+MISS_PRIORITY = 0
+"""The priority of the flow that sends a packet on when nothing else matches."""
+
 
 @dataclass(frozen=True)
 class Register:
@@ -61,7 +64,8 @@ class TableList:
 CLASSIFICATION = Table(
     0,
     "classification",
-    "Where a packet comes from: an instance's port, a tunnel, or a physical network. Sets the network. Anything else is dropped.",
+    "Where a packet comes from: an instance's port, a tunnel, or a physical network. Sets the network. "
+    "Anything else is dropped.",
     match=frozenset({"in_port", "tun_id", "vlan_vid"}),
     priorities={"origin": 100},
     next=("port_security", "forwarding"),
@@ -69,7 +73,8 @@ CLASSIFICATION = Table(
 PORT_SECURITY = Table(
     10,
     "port_security",
-    "Lets an instance send only from its own MAC and IPv4 addresses and its allowed address pairs. What no flow permits is dropped.",
+    "Lets an instance send only from its own MAC and IPv4 addresses and its allowed address pairs. "
+    "What no flow permits is dropped.",
     match=frozenset(
         {"from_port", "eth_src", "eth_type", "ipv4_src", "ipv4_dst", "udp_src", "udp_dst", "arp_spa", "arp_sha"}
     ),
@@ -79,9 +84,10 @@ PORT_SECURITY = Table(
 ARP_RESPONDER = Table(
     20,
     "arp_responder",
-    "Answers ARP requests for known addresses where they are asked. A port's probe for its own address goes unanswered (RFC 5227).",
+    "Answers ARP requests for known addresses where they are asked. "
+    "A port's probe for its own address goes unanswered (RFC 5227).",
     match=frozenset({"network", "from_port", "arp_op", "arp_tpa", "arp_spa"}),
-    priorities={"own_address": 120, "guard": 110, "answer": 100, "gateway": 90},
+    priorities={"own": 120, "guard": 110, "answer": 100, "gateway": 90},
     next=("dhcp",),
     miss="dhcp",
 )
@@ -100,14 +106,14 @@ FORWARDING = Table(
     "Finds the port that owns the destination MAC address; broadcast and multicast go to flooding. "
     "An unknown unicast is dropped on overlays and leaves for the physical network on provider networks.",
     match=frozenset({"network", "from_core", "eth_dst"}),
-    priorities={"known": 100, "group": 50, "unknown": 10},
+    priorities={"known": 100, "shared": 90, "group": 50, "unknown": 10},
     next=("flooding", "delivery", "core_output"),
 )
 FLOODING = Table(
     50,
     "flooding",
-    "Copies to every local port of the network and, when the packet is from here, once to each other chassis that hosts it "
-    "(overlay) or once to the physical network.",
+    "Copies to every local port of the network and, when the packet is from here, once to each other chassis that "
+    "hosts it (overlay) or once to the physical network.",
     match=frozenset({"network", "from_core"}),
     priorities={"from_here": 100, "from_core": 90},
     next=("core_output",),
@@ -115,7 +121,8 @@ FLOODING = Table(
 DELIVERY = Table(
     60,
     "delivery",
-    "Hands a packet to its port: on this chassis, or by way of the core to the port's chassis. What came from the core never returns to it.",
+    "Hands a packet to its port: on this chassis, or by way of the core to the port's chassis. "
+    "What came from the core never returns to it.",
     match=frozenset({"to_port", "from_core"}),
     priorities={"local": 100, "remote": 50},
     next=("core_output",),
@@ -128,15 +135,13 @@ CORE_OUTPUT = Table(
     priorities={"encapsulate": 100},
 )
 
-TABLES = TableList(
-    (CLASSIFICATION, PORT_SECURITY, ARP_RESPONDER, DHCP, FORWARDING, FLOODING, DELIVERY, CORE_OUTPUT)
-)
+TABLES = TableList((CLASSIFICATION, PORT_SECURITY, ARP_RESPONDER, DHCP, FORWARDING, FLOODING, DELIVERY, CORE_OUTPUT))
 
 REGISTERS: dict[str, Register] = {
     register.name: register
     for register in (
         Register("network", 0, 0, 24, "Key of the network that the packet is on.", "classification", "core_output"),
-        Register("from_core", 0, 24, 1, "1 when the packet came by a tunnel or a physical network.", "classification", "delivery"),
+        Register("from_core", 0, 24, 1, "1 when the packet came by a tunnel or patch port.", "classification", "delivery"),
         Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "dhcp"),
         Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "delivery"),
     )

@@ -26,19 +26,19 @@ def from_document(kind: type[T], text: str) -> T:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
-        return {name: _plain(getattr(value, name)) for name in _field_names(type(value))}
+        return {name: _plain(getattr(value, name)) for name in _field_names(value.__class__)}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
 
 
 @cache
-def _field_names(kind: type) -> tuple[str, ...]:
+def _field_names(kind: type[Any]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
 @cache
-def _field_types(kind: type) -> dict[str, Any]:
+def _field_types(kind: type[Any]) -> dict[str, Any]:
     return get_type_hints(kind)
 
 

@@ -9,6 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 
+class StorageError(Exception):
+    """The engine cannot be opened, read or written; the text says why and what to do. Nothing was written."""
+
+
 class ConflictError(Exception):
     """A key was not at the revision that the commit expected; nothing was written."""
 
@@ -31,7 +35,9 @@ class Storage(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release files and connections."""
+        ...
 
 
 class MemoryStorage:
@@ -42,9 +48,11 @@ class MemoryStorage:
         self.documents: dict[str, tuple[int, str]] = {}
 
     def load(self) -> tuple[int, Iterable[tuple[str, int, str]]]:
+        """Return the revision and the documents; see ``Storage.load``."""
         return self.revision, [(key, revision, text) for key, (revision, text) in self.documents.items()]
 
     def commit(self, expected: Mapping[str, int], writes: Mapping[str, str | None]) -> int:
+        """Write documents if every expected revision holds; see ``Storage.commit``."""
         for key, revision in expected.items():
             found = self.documents.get(key, (0, ""))[0]
             if found != revision:

@@ -1,8 +1,8 @@
 """The store: typed rows over a storage engine, with indexes, transactions and watchers.
 
-All rows live in memory as frozen values; the engine makes them durable. A transaction's body is plain code that neither
-sleeps nor does I/O: it sees its own writes, and either all of them commit or none. Watchers are told of each commit as a
-``Change``, in order.
+All rows live in memory as frozen values; the engine makes them durable. A transaction's body is plain code that
+neither sleeps nor does I/O: it sees its own writes, and either all of them commit or none. Watchers are told of each
+commit as a ``Change``, in order.
 
     with store.transaction() as tx:
         tx.put(replace(tx.get(Port, port_id), name="web"))
@@ -46,6 +46,7 @@ KINDS: tuple[Kind, ...] = (
             "mac": lambda p: (p.mac_address,),
             "device": lambda p: (p.device_id,) if p.device_id else (),
             "name_prefix": lambda p: (p.id[:11],),
+            "pair_address": lambda p: tuple({pair.ip_address for pair in p.allowed_address_pairs}),
         },
     ),
     Kind(Chassis, "chassis", {"datapath": lambda c: (c.datapath_id,) if c.datapath_id else ()}),

@@ -13,7 +13,9 @@ class Row(Protocol):
     """What all rows have: a text key, unique within the kind."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The key."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Segment:
 
     @property
     def is_overlay(self) -> bool:
+        """Whether the network travels in tunnels between chassis."""
         return self.network_type in ("geneve", "vxlan")
 
 
@@ -92,6 +95,8 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True)
 class FixedIP:
+    """One address of a port."""
+
     subnet_id: str
     ip_address: str
 
@@ -144,8 +149,8 @@ class Port:
 class Chassis:
     """A hypervisor: one integration bridge. Observed, not intended; ``id`` is its ``system-id``.
 
-    ``tunnel_ports`` maps an encapsulation (``geneve``, ``vxlan``) and ``patch_ports`` a physical network to the OpenFlow
-    port number on this chassis's integration bridge. ``datapath_id`` is 16 hexadecimal digits.
+    ``tunnel_ports`` maps an encapsulation (``geneve``, ``vxlan``) and ``patch_ports`` a physical network to the
+    OpenFlow port number on this chassis's integration bridge. ``datapath_id`` is 16 hexadecimal digits.
     """
 
     id: str

@@ -1,0 +1,67 @@
+"""What one chassis should hold, and the difference that a pass makes to it: plain data.
+
+Two units may ask for the same key (table, priority, match). A switch holds one flow per key, so one of them is chosen
+by a rule that knows no order of arrival: the lowest cookie.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from flows.flow import Flow, Match
+
+Key = tuple[int, int, Match]
+
+
+class Delta(NamedTuple):
+    """Flows to add (or to replace, where the key exists) and flows to remove."""
+
+    added: tuple[Flow, ...]
+    removed: tuple[Flow, ...]
+
+
+class DesiredTable(Mapping[Key, Flow]):
+    """The flows that one chassis should hold, by key."""
+
+    def __init__(self) -> None:
+        self._asked: dict[Key, dict[Flow, int]] = {}
+        self._chosen: dict[Key, Flow] = {}
+        self._before: dict[Key, Flow | None] = {}
+
+    def __getitem__(self, key: Key) -> Flow:
+        return self._chosen[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._chosen)
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def count(self, flow: Flow, times: int) -> None:
+        """Ask for a flow so many times more, or less where negative."""
+        key = flow.key
+        asked = self._asked.setdefault(key, {})
+        self._before.setdefault(key, self._chosen.get(key))
+        total = asked.get(flow, 0) + times
+        if total:
+            asked[flow] = total
+        else:
+            del asked[flow]
+        if asked:
+            self._chosen[key] = min(asked, key=lambda each: each.cookie)
+        else:
+            del self._asked[key]
+            self._chosen.pop(key, None)
+
+    def take_delta(self) -> Delta:
+        """Return what has changed since this was last called."""
+        added, removed = [], []
+        for key, before in self._before.items():
+            now = self._chosen.get(key)
+            if now == before:
+                continue
+            if now is not None:
+                added.append(now)
+            if before is not None:
+                removed.append(before)
+        self._before.clear()
+        return Delta(tuple(added), tuple(removed))

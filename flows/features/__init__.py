@@ -1,0 +1,26 @@
+"""One module for each behaviour, and the list of all their units."""
+
+from flows.features import (
+    arp_responder,
+    classification,
+    core_output,
+    delivery,
+    dhcp,
+    flooding,
+    forwarding,
+    miss,
+    port_security,
+)
+from flows.units import Unit
+
+UNITS: tuple[Unit, ...] = (
+    *miss.UNITS,
+    *classification.UNITS,
+    *port_security.UNITS,
+    *arp_responder.UNITS,
+    *dhcp.UNITS,
+    *forwarding.UNITS,
+    *flooding.UNITS,
+    *delivery.UNITS,
+    *core_output.UNITS,
+)

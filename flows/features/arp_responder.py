@@ -1,0 +1,84 @@
+"""ARP answered by flows on the asking instance's own chassis; no request for a known address reaches the core.
+
+RFC 826 for the form of a reply, RFC 5227 for probes: a probe (sender address zero) for another port's address is
+answered, so that the prober learns of the conflict; a port's probe for its own address is not.
+"""
+
+from flows.actions import Goto, Move, OutputInPort, SetField
+from flows.fields import ARP_REPLY, ARP_REQUEST, mac_to_int, parse_ipv4
+from flows.flow import flow
+from flows.pipeline import ARP_RESPONDER
+from flows.units import Published, Unit, on_chassis, where_network_is
+from topology.addressing import SERVICE_MAC
+from topology.facts import View, binding_in_force, live_port
+from topology.values import Network, Port, Subnet
+
+
+def addresses(view: View, port_id: str) -> Published:
+    """Answer for a live port's addresses, and let nobody else's ARP replies speak for them."""
+    port, binding = view.ask(live_port, port_id), view.ask(binding_in_force, port_id)
+    network = view.get(Network, port.network_id) if port else None
+    if port is None or binding is None or network is None:
+        return
+    audience, here, owner = where_network_is(network.id), on_chassis(binding.chassis_id), f"port/{port.id}"
+    # An announcement of one's own address has no reader on an overlay, where every cache is filled by these flows;
+    # a physical network's switches and hosts do want it.
+    own = () if network.segment.is_overlay else (Goto("dhcp"),)
+    for fixed in port.fixed_ips:
+        address = fixed.ip_address
+        if ":" in address:
+            continue
+        asked: dict[str, int | str] = {"network": network.key, "arp_op": ARP_REQUEST, "arp_tpa": address}
+        told: dict[str, int | str] = {"network": network.key, "arp_op": ARP_REPLY, "arp_spa": address}
+        yield here, flow(ARP_RESPONDER, "own", "arp_responder", owner, *own, from_port=port.key, **asked)
+        yield here, flow(ARP_RESPONDER, "own", "arp_responder", owner, Goto("dhcp"), from_port=port.key, **told)
+        yield audience, flow(ARP_RESPONDER, "guard", "arp_responder", owner, **told)
+        yield (
+            audience,
+            flow(ARP_RESPONDER, "answer", "arp_responder", owner, *answer(port.mac_address, address), **asked),
+        )
+
+
+def dhcp_server(view: View, subnet_id: str) -> Published:
+    """Answer for an overlay subnet's gateway address while nobody has it: DHCP clients renew their leases there."""
+    subnet = view.get(Subnet, subnet_id)
+    network = view.get(Network, subnet.network_id) if subnet else None
+    if subnet is None or network is None or not network.segment.is_overlay:
+        return
+    if not subnet.enable_dhcp or subnet.gateway_ip is None or subnet.ip_version != 4:
+        return
+    for holder_id in view.find_ids(Port, "pair_address", subnet.gateway_ip):
+        holder = view.get(Port, holder_id)
+        if holder is not None and holder.network_id == network.id:
+            return
+    yield (
+        where_network_is(network.id),
+        flow(
+            ARP_RESPONDER,
+            "gateway",
+            "arp_responder",
+            f"subnet/{subnet.id}",
+            *answer(SERVICE_MAC, subnet.gateway_ip),
+            network=network.key,
+            arp_op=ARP_REQUEST,
+            arp_tpa=subnet.gateway_ip,
+        ),
+    )
+
+
+def answer(mac: str, address: str) -> tuple[Move | SetField | OutputInPort, ...]:
+    """Return the actions that turn a request into its reply and send it back."""
+    hardware = mac_to_int(mac)
+    return (
+        Move("eth_src", "eth_dst"),
+        SetField("eth_src", hardware),
+        SetField("arp_op", ARP_REPLY),
+        Move("arp_sha", "arp_tha"),
+        SetField("arp_sha", hardware),
+        Move("arp_spa", "arp_tpa"),
+        SetField("arp_spa", parse_ipv4(address)),
+        OutputInPort(),
+    )
+
+
+UNITS = (Unit(addresses, over=Port), Unit(dhcp_server, over=Subnet))

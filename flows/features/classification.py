@@ -1,0 +1,56 @@
+"""Where a packet comes from: an instance's port, a tunnel, or a physical network."""
+
+from flows.actions import Goto, PopVlan, SetField
+from flows.fields import VLAN_PRESENT
+from flows.flow import flow
+from flows.pipeline import CLASSIFICATION
+from flows.units import Published, Unit, on_chassis
+from topology.facts import View, binding_in_force, live_port, networks_at
+from topology.values import Chassis, Network, Port
+
+
+def from_port(view: View, port_id: str) -> Published:
+    """Packets of an instance, by the number of its port."""
+    port, binding = view.ask(live_port, port_id), view.ask(binding_in_force, port_id)
+    network = view.get(Network, port.network_id) if port else None
+    if port is None or binding is None or network is None:
+        return
+    yield (
+        on_chassis(binding.chassis_id),
+        flow(
+            CLASSIFICATION,
+            "origin",
+            "classification",
+            f"port/{port.id}",
+            SetField("network", network.key),
+            SetField("from_port", port.key),
+            Goto("port_security"),
+            in_port=binding.ofport,
+        ),
+    )
+
+
+def from_core(view: View, chassis_id: str, network_id: str) -> Published:
+    """Packets of a network that come by tunnel or by patch port, by VNI or VLAN tag."""
+    chassis, network = view.get(Chassis, chassis_id), view.get(Network, network_id)
+    if chassis is None or network is None:
+        return
+    segment = network.segment
+    arrived = (SetField("network", network.key), SetField("from_core", 1), Goto("forwarding"))
+    if segment.is_overlay:
+        ofport = dict(chassis.tunnel_ports).get(segment.network_type)
+        tag = {"tun_id": segment.segmentation_id or 0}
+    else:
+        ofport = dict(chassis.patch_ports).get(segment.physical_network or "")
+        tag = {"vlan_vid": VLAN_PRESENT | segment.segmentation_id if segment.segmentation_id else 0}
+    if ofport is None:
+        return
+    actions = (PopVlan(), *arrived) if segment.network_type == "vlan" else arrived
+    owner = f"network/{network.id}"
+    yield (
+        on_chassis(chassis_id),
+        flow(CLASSIFICATION, "origin", "classification", owner, *actions, in_port=ofport, **tag),
+    )
+
+
+UNITS = (Unit(from_port, over=Port), Unit(from_core, over=Chassis, each=networks_at))

@@ -1,0 +1,36 @@
+"""Broadcast and multicast: a copy to each local port, and one to each other chassis (or to the physical network)."""
+
+from flows.actions import Action, Output, Resubmit, SetField
+from flows.fields import parse_ipv4
+from flows.flow import flow
+from flows.pipeline import FLOODING
+from flows.units import Published, Unit, on_chassis
+from topology.facts import View, binding_in_force, encap_ip, hosts, local_ports, networks_at
+from topology.values import Chassis, Network
+
+
+def copies(view: View, chassis_id: str, network_id: str) -> Published:
+    """The copies that one chassis makes. Open vSwitch leaves out the port that a packet came in by."""
+    network = view.get(Network, network_id)
+    if network is None:
+        return
+    bindings = [view.ask(binding_in_force, port_id) for port_id in view.ask(local_ports, chassis_id, network_id)]
+    local = tuple(Output(ofport) for ofport in sorted(binding.ofport for binding in bindings if binding is not None))
+    audience, owner = on_chassis(chassis_id), f"network/{network.id}"
+    away = _away(view, chassis_id, network)
+    yield audience, flow(FLOODING, "from_here", "flooding", owner, *local, *away, network=network.key, from_core=0)
+    yield audience, flow(FLOODING, "from_core", "flooding", owner, *local, network=network.key, from_core=1)
+
+
+def _away(view: View, chassis_id: str, network: Network) -> tuple[Action, ...]:
+    if not network.segment.is_overlay:
+        return (Resubmit("core_output"),)
+    actions: list[Action] = []
+    for other_id in view.ask(hosts, network.id):
+        address = view.ask(encap_ip, other_id, network.segment.network_type)
+        if other_id != chassis_id and address is not None:
+            actions += [SetField("tun_dst", parse_ipv4(address)), Resubmit("core_output")]
+    return tuple(actions)
+
+
+UNITS = (Unit(copies, over=Chassis, each=networks_at),)

@@ -1,0 +1,61 @@
+"""From the destination MAC address to the port that owns it."""
+
+from flows.actions import Goto, SetField
+from flows.flow import flow
+from flows.pipeline import FORWARDING
+from flows.units import Published, Unit, where_network_is
+from topology.facts import View, live_port
+from topology.values import Network, Port
+
+GROUP_BIT = "01:00:00:00:00:00/01:00:00:00:00:00"
+
+
+def known(view: View, port_id: str) -> Published:
+    """A live port's own MAC address leads to it.
+
+    A MAC address of an allowed pair may move between ports without notice (VRRP), so it is copied to the whole network,
+    where whoever holds it takes it.
+    """
+    port = view.ask(live_port, port_id)
+    network = view.get(Network, port.network_id) if port else None
+    if port is None or network is None:
+        return
+    audience, owner = where_network_is(network.id), f"port/{port.id}"
+    yield (
+        audience,
+        flow(
+            FORWARDING,
+            "known",
+            "forwarding",
+            owner,
+            SetField("to_port", port.key),
+            Goto("delivery"),
+            network=network.key,
+            eth_dst=port.mac_address,
+        ),
+    )
+    for mac in sorted({pair.mac_address for pair in port.allowed_address_pairs} - {port.mac_address}):
+        yield (
+            audience,
+            flow(FORWARDING, "shared", "forwarding", owner, Goto("flooding"), network=network.key, eth_dst=mac),
+        )
+
+
+def unaddressed(view: View, network_id: str) -> Published:
+    """Broadcast and multicast are flooded; a stranger's address can only be out on a physical network."""
+    network = view.get(Network, network_id)
+    if network is None:
+        return
+    audience, owner = where_network_is(network.id), f"network/{network.id}"
+    yield (
+        audience,
+        flow(FORWARDING, "group", "forwarding", owner, Goto("flooding"), network=network.key, eth_dst=GROUP_BIT),
+    )
+    if not network.segment.is_overlay:
+        yield (
+            audience,
+            flow(FORWARDING, "unknown", "forwarding", owner, Goto("core_output"), network=network.key, from_core=0),
+        )
+
+
+UNITS = (Unit(known, over=Port), Unit(unaddressed, over=Network))
