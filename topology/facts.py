@@ -5,9 +5,9 @@ Facts ask one another through ``view.ask``, so that whoever computes them can re
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from topology.values import Chassis, Network, Port, PortBinding, Row
+from topology.values import AddressPair, Chassis, FixedIP, Network, Port, PortBinding, Row, Segment
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -36,27 +36,77 @@ def binding_in_force(view: View, port_id: str) -> PortBinding | None:
     return max(known, key=lambda binding: binding.sequence, default=None)
 
 
-def live_port(view: View, port_id: str) -> Port | None:
+class LiveNetwork(NamedTuple):
+    """What forwarding needs to know of a network that is up."""
+
+    id: str
+    key: int
+    segment: Segment
+
+
+class LivePort(NamedTuple):
+    """What forwarding needs to know of a port that carries traffic, and where it is."""
+
+    id: str
+    key: int
+    network: LiveNetwork
+    mac_address: str
+    fixed_ips: tuple[FixedIP, ...]
+    allowed_address_pairs: tuple[AddressPair, ...]
+    port_security_enabled: bool
+    chassis_id: str
+    ofport: int
+
+
+def live_network(view: View, network_id: str) -> LiveNetwork | None:
+    """Return the network if it is up."""
+    network = view.get(Network, network_id)
+    if network is None or not network.admin_state_up:
+        return None
+    return LiveNetwork(network.id, network.key, network.segment)
+
+
+def live_port(view: View, port_id: str) -> LivePort | None:
     """Return the port if it carries traffic: plugged somewhere, and up together with its network."""
     port = view.get(Port, port_id)
     if port is None or not port.admin_state_up:
         return None
-    network = view.get(Network, port.network_id)
-    if network is None or not network.admin_state_up:
+    network, binding = view.ask(live_network, port.network_id), view.ask(binding_in_force, port_id)
+    if network is None or binding is None:
         return None
-    return port if view.ask(binding_in_force, port_id) is not None else None
+    return LivePort(
+        port.id,
+        port.key,
+        network,
+        port.mac_address,
+        port.fixed_ips,
+        port.allowed_address_pairs,
+        port.port_security_enabled,
+        binding.chassis_id,
+        binding.ofport,
+    )
+
+
+def whereabouts(view: View, port_id: str) -> tuple[str, str] | None:
+    """Return the network id and the chassis id of a live port."""
+    port = view.ask(live_port, port_id)
+    return (port.network.id, port.chassis_id) if port is not None else None
+
+
+def ofport_of(view: View, port_id: str) -> int | None:
+    """Return the OpenFlow port number of a live port on its chassis."""
+    port = view.ask(live_port, port_id)
+    return port.ofport if port is not None else None
 
 
 def ports_by_network(view: View, chassis_id: str) -> dict[str, tuple[str, ...]]:
     """Return the live ports on a chassis, as network id to sorted port ids."""
     found: dict[str, list[str]] = {}
     for binding_id in view.find_ids(PortBinding, "chassis", chassis_id):
-        binding = view.get(PortBinding, binding_id)
-        if binding is None or view.ask(binding_in_force, binding.port_id) != binding:
-            continue
-        port = view.ask(live_port, binding.port_id)
-        if port is not None:
-            found.setdefault(port.network_id, []).append(port.id)
+        port_id = binding_id.partition("@")[0]
+        place = view.ask(whereabouts, port_id)
+        if place is not None and place[1] == chassis_id:
+            found.setdefault(place[0], []).append(port_id)
     return {network_id: tuple(sorted(port_ids)) for network_id, port_ids in sorted(found.items())}
 
 
@@ -72,12 +122,8 @@ def local_ports(view: View, chassis_id: str, network_id: str) -> tuple[str, ...]
 
 def hosts(view: View, network_id: str) -> tuple[str, ...]:
     """Return the ids of the chassis that have a live port of the network, sorted."""
-    found = set()
-    for port_id in view.find_ids(Port, "network", network_id):
-        binding = view.ask(binding_in_force, port_id)
-        if binding is not None and view.ask(live_port, port_id) is not None:
-            found.add(binding.chassis_id)
-    return tuple(sorted(found))
+    places = (view.ask(whereabouts, port_id) for port_id in view.find_ids(Port, "network", network_id))
+    return tuple(sorted({place[1] for place in places if place is not None}))
 
 
 def encap_ip(view: View, chassis_id: str, encapsulation: str) -> str | None:

@@ -19,7 +19,7 @@ def observe(store: Store, chassis: Chassis, plugged: Mapping[str, Plugged]) -> N
     """Record what one chassis holds now; ``plugged`` maps port ids to interfaces and is complete.
 
     A claim keeps its sequence while it stands, also under a new port number. A new claim gets the highest sequence, so
-    that the last binding wins when two chassis claim one port (live migration). Nothing is written when nothing differs.
+    that the last binding wins when two chassis claim one port (live migration). Writes nothing when nothing differs.
     """
     with store.transaction() as tx:
         if tx.get(Chassis, chassis.id) != chassis:

@@ -10,26 +10,25 @@ from flows.flow import flow
 from flows.pipeline import ARP_RESPONDER
 from flows.units import Published, Unit, on_chassis, where_network_is
 from topology.addressing import SERVICE_MAC
-from topology.facts import View, binding_in_force, live_port
-from topology.values import Network, Port, Subnet
+from topology.facts import View, live_network, live_port
+from topology.values import Port, Subnet
 
 
 def addresses(view: View, port_id: str) -> Published:
     """Answer for a live port's addresses, and let nobody else's ARP replies speak for them."""
-    port, binding = view.ask(live_port, port_id), view.ask(binding_in_force, port_id)
-    network = view.get(Network, port.network_id) if port else None
-    if port is None or binding is None or network is None:
+    port = view.ask(live_port, port_id)
+    if port is None:
         return
-    audience, here, owner = where_network_is(network.id), on_chassis(binding.chassis_id), f"port/{port.id}"
+    audience, here, owner = where_network_is(port.network.id), on_chassis(port.chassis_id), f"port/{port.id}"
     # An announcement of one's own address has no reader on an overlay, where every cache is filled by these flows;
     # a physical network's switches and hosts do want it.
-    own = () if network.segment.is_overlay else (Goto("dhcp"),)
+    own = () if port.network.segment.is_overlay else (Goto("dhcp"),)
     for fixed in port.fixed_ips:
         address = fixed.ip_address
         if ":" in address:
             continue
-        asked: dict[str, int | str] = {"network": network.key, "arp_op": ARP_REQUEST, "arp_tpa": address}
-        told: dict[str, int | str] = {"network": network.key, "arp_op": ARP_REPLY, "arp_spa": address}
+        asked: dict[str, int | str] = {"network": port.network.key, "arp_op": ARP_REQUEST, "arp_tpa": address}
+        told: dict[str, int | str] = {"network": port.network.key, "arp_op": ARP_REPLY, "arp_spa": address}
         yield here, flow(ARP_RESPONDER, "own", "arp_responder", owner, *own, from_port=port.key, **asked)
         yield here, flow(ARP_RESPONDER, "own", "arp_responder", owner, Goto("dhcp"), from_port=port.key, **told)
         yield audience, flow(ARP_RESPONDER, "guard", "arp_responder", owner, **told)
@@ -42,7 +41,7 @@ def addresses(view: View, port_id: str) -> Published:
 def dhcp_server(view: View, subnet_id: str) -> Published:
     """Answer for an overlay subnet's gateway address while nobody has it: DHCP clients renew their leases there."""
     subnet = view.get(Subnet, subnet_id)
-    network = view.get(Network, subnet.network_id) if subnet else None
+    network = view.ask(live_network, subnet.network_id) if subnet else None
     if subnet is None or network is None or not network.segment.is_overlay:
         return
     if not subnet.enable_dhcp or subnet.gateway_ip is None or subnet.ip_version != 4:

@@ -5,34 +5,33 @@ from flows.fields import VLAN_PRESENT
 from flows.flow import flow
 from flows.pipeline import CLASSIFICATION
 from flows.units import Published, Unit, on_chassis
-from topology.facts import View, binding_in_force, live_port, networks_at
-from topology.values import Chassis, Network, Port
+from topology.facts import View, live_network, live_port, networks_at
+from topology.values import Chassis, Port
 
 
 def from_port(view: View, port_id: str) -> Published:
     """Packets of an instance, by the number of its port."""
-    port, binding = view.ask(live_port, port_id), view.ask(binding_in_force, port_id)
-    network = view.get(Network, port.network_id) if port else None
-    if port is None or binding is None or network is None:
+    port = view.ask(live_port, port_id)
+    if port is None:
         return
     yield (
-        on_chassis(binding.chassis_id),
+        on_chassis(port.chassis_id),
         flow(
             CLASSIFICATION,
             "origin",
             "classification",
             f"port/{port.id}",
-            SetField("network", network.key),
+            SetField("network", port.network.key),
             SetField("from_port", port.key),
             Goto("port_security"),
-            in_port=binding.ofport,
+            in_port=port.ofport,
         ),
     )
 
 
 def from_core(view: View, chassis_id: str, network_id: str) -> Published:
     """Packets of a network that come by tunnel or by patch port, by VNI or VLAN tag."""
-    chassis, network = view.get(Chassis, chassis_id), view.get(Network, network_id)
+    chassis, network = view.get(Chassis, chassis_id), view.ask(live_network, network_id)
     if chassis is None or network is None:
         return
     segment = network.segment

@@ -5,13 +5,13 @@ from flows.fields import VLAN_PRESENT
 from flows.flow import flow
 from flows.pipeline import CORE_OUTPUT
 from flows.units import Published, Unit, on_chassis
-from topology.facts import View, networks_at
-from topology.values import Chassis, Network
+from topology.facts import View, live_network, networks_at
+from topology.values import Chassis
 
 
 def encapsulate(view: View, chassis_id: str, network_id: str) -> Published:
     """Leave one chassis. On overlays the tunnel's far end has been set before."""
-    chassis, network = view.get(Chassis, chassis_id), view.get(Network, network_id)
+    chassis, network = view.get(Chassis, chassis_id), view.ask(live_network, network_id)
     if chassis is None or network is None:
         return
     segment = network.segment

@@ -5,29 +5,28 @@ from flows.fields import parse_ipv4
 from flows.flow import flow
 from flows.pipeline import DELIVERY
 from flows.units import Published, Unit, on_chassis, where_network_is
-from topology.facts import View, binding_in_force, encap_ip, live_port
-from topology.values import Network, Port
+from topology.facts import View, encap_ip, live_port
+from topology.values import Port
 
 
 def to_port(view: View, port_id: str) -> Published:
     """Where a live port is. On its own chassis the local flow is above the remote one."""
-    port, binding = view.ask(live_port, port_id), view.ask(binding_in_force, port_id)
-    network = view.get(Network, port.network_id) if port else None
-    if port is None or binding is None or network is None:
+    port = view.ask(live_port, port_id)
+    if port is None:
         return
     owner = f"port/{port.id}"
     yield (
-        on_chassis(binding.chassis_id),
-        flow(DELIVERY, "local", "delivery", owner, Output(binding.ofport), to_port=port.key),
+        on_chassis(port.chassis_id),
+        flow(DELIVERY, "local", "delivery", owner, Output(port.ofport), to_port=port.key),
     )
     towards: tuple[Action, ...] = ()
-    if network.segment.is_overlay:
-        address = view.ask(encap_ip, binding.chassis_id, network.segment.network_type)
+    if port.network.segment.is_overlay:
+        address = view.ask(encap_ip, port.chassis_id, port.network.segment.network_type)
         if address is None:
             return
         towards = (SetField("tun_dst", parse_ipv4(address)),)
     yield (
-        where_network_is(network.id),
+        where_network_is(port.network.id),
         flow(DELIVERY, "remote", "delivery", owner, *towards, Goto("core_output"), to_port=port.key, from_core=0),
     )
 

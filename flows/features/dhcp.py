@@ -4,20 +4,20 @@ from flows.actions import Controller
 from flows.flow import flow
 from flows.pipeline import DHCP
 from flows.units import Published, Unit, on_chassis
-from topology.facts import View, binding_in_force, live_port
+from topology.facts import View, live_port
 from topology.values import Port, Subnet
 
 
 def requests(view: View, port_id: str) -> Published:
     """Whatever a served port sends from a DHCP client's port to a server's, broadcast or not."""
-    port, binding = view.ask(live_port, port_id), view.ask(binding_in_force, port_id)
-    if port is None or binding is None:
+    port = view.ask(live_port, port_id)
+    if port is None:
         return
     subnets = [view.get(Subnet, fixed.subnet_id) for fixed in port.fixed_ips]
     if any(subnet is not None and subnet.enable_dhcp and subnet.ip_version == 4 for subnet in subnets):
         owner = f"port/{port.id}"
         yield (
-            on_chassis(binding.chassis_id),
+            on_chassis(port.chassis_id),
             flow(DHCP, "request", "dhcp", owner, Controller(), from_port=port.key, udp_src=68, udp_dst=67),
         )
 

@@ -5,24 +5,24 @@ from flows.fields import parse_ipv4
 from flows.flow import flow
 from flows.pipeline import FLOODING
 from flows.units import Published, Unit, on_chassis
-from topology.facts import View, binding_in_force, encap_ip, hosts, local_ports, networks_at
-from topology.values import Chassis, Network
+from topology.facts import LiveNetwork, View, encap_ip, hosts, live_network, local_ports, networks_at, ofport_of
+from topology.values import Chassis
 
 
 def copies(view: View, chassis_id: str, network_id: str) -> Published:
     """The copies that one chassis makes. Open vSwitch leaves out the port that a packet came in by."""
-    network = view.get(Network, network_id)
+    network = view.ask(live_network, network_id)
     if network is None:
         return
-    bindings = [view.ask(binding_in_force, port_id) for port_id in view.ask(local_ports, chassis_id, network_id)]
-    local = tuple(Output(ofport) for ofport in sorted(binding.ofport for binding in bindings if binding is not None))
+    numbers = (view.ask(ofport_of, port_id) for port_id in view.ask(local_ports, chassis_id, network_id))
+    local = tuple(Output(number) for number in sorted(number for number in numbers if number is not None))
     audience, owner = on_chassis(chassis_id), f"network/{network.id}"
     away = _away(view, chassis_id, network)
     yield audience, flow(FLOODING, "from_here", "flooding", owner, *local, *away, network=network.key, from_core=0)
     yield audience, flow(FLOODING, "from_core", "flooding", owner, *local, network=network.key, from_core=1)
 
 
-def _away(view: View, chassis_id: str, network: Network) -> tuple[Action, ...]:
+def _away(view: View, chassis_id: str, network: LiveNetwork) -> tuple[Action, ...]:
     if not network.segment.is_overlay:
         return (Resubmit("core_output"),)
     actions: list[Action] = []

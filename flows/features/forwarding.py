@@ -4,7 +4,7 @@ from flows.actions import Goto, SetField
 from flows.flow import flow
 from flows.pipeline import FORWARDING
 from flows.units import Published, Unit, where_network_is
-from topology.facts import View, live_port
+from topology.facts import View, live_network, live_port
 from topology.values import Network, Port
 
 GROUP_BIT = "01:00:00:00:00:00/01:00:00:00:00:00"
@@ -17,10 +17,9 @@ def known(view: View, port_id: str) -> Published:
     where whoever holds it takes it.
     """
     port = view.ask(live_port, port_id)
-    network = view.get(Network, port.network_id) if port else None
-    if port is None or network is None:
+    if port is None:
         return
-    audience, owner = where_network_is(network.id), f"port/{port.id}"
+    audience, owner = where_network_is(port.network.id), f"port/{port.id}"
     yield (
         audience,
         flow(
@@ -30,20 +29,20 @@ def known(view: View, port_id: str) -> Published:
             owner,
             SetField("to_port", port.key),
             Goto("delivery"),
-            network=network.key,
+            network=port.network.key,
             eth_dst=port.mac_address,
         ),
     )
     for mac in sorted({pair.mac_address for pair in port.allowed_address_pairs} - {port.mac_address}):
         yield (
             audience,
-            flow(FORWARDING, "shared", "forwarding", owner, Goto("flooding"), network=network.key, eth_dst=mac),
+            flow(FORWARDING, "shared", "forwarding", owner, Goto("flooding"), network=port.network.key, eth_dst=mac),
         )
 
 
 def unaddressed(view: View, network_id: str) -> Published:
     """Broadcast and multicast are flooded; a stranger's address can only be out on a physical network."""
-    network = view.get(Network, network_id)
+    network = view.ask(live_network, network_id)
     if network is None:
         return
     audience, owner = where_network_is(network.id), f"network/{network.id}"

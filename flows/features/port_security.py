@@ -10,7 +10,7 @@ from flows.actions import Goto
 from flows.flow import flow
 from flows.pipeline import PORT_SECURITY
 from flows.units import Published, Unit, on_chassis
-from topology.facts import View, binding_in_force, live_port
+from topology.facts import LivePort, View, live_port
 from topology.values import Port
 
 DHCP_CLIENT, DHCP_SERVER = 68, 67
@@ -18,10 +18,10 @@ DHCP_CLIENT, DHCP_SERVER = 68, 67
 
 def permitted(view: View, port_id: str) -> Published:
     """What a port may send."""
-    port, binding = view.ask(live_port, port_id), view.ask(binding_in_force, port_id)
-    if port is None or binding is None:
+    port = view.ask(live_port, port_id)
+    if port is None:
         return
-    audience = on_chassis(binding.chassis_id)
+    audience = on_chassis(port.chassis_id)
     for match in _sources(port) if port.port_security_enabled else [{}]:
         yield (
             audience,
@@ -37,7 +37,7 @@ def permitted(view: View, port_id: str) -> Published:
         )
 
 
-def _sources(port: Port) -> Iterator[dict[str, int | str]]:
+def _sources(port: LivePort) -> Iterator[dict[str, int | str]]:
     own = [(port.mac_address, fixed.ip_address) for fixed in port.fixed_ips]
     pairs = [(pair.mac_address, pair.ip_address) for pair in port.allowed_address_pairs]
     senders = sorted({(mac, address) for mac, address in own + pairs if ":" not in address})

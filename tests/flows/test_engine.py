@@ -1,0 +1,288 @@
+"""Incremental equals from scratch, whatever the history; and a change touches only what it must."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from flows.engine import Engine
+from flows.units import Unit, on_chassis
+from topology.placement import Plugged, forget, observe
+from topology.store import Change, Store
+from topology.values import AddressPair, Chassis, FixedIP, Network, Port, PortBinding, Segment, Subnet
+
+NETWORKS = ("n1", "n2", "n3")
+PORTS = ("p1", "p2", "p3", "p4", "p5")
+CHASSIS = ("a", "b", "c")
+
+segments = st.sampled_from(
+    (Segment("geneve", 101), Segment("vxlan", 102), Segment("vlan", 103, "physnet1"), Segment("flat", None, "physnet1"))
+)
+macs = st.sampled_from([f"fa:16:3e:00:00:0{digit}" for digit in range(4)])
+addresses = st.sampled_from([f"10.0.0.{last}" for last in (1, 5, 6, 7)])
+pairs = st.builds(AddressPair, st.sampled_from(("10.0.0.9", "10.0.9.0/24", "0.0.0.0/0", "2001:db8::1", "10.0.0.1")), macs)
+networks = st.builds(
+    Network, st.sampled_from(NETWORKS), st.just("t"), st.just(0), segments, admin_state_up=st.booleans(), name=st.text(max_size=2)
+)
+subnets = st.builds(
+    Subnet,
+    st.sampled_from(("s1", "s2")),
+    st.just("t"),
+    st.sampled_from(NETWORKS),
+    st.just("10.0.0.0/24"),
+    gateway_ip=st.sampled_from((None, "10.0.0.1")),
+    enable_dhcp=st.booleans(),
+)
+ports = st.builds(
+    Port,
+    st.sampled_from(PORTS),
+    st.just("t"),
+    st.sampled_from(NETWORKS),
+    st.just(0),
+    macs,
+    admin_state_up=st.booleans(),
+    port_security_enabled=st.booleans(),
+    fixed_ips=st.lists(st.builds(FixedIP, st.sampled_from(("s1", "s2")), addresses), max_size=2).map(tuple),
+    allowed_address_pairs=st.lists(pairs, max_size=2).map(tuple),
+)
+chassis = st.builds(
+    Chassis,
+    st.sampled_from(CHASSIS),
+    encap_ip=st.sampled_from((None, "192.0.2.1", "192.0.2.2")),
+    encap_types=st.sampled_from(((), ("geneve",), ("geneve", "vxlan"))),
+    tunnel_ports=st.sampled_from(((), (("geneve", 1),), (("geneve", 1), ("vxlan", 2)))),
+    patch_ports=st.sampled_from(((), (("physnet1", 3),))),
+)
+plugged = st.dictionaries(st.sampled_from(PORTS), st.integers(10, 13).map(lambda number: Plugged(number, f"tap{number}")))
+
+
+def tables(engine: Engine) -> dict[str, dict[Any, Any]]:
+    return {chassis_id: dict(engine.desired(chassis_id)) for chassis_id in CHASSIS}
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Rows come, change and go in any order and batching, dangling references included."""
+
+    @initialize()
+    def start(self) -> None:
+        self.store = Store()
+        self.changes: list[Change] = []
+        self.store.watch(self.changes.append)
+        self.engine = Engine(self.store)
+        self.switches: dict[str, dict[Any, Any]] = {chassis_id: {} for chassis_id in CHASSIS}
+
+    def put(self, *rows: Any) -> None:
+        with self.store.transaction() as tx:
+            for row in rows:
+                key = {Network: NETWORKS, Port: PORTS}.get(type(row))
+                tx.put(replace(row, key=key.index(row.id) + 1) if key else row)
+
+    @rule(row=st.one_of(networks, subnets, ports))
+    def write_row(self, row: Any) -> None:
+        self.put(row)
+
+    @rule(rows=st.lists(st.one_of(networks, subnets, ports), min_size=2, max_size=6))
+    def write_rows(self, rows: list[Any]) -> None:
+        self.put(*rows)
+
+    @rule(data=st.data(), kind=st.sampled_from((Network, Subnet, Port)))
+    def delete_row(self, data: st.DataObject, kind: type) -> None:
+        if ids := self.store.ids(kind):
+            with self.store.transaction() as tx:
+                tx.delete(kind, data.draw(st.sampled_from(ids)))
+
+    @rule(row=chassis, holds=plugged)
+    def chassis_reports(self, row: Chassis, holds: dict[str, Plugged]) -> None:
+        observe(self.store, row, holds)
+
+    @rule(data=st.data(), port=st.sampled_from(PORTS), number=st.integers(20, 23))
+    def migrate(self, data: st.DataObject, port: str, number: int) -> None:
+        if ids := self.store.ids(Chassis):
+            row = self.store.get(Chassis, data.draw(st.sampled_from(ids)))
+            assert row is not None
+            holds = {b.port_id: Plugged(b.ofport, b.interface) for b in self.store.find(PortBinding, "chassis", row.id)}
+            observe(self.store, row, holds | {port: Plugged(number, "moved")})
+
+    @rule(chassis_id=st.sampled_from(CHASSIS))
+    def chassis_leaves(self, chassis_id: str) -> None:
+        forget(self.store, chassis_id)
+
+    @rule()
+    def settle(self) -> None:
+        deltas = self.engine.update(self.changes)
+        self.changes.clear()
+        for chassis_id, delta in deltas.items():
+            switch = self.switches[chassis_id]
+            for flow in delta.removed:
+                assert switch.get(flow.key) == flow, "removes only what is there"
+            for flow in delta.removed:
+                del switch[flow.key]
+            for flow in delta.added:
+                switch[flow.key] = flow
+        for chassis_id in CHASSIS:
+            if self.store.get(Chassis, chassis_id) is None:
+                self.switches[chassis_id].clear()
+        assert self.switches == tables(self.engine), "deltas add up to the desired tables"
+        assert tables(self.engine) == tables(Engine(self.store)), "incremental equals from scratch"
+        assert not self.engine.failures
+
+    @precondition(lambda self: not self.changes)
+    @rule(row=st.one_of(networks, subnets, ports, chassis))
+    def do_and_undo(self, row: Any) -> None:
+        before, held = tables(self.engine), self.store.get(type(row), row.id)
+        if held is None and isinstance(row, Chassis):
+            return
+        self.put(row)
+        self.settle()
+        with self.store.transaction() as tx:
+            if held is None:
+                tx.delete(type(row), row.id)
+            else:
+                tx.put(held)
+        self.settle()
+        assert tables(self.engine) == before
+
+    @invariant()
+    def same_change_twice_changes_nothing(self) -> None:
+        if self.changes:
+            return
+        everything = Engine(self.store)
+        assert everything.update([]) == {}
+        assert not self.engine.update([Change(self.store.revision, ())])
+
+
+AnyHistory.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAnyHistory = AnyHistory.TestCase
+
+
+def small_cloud() -> tuple[Store, Engine, list[Change]]:
+    store = Store()
+    changes: list[Change] = []
+    with store.transaction() as tx:
+        for number, name in enumerate(NETWORKS, 1):
+            tx.put(Network(name, "t", number, Segment("geneve", 100 + number)))
+            tx.put(Subnet(f"s-{name}", "t", name, "10.0.0.0/24", gateway_ip="10.0.0.1"))
+        for number in range(30):
+            network = NETWORKS[number % 3]
+            tx.put(
+                Port(
+                    f"p{number}",
+                    "t",
+                    network,
+                    number + 1,
+                    f"fa:16:3e:00:00:{number:02x}",
+                    fixed_ips=(FixedIP(f"s-{network}", f"10.0.0.{number + 2}"),),
+                )
+            )
+    for number, chassis_id in enumerate(CHASSIS):
+        row = Chassis(chassis_id, encap_ip=f"192.0.2.{number}", encap_types=("geneve",), tunnel_ports=(("geneve", 1),))
+        observe(store, row, {f"p{n}": Plugged(n + 10, f"t{n}") for n in range(number * 10, number * 10 + 10)})
+    engine = Engine(store)
+    store.watch(changes.append)
+    return store, engine, changes
+
+
+def runs_of(engine: Engine, changes: list[Change]) -> Counter[str]:
+    before = engine.runs.copy()
+    engine.update(changes)
+    changes.clear()
+    return engine.runs - before
+
+
+def change_port(store: Store, port_id: str, **values: Any) -> None:
+    with store.transaction() as tx:
+        row = tx.get(Port, port_id)
+        assert row is not None
+        tx.put(replace(row, **values))
+
+
+def test_a_new_name_runs_one_fact_and_the_units_of_that_port_and_sends_nothing() -> None:
+    store, engine, changes = small_cloud()
+    change_port(store, "p4", name="web")
+    before = engine.runs.copy()
+    assert engine.update(changes) == {}
+    runs = engine.runs - before
+    assert all(count == 1 for count in runs.values()), runs
+    assert not any(name.startswith(("flooding", "core_output", "hosts")) for name in runs), runs
+
+
+def test_a_new_address_runs_no_unit_of_another_port() -> None:
+    store, engine, changes = small_cloud()
+    change_port(store, "p4", fixed_ips=(FixedIP("s-n2", "10.0.0.200"),))
+    runs = runs_of(engine, changes)
+    assert runs["arp_responder.addresses"] == runs["port_security.permitted"] == 1
+    assert all(count <= 1 for count in runs.values()), runs
+
+
+def test_migration_runs_units_of_one_port_and_of_the_two_chassis() -> None:
+    store, engine, changes = small_cloud()
+    row = store.get(Chassis, "b")
+    assert row is not None
+    holds = {b.port_id: Plugged(b.ofport, b.interface) for b in store.find(PortBinding, "chassis", "b")}
+    observe(store, row, holds | {"p0": Plugged(99, "moved")})
+    runs = runs_of(engine, changes)
+    assert runs["delivery.to_port"] == runs["classification.from_port"] == 1
+    assert runs["flooding.copies"] <= 2, runs
+    assert runs["binding_in_force"] == 1
+
+
+def test_a_chassis_without_the_network_holds_no_flow_of_it() -> None:
+    store, engine, changes = small_cloud()
+    for number in range(0, 10, 3):
+        change_port(store, f"p{number}", admin_state_up=False)
+    engine.update(changes)
+    port_owners = {f"port/p{number}" for number in range(0, 30, 3)}
+    owners = {flow.owner for flow in engine.desired("a").values()}
+    assert not owners & (port_owners | {"network/n1", "subnet/s-n1"})
+    assert "network/n2" in owners
+
+
+def test_a_unit_that_raises_costs_only_its_own_flows_and_recovers() -> None:
+    def fragile(view: Any, port_id: str) -> Any:
+        port = view.get(Port, port_id)
+        if port.name == "bad":
+            raise RuntimeError("boom")
+        return iter(())
+
+    from flows.features import UNITS
+
+    store, _, changes = small_cloud()
+    engine = Engine(store, (*UNITS, Unit(fragile, over=Port)))
+    count = len(engine.desired("a"))
+    change_port(store, "p1", name="bad")
+    engine.update(changes)
+    changes.clear()
+    assert [(failure.args, failure.error) for failure in engine.failures.values()] == [(("p1",), "RuntimeError: boom")]
+    assert len(engine.desired("a")) == count
+    change_port(store, "p1", name="good")
+    engine.update(changes)
+    assert not engine.failures
+
+
+def test_a_fact_that_raises_is_asked_again_when_what_it_read_changes() -> None:
+    def fact(view: Any, port_id: str) -> str:
+        port = view.get(Port, port_id)
+        if port.name == "bad":
+            raise RuntimeError("boom")
+        return str(port.name)
+
+    def unit(view: Any, port_id: str) -> Any:
+        view.ask(fact, port_id)
+        return iter(())
+
+    store, _, changes = small_cloud()
+    engine = Engine(store, (Unit(unit, over=Port),))
+    for name, failing in (("bad", 1), ("good", 0), ("bad", 1), ("fine", 0)):
+        change_port(store, "p1", name=name)
+        engine.update(changes)
+        changes.clear()
+        assert len(engine.failures) == failing, name
+
+
+def test_audience_of_an_unknown_chassis_reaches_nobody() -> None:
+    _, engine, _ = small_cloud()
+    assert engine.desired("nowhere") == {}
+    assert on_chassis("nowhere") not in engine.desired("a")
