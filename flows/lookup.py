@@ -1,0 +1,150 @@
+"""A flow table that finds the flow of a packet quickly, and refuses what Open vSwitch would refuse.
+
+Flows that match on the same fields with the same masks share a hash table (tuple space search), so the time to look a
+packet up grows with the number of such shapes, about a dozen in a table of ours, and not with the number of flows.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from flows.actions import Action, Goto, Move, Output, PopVlan, PushVlan, Resubmit, SetField
+from flows.fields import VLAN_PRESENT
+from flows.flow import Flow, Term, field_named
+from flows.pipeline import TABLES
+
+Shape = tuple[tuple[str, int], ...]
+"""The fields that a flow matches on, each with its mask (all ones where exact)."""
+
+READ_ONLY = frozenset({"eth_type", "ip_proto"})
+PORT_NUMBERS = range(1, 0xFF00)
+"""Ports that Open vSwitch numbers; above are reserved ports, which actions name, and the bridge's own."""
+LOCAL_PORT = 0xFFFFFFFE
+MAX_ARP_OP = 0xFF
+"""Open vSwitch keeps eight bits of the operation."""
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The flows of one shape, by the values that they match, and the highest priority among them."""
+
+    shape: Shape
+    flows: dict[tuple[int, ...], list[Flow]]
+    highest: int
+
+
+class FlowTable:
+    """The flows of one table. Raises ValueError for two that a switch could not hold both."""
+
+    def __init__(self, flows: Iterable[Flow]) -> None:
+        shelves: dict[Shape, _Shelf] = {}
+        for flow in flows:
+            shape = tuple((term.field, _mask(term)) for term in flow.match)
+            shelf = shelves.get(shape) or shelves.setdefault(shape, _Shelf(shape, {}, flow.priority))
+            values = tuple(term.value & mask for term, (_, mask) in zip(flow.match, shape, strict=True))
+            same = shelf.flows.setdefault(values, [])
+            if clash := next((other for other in same if other.priority == flow.priority), None):
+                raise ValueError(
+                    f"two flows match the same: {flow} of {flow.owner}, and {clash} of {clash.owner}; "
+                    "give them different priorities or matches"
+                )
+            same.append(flow)
+            shelf.highest = max(shelf.highest, flow.priority)
+        for shelf in shelves.values():
+            for same in shelf.flows.values():
+                same.sort(key=lambda flow: -flow.priority)
+        self._shelves = sorted(shelves.values(), key=lambda shelf: -shelf.highest)
+
+    def find(self, read: Callable[[str], int]) -> list[Flow]:
+        """Return the flows of the highest priority that match, given how to read a field: one, or none.
+
+        More than one is a defect of the flows: a switch may take either.
+        """
+        best: list[Flow] = []
+        priority = -1
+        for shelf in self._shelves:
+            if shelf.highest < priority:
+                break
+            same = shelf.flows.get(tuple([read(name) & mask for name, mask in shelf.shape]))
+            if same is None or same[0].priority < priority:
+                continue
+            if same[0].priority > priority:
+                best, priority = [], same[0].priority
+            best.append(same[0])
+        return best
+
+
+def _mask(term: Term) -> int:
+    return (1 << field_named(term.field).bits) - 1 if term.mask is None else term.mask
+
+
+def refusal(flow: Flow) -> str | None:
+    """Say why Open vSwitch would refuse a flow, or return None.
+
+    As in OpenFlow 1.3.5, sections 7.2.3.6 to 7.2.3.8 and 5.12: a match or a set of a field needs its prerequisites in
+    the match (OFPBMC_BAD_PREREQ, OFPBAC_MATCH_INCONSISTENT), a value has no bits outside its mask
+    (OFPBMC_BAD_WILDCARDS), a path only leads forward.
+    """
+    known = {term.field: term for term in flow.match}
+    for term in flow.match:
+        if term.value & ~_mask(term):
+            return f"{term.field} has bits outside its mask"
+        if missing := _unmet(term.field, known):
+            return f"matching on {term.field} needs {missing} in the match"
+    tags = int(_has_tag(known.get("vlan_vid")))
+    for action in flow.actions:
+        if isinstance(action, PushVlan):
+            tags += 1
+        if (
+            isinstance(action, PopVlan | SetField)
+            and (isinstance(action, PopVlan) or action.field == "vlan_vid")
+            and not tags
+        ):
+            return "there may be no VLAN tag; match vlan_vid or push one"
+        if isinstance(action, PopVlan):
+            tags -= 1
+        if reason := _refused_action(flow, action, known):
+            return reason
+    return None
+
+
+def _refused_action(flow: Flow, action: Action, known: dict[str, Term]) -> str | None:
+    match action:
+        case SetField(name, value):
+            if name == "vlan_vid" and not value & VLAN_PRESENT:
+                return "vlan_vid is set without the bit VLAN_PRESENT"
+            if name == "arp_op" and value > MAX_ARP_OP:
+                return f"arp_op has 8 bits in Open vSwitch, {value} does not fit"
+            return _unsettable(name, known)
+        case Move(source, target):
+            if field_named(source).bits != field_named(target).bits:
+                return f"{source} and {target} differ in width"
+            if missing := _unmet(source, known):
+                return f"reading {source} needs {missing} in the match"
+            return _unsettable(target, known)
+        case Goto(table) if TABLES[table].number <= flow.table:
+            return f"goto leads back to {table}"
+        case Output(port) if port not in PORT_NUMBERS and port != LOCAL_PORT:
+            return f"{port:#x} is no port of a switch"
+        case Resubmit(table) if table not in TABLES.by_name:
+            return f"there is no table named {table}"
+    return None
+
+
+def _unsettable(name: str, known: dict[str, Term]) -> str | None:
+    if name in READ_ONLY:
+        return f"{name} is read-only"
+    if missing := _unmet(name, known):
+        return f"setting {name} needs {missing} in the match"
+    return None
+
+
+def _unmet(name: str, known: dict[str, Term]) -> str | None:
+    """Name the prerequisite of a field that the match lacks."""
+    for needed, value in field_named(name).needs:
+        if known.get(needed) != Term(needed, value, None):
+            return f"{needed}={value:#x}"
+    return None
+
+
+def _has_tag(vlan: Term | None) -> bool:
+    return vlan is not None and bool(vlan.value & _mask(vlan) & VLAN_PRESENT)

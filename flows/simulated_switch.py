@@ -1,0 +1,225 @@
+"""One switch, simulated: a packet goes in by a port, and comes out where Open vSwitch would send it.
+
+Follows ovs-actions(7) and ovs-fields(7) for the actions and fields that the pipeline uses. What the pipeline cannot
+express (groups, connection tracking, learning) is not here.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from flows.actions import Action, Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
+from flows.fields import ETH_TYPE_VLAN, VLAN_PRESENT
+from flows.flow import Flow, field_named
+from flows.lookup import MAX_ARP_OP, FlowTable, refusal
+from flows.packets import METADATA, Packet
+from flows.pipeline import REGISTERS, TABLES
+
+MAX_RESUBMITS = 4096
+"""How many tables, counted anew at each visit, Open vSwitch lets one packet see."""
+OPTIONAL = METADATA | {"vlan_vid"}
+LINK_FIELDS = frozenset({"eth_src", "eth_dst", "eth_type", "vlan_vid"}) | METADATA
+
+
+class Emission(NamedTuple):
+    """A packet that left by a port, with the tunnel fields that it had then."""
+
+    port: int
+    packet: Packet
+    tun_id: int
+    tun_dst: int
+
+
+class PacketIn(NamedTuple):
+    """A packet sent to the controller, and the flow that sent it."""
+
+    flow: Flow
+    packet: Packet
+
+
+class Visit(NamedTuple):
+    """A table that the packet came to, what matched (None: nothing), and the packet with its metadata by then."""
+
+    table: str
+    flow: Flow | None
+    packet: Packet
+
+
+class Passage(NamedTuple):
+    """All that became of one packet in one switch. ``faults`` are what a sound set of flows never causes."""
+
+    emissions: list[Emission]
+    packet_ins: list[PacketIn]
+    visits: list[Visit]
+    faults: list[str]
+
+
+class Switch:
+    """The flow tables and ports of one integration bridge; ``ports`` maps OpenFlow port numbers to names.
+
+    Raises ValueError for a flow that Open vSwitch would refuse, and for two flows with one match and priority.
+    """
+
+    def __init__(self, chassis_id: str, flows: Iterable[Flow], ports: Mapping[int, str]) -> None:
+        self.chassis_id = chassis_id
+        self.ports = ports
+        by_table: dict[int, list[Flow]] = {table.number: [] for table in TABLES}
+        for flow in dict.fromkeys(flows):
+            if reason := refusal(flow):
+                raise ValueError(f"chassis {chassis_id}: Open vSwitch refuses {flow} of {flow.owner}: {reason}")
+            by_table[flow.table].append(flow)
+        self._tables = {number: FlowTable(held) for number, held in by_table.items()}
+        self._first = min(self._tables)
+
+    def receive(self, in_port: int, packet: Packet, tun_id: int = 0, tun_src: int = 0, tun_dst: int = 0) -> Passage:
+        """Walk a packet that comes in by a port. Raises ValueError for a port that the switch lacks."""
+        if in_port not in self.ports:
+            raise ValueError(f"chassis {self.chassis_id} has no port {in_port}; it has {sorted(self.ports)}")
+        tunnel = {"tun_id": tun_id, "tun_src": tun_src, "tun_dst": tun_dst}
+        walk = _Walk(self, _State(packet, in_port, tunnel))
+        try:
+            walk.enter(self._first)
+        except _TooManyResubmitsError:
+            # Open vSwitch discards the whole translation, what was already output included.
+            fault = f"chassis {self.chassis_id}: over {MAX_RESUBMITS} table visits; the packet is dropped"
+            return Passage([], [], walk.passage.visits, [*walk.passage.faults, fault])
+        return walk.passage
+
+    def table(self, number: int) -> FlowTable:
+        """Return a flow table."""
+        return self._tables[number]
+
+
+class _TooManyResubmitsError(Exception):
+    pass
+
+
+class _State:
+    """The packet and its metadata on their way through the tables."""
+
+    __slots__ = ("_below", "_fields", "_hidden", "_registers", "_stacked")
+
+    def __init__(self, packet: Packet, in_port: int, tunnel: Mapping[str, int]) -> None:
+        self._fields = {name: value for name, value in packet.items() if name not in METADATA}
+        self._fields |= {"in_port": in_port, **tunnel}
+        self._below = list(packet.inner_vlans)
+        self._registers = [0] * 16
+        # With the default vlan-limit of 1, Open vSwitch looks below one tag and no deeper.
+        self._hidden: dict[str, int] = {}
+        self._stacked = bool(self._below)
+        if self._stacked:
+            self._hidden = {name: value for name, value in self._fields.items() if name not in LINK_FIELDS}
+            self._hidden["eth_type"] = self._fields.get("eth_type", 0)
+            for name in self._hidden:
+                self._fields.pop(name, None)
+            self._fields["eth_type"] = ETH_TYPE_VLAN
+        if self._fields.get("arp_op", 0) > MAX_ARP_OP:
+            self._hidden["arp_op"] = self._fields["arp_op"]
+            self._fields["arp_op"] = 0
+
+    def read(self, name: str) -> int:
+        """Return the value of a field or register; 0 for a field that the packet lacks."""
+        register = REGISTERS.get(name)
+        if register is None:
+            return self._fields.get(name, 0)
+        return self._registers[register.number] >> register.offset & (1 << register.bits) - 1
+
+    def write(self, name: str, value: int) -> None:
+        """Set a field or register, unless the packet has no such header: then Open vSwitch does nothing."""
+        if register := REGISTERS.get(name):
+            mask = (1 << register.bits) - 1 << register.offset
+            others = self._registers[register.number] & ~mask
+            self._registers[register.number] = others | value << register.offset
+        elif self.has(name):
+            self._fields[name] = value
+            if name == "arp_op":
+                self._hidden.pop(name, None)
+
+    def has(self, name: str) -> bool:
+        """Say whether the packet has the header that a field is part of."""
+        if name == "vlan_vid":
+            return bool(self.read(name) & VLAN_PRESENT)
+        return all(self.read(needed) == value for needed, value in field_named(name).needs)
+
+    def push_vlan(self) -> None:
+        if self.has("vlan_vid"):
+            self._below.insert(0, self._fields["vlan_vid"])
+        self._fields["vlan_vid"] = VLAN_PRESENT
+
+    def pop_vlan(self) -> None:
+        # A tag that was hidden on arrival stays so until another switch looks at the packet.
+        self._fields["vlan_vid"] = self._below.pop(0) if self._below and not self._stacked else 0
+
+    def on_wire(self) -> Packet:
+        """Return the packet as it would leave now."""
+        fields = {name: value for name, value in self._fields.items() if name not in METADATA} | self._hidden
+        below = tuple(self._below)
+        if not fields.get("vlan_vid") and below:
+            fields["vlan_vid"], *rest = below
+            below = tuple(rest)
+        elif not fields.get("vlan_vid"):
+            fields.pop("vlan_vid", None)
+        return Packet.of_numbers(fields, below)
+
+    def seen(self) -> Packet:
+        """Return the packet as a flow table sees it now, with its metadata."""
+        registers = {name: value for name in REGISTERS if (value := self.read(name))}
+        fields = {name: value for name, value in self._fields.items() if value or name not in OPTIONAL}
+        return Packet.of_numbers(fields | registers)
+
+
+class _Walk:
+    """One packet's way through one switch."""
+
+    def __init__(self, switch: Switch, state: _State) -> None:
+        self._switch = switch
+        self._state = state
+        self._visits_left = MAX_RESUBMITS
+        self.passage = Passage([], [], [], [])
+
+    def enter(self, table: int) -> None:
+        """Look the packet up in a table and do what the flow says; nothing where none matches."""
+        found = self._switch.table(table).find(self._state.read)
+        name = TABLES.by_number[table].name
+        flow = found[0] if found else None
+        self.passage.visits.append(Visit(name, flow, self._state.seen()))
+        if any(other.actions != found[0].actions for other in found):
+            names = " and ".join(f"{other} of {other.owner}" for other in found)
+            self._fault(f"{names} match one packet at one priority")
+        if flow is not None:
+            for action in flow.actions:
+                self._do(flow, action)
+
+    def _do(self, flow: Flow, action: Action) -> None:
+        state = self._state
+        match action:
+            case SetField(name, value):
+                state.write(name, value)
+            case Move(source, target):
+                if state.has(source):
+                    state.write(target, state.read(source))
+            case PushVlan():
+                state.push_vlan()
+            case PopVlan():
+                state.pop_vlan()
+            case Output(port):
+                if port != state.read("in_port"):
+                    self._emit(port)
+            case OutputInPort():
+                self._emit(state.read("in_port"))
+            case Controller():
+                self.passage.packet_ins.append(PacketIn(flow, state.on_wire()))
+            case Resubmit(table) | Goto(table):
+                self._visits_left -= 1
+                if self._visits_left < 0:
+                    raise _TooManyResubmitsError
+                self.enter(TABLES[table].number)
+
+    def _emit(self, port: int) -> None:
+        if port not in self._switch.ports:
+            self._fault(f"output to port {port}, which is not there")
+            return
+        state = self._state
+        self.passage.emissions.append(Emission(port, state.on_wire(), state.read("tun_id"), state.read("tun_dst")))
+
+    def _fault(self, text: str) -> None:
+        self.passage.faults.append(f"chassis {self._switch.chassis_id}: {text}")

@@ -1,0 +1,118 @@
+"""A flow table finds what a plain search finds, and refuses what Open vSwitch refuses."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.actions import Goto, Move, Output, PopVlan, PushVlan, Resubmit, SetField
+from flows.fields import VLAN_PRESENT
+from flows.flow import Flow, Term, field_named
+from flows.lookup import FlowTable, refusal
+from flows.packets import icmp_echo
+from tests.flows.handmade import any_packets, entry, matches, raw_entry
+
+
+def naive(flows, packet) -> list[Flow]:
+    """All flows of the highest priority that match, one condition after the other."""
+
+    def holds(term: Term) -> bool:
+        mask = (1 << field_named(term.field).bits) - 1 if term.mask is None else term.mask
+        return packet.get(term.field, 0) & mask == term.value & mask
+
+    hits = [flow for flow in flows if all(holds(term) for term in flow.match)]
+    best = max((flow.priority for flow in hits), default=None)
+    return [flow for flow in hits if flow.priority == best]
+
+
+flow_lists = st.lists(
+    st.builds(lambda match, priority, port: entry(Output(port), priority=priority, **match),
+              matches(), st.integers(0, 3), st.integers(1, 9)),
+    max_size=25,
+    unique_by=lambda flow: (flow.priority, tuple((t.field, t.value & (t.mask or -1), t.mask) for t in flow.match)),
+)  # fmt: skip
+
+
+@given(flow_lists, any_packets, st.integers(1, 3), st.integers(0, 2))
+def test_finds_what_a_plain_search_finds(flows, packet, in_port, network):
+    seen = packet.but(in_port=in_port, network=network)
+    found = FlowTable(flows).find(lambda name: seen.get(name, 0))
+    assert sorted(found, key=str) == sorted(naive(flows, seen), key=str)
+
+
+def test_the_highest_priority_wins_whatever_its_shape():
+    wide = entry(Output(1), priority=7)
+    narrow = entry(Output(2), priority=5, eth_dst="fa:16:3e:00:00:02")
+    packet = icmp_echo("fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "10.0.0.1", "10.0.0.2")
+    assert FlowTable([narrow, wide]).find(packet.__getitem__) == [wide]
+
+
+def test_two_flows_of_one_match_and_priority_cannot_both_be_held():
+    one, other = entry(Output(1), owner="port/1", network=5), entry(Output(2), owner="port/2", network=5)
+    with pytest.raises(ValueError, match=r"port/2.*port/1|port/1.*port/2"):
+        FlowTable([one, other])
+    assert FlowTable([one, entry(Output(2), priority=2, network=5)])
+
+
+def test_ten_thousand_flows_are_found_in_no_more_time_than_ten():
+    def seconds(count: int) -> float:
+        table = FlowTable(entry(Output(1), priority=100, network=number, eth_dst=number) for number in range(count))
+        start = time.perf_counter()
+        for _ in range(200):
+            assert table.find(lambda name: 5)
+        return time.perf_counter() - start
+
+    few = min(seconds(10) for _ in range(3))
+    many = min(seconds(10_000) for _ in range(3))
+    assert many < 5 * few
+
+
+ARP, IPV4 = Term("eth_type", 0x0806, None), Term("eth_type", 0x0800, None)
+TAGGED = Term("vlan_vid", VLAN_PRESENT | 5, None)
+SET_TAG = SetField("vlan_vid", VLAN_PRESENT | 7)
+
+
+@pytest.mark.parametrize(
+    ("flow", "reason"),
+    [
+        (raw_entry(terms=[Term("arp_op", 1, None)]), "arp_op needs eth_type=0x806"),
+        (raw_entry(terms=[Term("eth_type", 0x0800, 0xFF00), Term("ipv4_src", 1, None)]), "needs eth_type=0x800"),
+        (raw_entry(terms=[IPV4, Term("udp_dst", 67, None)]), "needs ip_proto=0x11"),
+        (raw_entry(terms=[Term("eth_dst", 3, 1)]), "outside its mask"),
+        (raw_entry(SetField("arp_op", 2)), "setting arp_op needs"),
+        (raw_entry(SetField("arp_op", 300), terms=[ARP]), "8 bits"),
+        (raw_entry(SetField("eth_type", 0x0800)), "read-only"),
+        (raw_entry(SetField("ip_proto", 1), terms=[IPV4]), "read-only"),
+        (raw_entry(SET_TAG), "no VLAN tag"),
+        (raw_entry(PopVlan()), "no VLAN tag"),
+        (raw_entry(PopVlan(), terms=[Term("vlan_vid", 0, None)]), "no VLAN tag"),
+        (raw_entry(PopVlan(), PopVlan(), terms=[TAGGED]), "no VLAN tag"),
+        (raw_entry(PushVlan(), SetField("vlan_vid", 7)), "without the bit VLAN_PRESENT"),
+        (raw_entry(Move("arp_sha", "eth_dst")), "reading arp_sha needs"),
+        (raw_entry(Move("eth_src", "arp_tha")), "setting arp_tha needs"),
+        (raw_entry(Move("eth_src", "tun_dst")), "differ in width"),
+        (raw_entry(Output(0)), "no port"),
+        (raw_entry(Output(0xFFFFFFF8)), "no port"),
+        (raw_entry(Goto("classification"), table="forwarding"), "leads back"),
+        (raw_entry(Resubmit("nowhere")), "no table named nowhere"),
+    ],
+)
+def test_refuses_what_open_vswitch_refuses(flow, reason):
+    assert reason in refusal(flow)
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        raw_entry(SetField("arp_op", 2), Move("eth_src", "arp_tha"), terms=[ARP]),
+        raw_entry(PopVlan(), terms=[TAGGED]),
+        raw_entry(PopVlan(), terms=[Term("vlan_vid", VLAN_PRESENT, VLAN_PRESENT)]),
+        raw_entry(SET_TAG, terms=[TAGGED]),
+        raw_entry(PushVlan(), SET_TAG, Output(0xFFFFFFFE)),
+        raw_entry(SetField("network", 5), SetField("tun_dst", 1), Goto("forwarding")),
+        raw_entry(SetField("in_port", 0), Resubmit("classification"), table="forwarding"),
+    ],
+)
+def test_accepts_the_rest(flow):
+    assert refusal(flow) is None
