@@ -1,0 +1,184 @@
+"""The document of the pipeline, written from its declarations and from the flows of a small cloud.
+
+``python -m flows.document`` writes flows/PIPELINE.md; a test fails while that is not what the code says.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from flows.actions import Action, Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
+from flows.engine import Engine
+from flows.fields import show
+from flows.flow import Flow, Term, field_named, show_action, show_term
+from flows.pipeline import FEATURES, MISS_PRIORITY, REGISTERS, TABLES, Register, Table
+from flows.sample import HERE, sample_cloud
+
+PATH = Path(__file__).with_name("PIPELINE.md")
+
+INTRODUCTION = f"""\
+# The pipeline
+
+Generated from `flows/pipeline.py` by `python -m flows.document`: edit that, not this.
+
+Every chassis holds the same tables. A packet enters at the first one, and each table sends it on to a later one, sends
+it out, or drops it. Tables know packets by *registers*, numbers that earlier tables have attached to it, so that what
+differs by chassis (OpenFlow port numbers) stays in the first and the last tables and everything between is the same
+wherever a network is.
+
+*From port* is what an instance sends, *to port* what it receives. *The core* is what joins the chassis: tunnels, or
+physical networks behind patch ports.
+
+The examples are the flows that chassis `{HERE}` of this cloud holds (`flows/sample.py`), without repetitions:
+"""
+
+
+def render(examples: Iterable[Flow]) -> str:
+    """Return the document, in Markdown; each table shows those examples that are in it, one of each form."""
+    chosen = _one_of_each_form(examples)
+    sections = [
+        INTRODUCTION + "\n" + "\n".join(f"- {line}" for line in sample_cloud().description) + "\n",
+        "## The way of a packet\n\n" + "\n".join(_diagram()) + "\n",
+        "## Registers\n\n" + "\n".join(_registers()) + "\n",
+        "## Features\n\n" + "\n".join(_features()) + "\n",
+        "## Tables\n",
+        *("\n".join(_table(table, [flow for flow in chosen if flow.table == table.number])) for table in TABLES),
+    ]
+    return "\n".join(sections)
+
+
+def in_words(flow: Flow) -> str:
+    """Say what a flow does, as a sentence."""
+    conditions = " and ".join(map(_condition, flow.match))
+    actions = ", then ".join(map(_deed, flow.actions)) or "drop it"
+    return f"If {conditions}: {actions}." if conditions else f"Whatever it is: {actions}."
+
+
+def _condition(term: Term) -> str:
+    described = field_named(term.field)
+    if term.field == "vlan_vid" and not term.value and term.mask is None:
+        return "there is no VLAN tag"
+    value = show(described, term.value)
+    return (
+        f"`{term.field}` is {value}" if term.mask is None else f"`{term.field}` is {value} in the bits of {_mask(term)}"
+    )
+
+
+def _mask(term: Term) -> str:
+    return show(field_named(term.field), term.mask or 0)
+
+
+def _deed(action: Action) -> str:
+    match action:
+        case SetField(name, value):
+            return f"let `{name}` be {show(field_named(name), value)}"
+        case Move(source, target):
+            return f"copy `{source}` to `{target}`"
+        case PushVlan():
+            return "add a VLAN tag"
+        case PopVlan():
+            return "remove the VLAN tag"
+        case Output(port):
+            return f"send it out of port {port}"
+        case OutputInPort():
+            return "send it back"
+        case Controller():
+            return "send it to the controller"
+        case Resubmit(table):
+            return f"let `{table}` see it as it is now"
+        case Goto(table):
+            return f"go on in `{table}`"
+
+
+def _diagram() -> Iterator[str]:
+    yield "```mermaid"
+    yield "flowchart TD"
+    for table in TABLES:
+        yield f'    {table.name}["{table.number} {table.name}"]'
+    for table in TABLES:
+        for target in table.next:
+            yield f"    {table.name} {'-. nothing matches .->' if target == table.miss else '-->'} {target}"
+    yield "```"
+    yield ""
+    yield "A dotted line is also the way of what nothing matches; in tables without one, that is dropped."
+
+
+def _registers() -> Iterator[str]:
+    yield "| register | bits | lives from | to | holds |"
+    yield "|---|---|---|---|---|"
+    for register in sorted(REGISTERS.values(), key=lambda register: (register.number, register.offset)):
+        yield f"| `{register.name}` | {_bits(register)} | {register.first} | {register.last} | {register.doc} |"
+    yield ""
+    yield "Where each lives (`#`); bits may be used twice where lives do not meet:"
+    yield ""
+    yield "```"
+    width = max(len(table.name) for table in TABLES) + 1
+    yield " " * width + "  ".join(REGISTERS)
+    for table in TABLES:
+        alive = ("#" if _lives(register, table) else "." for register in REGISTERS.values())
+        row = "  ".join(mark.center(len(name)) for mark, name in zip(alive, REGISTERS, strict=True))
+        yield f"{table.name:{width}}{row}".rstrip()
+    yield "```"
+
+
+def _bits(register: Register) -> str:
+    last = register.offset + register.bits - 1
+    where = f"{register.offset}" if register.bits == 1 else f"{register.offset}..{last}"
+    return f"reg{register.number}[{where}]"
+
+
+def _lives(register: Register, table: Table) -> bool:
+    return TABLES[register.first].number <= table.number <= TABLES[register.last].number
+
+
+def _features() -> Iterator[str]:
+    yield "A flow's cookie begins with the number of its feature (16 bits); the rest is a digest of its content."
+    yield ""
+    yield "| number | feature | does |"
+    yield "|---|---|---|"
+    for feature in sorted(FEATURES.values(), key=lambda feature: feature.number):
+        yield f"| {feature.number} | `{feature.name}` | {feature.doc} |"
+
+
+def _table(table: Table, examples: list[Flow]) -> Iterator[str]:
+    yield f"### {table.number} {table.name}"
+    yield ""
+    yield table.doc
+    yield ""
+    yield f"- Matches on: {', '.join(f'`{name}`' for name in sorted(table.match))}."
+    by_value = sorted(table.priorities.items(), key=lambda item: -item[1])
+    yield f"- Priorities: {', '.join(f'`{name}` {value}' for name, value in by_value)}."
+    yield f"- Leads to: {', '.join(f'`{name}`' for name in table.next) or 'no other table'}."
+    yield f"- What nothing matches {f'goes on in `{table.miss}`' if table.miss else 'is dropped'}."
+    yield ""
+    for flow in examples:
+        yield f"`{_priority_name(table, flow)}`, by {flow.feature} for `{flow.owner}`. {in_words(flow)}"
+        yield ""
+        yield "```"
+        yield ",".join(map(show_term, flow.match)) or "any"
+        yield "    -> " + (",".join(map(show_action, flow.actions)) or "drop")
+        yield "```"
+        yield ""
+
+
+def _priority_name(table: Table, flow: Flow) -> str:
+    named = {value: name for name, value in table.priorities.items()}
+    return "miss" if flow.priority == MISS_PRIORITY else named[flow.priority]
+
+
+def _one_of_each_form(flows: Iterable[Flow]) -> list[Flow]:
+    """Return one flow of each form: table, priority, feature, fields matched, kinds of actions."""
+    forms: dict[tuple[object, ...], Flow] = {}
+    for flow in sorted(flows, key=lambda flow: (flow.table, -flow.priority, flow.feature, flow.owner, str(flow))):
+        fields = tuple((term.field, term.mask) for term in flow.match)
+        actions = tuple(dict.fromkeys((type(action), getattr(action, "field", None)) for action in flow.actions))
+        forms.setdefault((flow.table, flow.priority, flow.feature, fields, actions), flow)
+    return list(forms.values())
+
+
+def current() -> str:
+    """Return what PIPELINE.md should hold."""
+    return render(Engine(sample_cloud().store).desired(HERE).values())
+
+
+if __name__ == "__main__":
+    PATH.write_text(current())

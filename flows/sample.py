@@ -1,0 +1,73 @@
+"""A small cloud with one of everything, from which the pipeline document takes its examples."""
+
+from typing import Any, NamedTuple
+
+from topology.placement import Plugged, observe
+from topology.store import Store
+from topology.values import AddressPair, Chassis, FixedIP, Network, Port, Segment, Subnet
+
+HERE = "hv1"
+
+
+class SampleCloud(NamedTuple):
+    """The rows, and what they are in words."""
+
+    store: Store
+    description: tuple[str, ...]
+
+
+DESCRIPTION = (
+    "`red`: an overlay network (Geneve, VNI 101) with instances `web` and `proxy` on `hv1` and `db` on `hv2`; "
+    "`proxy` may also use 10.0.0.100 at fa:16:3e:00:01:64.",
+    "`plant`: a provider network (VLAN 200 of `physnet1`) with `press` on `hv1` and `robot` on `hv2`; "
+    "`press` has no port security.",
+    "`lab`: a flat provider network (`physnet2`) with `scope` on `hv1`.",
+)
+
+NETWORKS = {
+    "red": Segment("geneve", 101),
+    "plant": Segment("vlan", 200, "physnet1"),
+    "lab": Segment("flat", None, "physnet2"),
+}
+PORTS: tuple[tuple[str, str, str, int, dict[str, Any]], ...] = (
+    ("web", "red", "hv1", 1, {}),
+    ("db", "red", "hv2", 1, {}),
+    ("proxy", "red", "hv1", 2, {"allowed_address_pairs": (AddressPair("10.0.0.100", "fa:16:3e:00:01:64"),)}),
+    ("press", "plant", "hv1", 3, {"port_security_enabled": False}),
+    ("robot", "plant", "hv2", 2, {}),
+    ("scope", "lab", "hv1", 4, {}),
+)
+
+
+def sample_cloud() -> SampleCloud:
+    """Build the cloud; the same rows each time."""
+    store = Store()
+    with store.transaction() as tx:
+        for key, (network_id, segment) in enumerate(NETWORKS.items(), 1):
+            tx.put(Network(network_id, "sample", key, segment))
+            served = segment.is_overlay
+            cidr, gateway = f"10.0.{key - 1}.0/24", f"10.0.{key - 1}.1"
+            tx.put(
+                Subnet(f"{network_id}-addresses", "sample", network_id, cidr, gateway_ip=gateway, enable_dhcp=served)
+            )
+        for key, (port_id, network_id, _, _, more) in enumerate(PORTS, 1):
+            (subnet,) = tx.find(Subnet, "network", network_id)
+            address = FixedIP(subnet.id, subnet.cidr.replace("0/24", str(10 + key)))
+            mac = f"fa:16:3e:00:00:{10 + key:02x}"
+            tx.put(Port(port_id, "sample", network_id, key, mac, fixed_ips=(address,), **more))
+    for number, chassis_id in enumerate(("hv1", "hv2"), 1):
+        plugged = {
+            port_id: Plugged(ofport, f"tap-{port_id}") for port_id, _, place, ofport, _ in PORTS if place == chassis_id
+        }
+        observe(
+            store,
+            Chassis(
+                chassis_id,
+                encap_ip=f"192.0.2.{number}",
+                encap_types=("geneve",),
+                tunnel_ports=(("geneve", 100),),
+                patch_ports=(("physnet1", 101), ("physnet2", 102)),
+            ),
+            plugged,
+        )
+    return SampleCloud(store, DESCRIPTION)
