@@ -1,15 +1,18 @@
 """The store: typed rows over a storage engine, with indexes, transactions and watchers.
 
 All rows live in memory as frozen values; the engine makes them durable. A transaction's body is plain code that
-neither sleeps nor does I/O: it sees its own writes, and either all of them commit or none. Watchers are told of each
-commit as a ``Change``, in order.
+neither sleeps nor does I/O: it sees its own writes, and either all of them commit or none. A transaction within a
+transaction is part of it; where the inner one raises and the outer goes on, only the inner writes are undone. Watchers
+are told of each commit as a ``Change``, in order.
 
     with store.transaction() as tx:
         tx.put(replace(tx.get(Port, port_id), name="web"))
 """
 
+import logging
 import threading
 from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +22,7 @@ from topology.documents import from_document, to_document
 from topology.storage import MemoryStorage, Storage
 from topology.values import Chassis, Claim, Counter, Network, Port, PortBinding, Row, Subnet
 
+LOG = logging.getLogger(__name__)
 R = TypeVar("R", bound=Row)
 Index = Callable[[Any], tuple[Any, ...]]
 
@@ -33,12 +37,25 @@ class Kind:
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind(Network, "network", {"project": lambda n: (n.project_id,), "shared": lambda n: ("yes",) if n.shared else ()}),
-    Kind(Subnet, "subnet", {"project": lambda s: (s.project_id,), "network": lambda s: (s.network_id,)}),
+    Kind(
+        Network,
+        "network",
+        {
+            "every": lambda n: (True,),
+            "project": lambda n: (n.project_id,),
+            "shared": lambda n: ("yes",) if n.shared else (),
+        },
+    ),
+    Kind(
+        Subnet,
+        "subnet",
+        {"every": lambda s: (True,), "project": lambda s: (s.project_id,), "network": lambda s: (s.network_id,)},
+    ),
     Kind(
         Port,
         "port",
         {
+            "every": lambda p: (True,),
             "project": lambda p: (p.project_id,),
             "network": lambda p: (p.network_id,),
             "subnet": lambda p: tuple({f.subnet_id for f in p.fixed_ips}),
@@ -49,7 +66,11 @@ KINDS: tuple[Kind, ...] = (
             "pair_address": lambda p: tuple({pair.ip_address for pair in p.allowed_address_pairs}),
         },
     ),
-    Kind(Chassis, "chassis", {"datapath": lambda c: (c.datapath_id,) if c.datapath_id else ()}),
+    Kind(
+        Chassis,
+        "chassis",
+        {"datapath": lambda c: (c.datapath_id,) if c.datapath_id else (), "hostname": lambda c: (c.hostname,)},
+    ),
     Kind(PortBinding, "binding", {"port": lambda b: (b.port_id,), "chassis": lambda b: (b.chassis_id,)}),
     Kind(Claim, "claim", {"owner": lambda c: (c.owner,)}),
     Kind(Counter, "counter"),
@@ -86,14 +107,13 @@ class Store:
         self._claimed: dict[str, list[int]] = {}
         self._revisions: dict[str, int] = {}
         self._watchers: list[Callable[[Change], None]] = []
+        self._untold: deque[Change] = deque()
+        self._telling = False
         self._lock = threading.RLock()
         self._open: Transaction | None = None
         self.revision, documents = self._storage.load()
         for key, revision, text in documents:
-            name, _, row_id = key.partition("/")
-            if kind := _KIND_NAMED.get(name):
-                self._revisions[key] = revision
-                self._place(kind.row, row_id, from_document(kind.row, text))
+            self._load(key, revision, text)
 
     def get(self, kind: type[R], row_id: str) -> R | None:
         """Return the row, or None."""
@@ -101,11 +121,11 @@ class Store:
         return row
 
     def ids(self, kind: type[Any]) -> list[str]:
-        """Return the ids of all rows of a kind, in order of creation."""
+        """Return the ids of all rows of a kind, in no particular order."""
         return list(self._rows[kind])
 
     def all(self, kind: type[R]) -> list[R]:
-        """Return all rows of a kind, in order of creation."""
+        """Return all rows of a kind, in no particular order."""
         return list(self._rows[kind].values())
 
     def find_ids(self, kind: type[Any], index: str, key: Any) -> tuple[str, ...]:
@@ -122,7 +142,10 @@ class Store:
         return self._claimed.get(scope, [])
 
     def watch(self, watcher: Callable[[Change], None]) -> Callable[[], None]:
-        """Call ``watcher`` after each commit; return a function that ends it."""
+        """Call ``watcher`` after each commit; return a function that ends it.
+
+        A watcher may commit: its change follows when all have heard of the one before. What it raises is logged.
+        """
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
 
@@ -130,29 +153,59 @@ class Store:
     def transaction(self) -> Iterator["Transaction"]:
         """Open a transaction; it commits at the end of the block, or undoes everything if the block raises.
 
-        Within a transaction this yields that one, so that operations compose. Raises ConflictError if another
-        controller committed to one of the same keys first.
+        Raises ConflictError if another controller committed to one of the same keys first, StorageError if the engine
+        cannot write, TypeError if a row holds a value of another type than declared.
         """
-        if self._open is not None:
-            yield self._open
-            return
         with self._lock:
+            if self._open is not None:
+                with self._open.part():
+                    yield self._open
+                return
             tx = self._open = Transaction(self)
             try:
-                yield tx
-                change = tx.commit()
-            except BaseException:
-                tx.undo()
-                raise
+                with tx.part():
+                    yield tx
+                    change = tx.commit()
             finally:
                 self._open = None
-        if change:
-            for watcher in list(self._watchers):
-                watcher(change)
+            if change:
+                self._untold.append(change)
+                self._tell()
 
     def close(self) -> None:
         """Close the storage engine."""
         self._storage.close()
+
+    def _load(self, key: str, revision: int, text: str) -> None:
+        """Take in a document. One that cannot be read costs its row, and stays as it is: a write to it conflicts."""
+        name, _, row_id = key.partition("/")
+        if name not in _KIND_NAMED:
+            return
+        try:
+            row = from_document(_KIND_NAMED[name].row, text)
+            if row.id != row_id:
+                raise ValueError(f"it says id {row.id!r}")
+        except (TypeError, ValueError) as error:
+            LOG.error("stored document %s cannot be read and is left out: %s", key, error)
+            return
+        self._revisions[key] = revision
+        self._place(type(row), row_id, row)
+
+    def _tell(self) -> None:
+        """Tell the watchers what they have not heard. Under the lock, so that threads cannot change the order."""
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._untold:
+                change = self._untold.popleft()
+                for watcher in list(self._watchers):
+                    try:
+                        watcher(change)
+                    except Exception:
+                        LOG.exception("watcher %r failed at revision %d", watcher, change.revision)
+        finally:
+            self._telling = False
 
     def _place(self, kind: type[Any], row_id: str, after: Any) -> Any:
         """Put a row (None removes it) into memory and its indexes; return what was there."""
@@ -194,7 +247,8 @@ class Transaction:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._before: dict[tuple[type[Any], str], Any] = {}
+        self._undo: list[tuple[type[Any], str, Any, str | None]] = []
+        self._documents: dict[tuple[type[Any], str], str | None] = {}
         self.get = store.get
         self.ids = store.ids
         self.all = store.all
@@ -208,31 +262,48 @@ class Transaction:
         return self._store.revision + 1
 
     def put(self, row: Row) -> None:
-        """Create or replace a row."""
-        self._write(type(row), row.id, row)
+        """Create or replace a row. Raises TypeError if it holds a value of another type than declared."""
+        self._write(type(row), row.id, row, to_document(row))
 
     def delete(self, kind: type[Any], row_id: str) -> None:
         """Remove a row, if it is there."""
         if self._store.get(kind, row_id) is not None:
-            self._write(kind, row_id, None)
+            self._write(kind, row_id, None, None)
 
-    def _write(self, kind: type[Any], row_id: str, after: Any) -> None:
+    def _write(self, kind: type[Any], row_id: str, after: Any, document: str | None) -> None:
+        if self._store._open is not self:
+            raise RuntimeError("this transaction has ended")
         before = self._store._place(kind, row_id, after)
-        self._before.setdefault((kind, row_id), before)
+        self._undo.append((kind, row_id, before, self._documents.get((kind, row_id))))
+        self._documents[kind, row_id] = document
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Undo what the block wrote, and only that, if it raises."""
+        start = len(self._undo)
+        try:
+            yield
+        except BaseException:
+            while len(self._undo) > start:
+                kind, row_id, before, document = self._undo.pop()
+                self._store._place(kind, row_id, before)
+                self._documents[kind, row_id] = document
+            raise
 
     def commit(self) -> Change | None:
         """Hand the difference to the storage engine; return it, or None if nothing differs."""
         store = self._store
+        first: dict[tuple[type[Any], str], Any] = {}
+        for kind, row_id, before, _ in self._undo:
+            first.setdefault((kind, row_id), before)
         rows = tuple(
             RowChange(kind, row_id, before, after)
-            for (kind, row_id), before in self._before.items()
+            for (kind, row_id), before in first.items()
             if (after := store.get(kind, row_id)) != before
         )
         if not rows:
             return None
-        writes = {
-            f"{KIND_OF[row.kind].name}/{row.id}": None if row.after is None else to_document(row.after) for row in rows
-        }
+        writes = {f"{KIND_OF[row.kind].name}/{row.id}": self._documents[row.kind, row.id] for row in rows}
         revision = store._storage.commit({key: store._revisions.get(key, 0) for key in writes}, writes)
         store.revision = revision
         for key, text in writes.items():
@@ -241,8 +312,3 @@ class Transaction:
             else:
                 store._revisions[key] = revision
         return Change(revision, rows)
-
-    def undo(self) -> None:
-        """Put back every row as it was before this transaction."""
-        for (kind, row_id), before in self._before.items():
-            self._store._place(kind, row_id, before)
