@@ -6,7 +6,7 @@ the store's rows alone, never on the order in which they came (*incremental equa
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from flows.delta import Delta, DesiredTable
 from flows.features import UNITS
@@ -16,6 +16,8 @@ from flows.units import Audience, Unit, audiences
 from topology.facts import View
 from topology.store import KINDS, Change, RowChange, Store
 from topology.values import Chassis
+
+T = TypeVar("T")
 
 
 class Failure(NamedTuple):
@@ -59,6 +61,10 @@ class Engine:
     def desired(self, chassis_id: str) -> Mapping[Any, Flow]:
         """Return what a chassis should hold now, by (table, priority, match); empty for an unknown chassis."""
         return self._tables.get(chassis_id, {})
+
+    def ask(self, fact: Callable[..., T], *args: Any) -> T:
+        """Return a fact as of the last update, from memory where it stands."""
+        return self._memo.ask(fact, *args)
 
     def update(self, changes: Iterable[Change]) -> dict[str, Delta]:
         """Follow changes of the store; return the difference for each chassis that has one."""

@@ -130,3 +130,22 @@ def encap_ip(view: View, chassis_id: str, encapsulation: str) -> str | None:
     """Return the tunnel address of a chassis for an encapsulation, or None where it offers none."""
     chassis = view.get(Chassis, chassis_id)
     return chassis.encap_ip if chassis is not None and encapsulation in chassis.encap_types else None
+
+
+def obstacle(view: View, chassis_id: str, segment: Segment) -> str | None:
+    """Say what a chassis lacks to carry a segment, and the setting that mends it; None if it lacks nothing."""
+    chassis = view.get(Chassis, chassis_id)
+    if chassis is None:
+        return "the chassis is gone"
+    if segment.is_overlay:
+        if chassis.encap_ip is None:
+            return "the chassis has no tunnel address: set external_ids:sdnapp-encap-ip"
+        if segment.network_type not in chassis.encap_types:
+            return f"the chassis offers no {segment.network_type}: add it to external_ids:sdnapp-encap-type"
+        if segment.network_type not in dict(chassis.tunnel_ports):
+            return f"the chassis has no {segment.network_type} tunnel port yet"
+    elif segment.physical_network not in dict(chassis.bridge_mappings):
+        return f"the chassis maps no bridge to {segment.physical_network}: see external_ids:sdnapp-bridge-mappings"
+    elif segment.physical_network not in dict(chassis.patch_ports):
+        return f"the chassis has no patch port to {segment.physical_network} yet"
+    return None

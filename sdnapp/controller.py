@@ -1,0 +1,257 @@
+"""The controller: follows the store, and keeps each connected chassis in step with it.
+
+One path for every change: the store tells of a commit, the engine says what differs for which chassis, its session
+sends that, and the confirmation makes port status true. Nothing here opens a socket or starts a thread.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from flows.delta import Delta
+from flows.engine import Engine
+from flows.flow import Flow
+from sdnapp.realization import CONFIRMED, Realization, is_active
+from sdnapp.responders import Responders
+from topology import facts
+from topology.placement import Plugged, forget, observe
+from topology.store import Change, Store
+from topology.values import Chassis, Network, Port, PortBinding
+
+LOG = logging.getLogger(__name__)
+NOTHING = Delta((), ())
+NAMED_PREFIX = "dp-"
+"""Chassis without OVSDB are called by their datapath id, with this in front."""
+
+
+class SwitchPort(Protocol):
+    """What the controller asks of the OpenFlow side; datapath ids are 16 hexadecimal digits."""
+
+    def assign(self, datapath_id: str, flows: Iterable[Flow], revision: int) -> None:
+        """Bring a switch to exactly these flows."""
+        ...
+
+    def update(self, datapath_id: str, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> None:
+        """Apply a difference to a switch that has been assigned."""
+        ...
+
+
+class Controller:
+    """Desired state on one side, switches on the other, and who has confirmed what in between."""
+
+    def __init__(
+        self, store: Store, switches: SwitchPort, responders: Responders, wake: Callable[[], None] = lambda: None
+    ) -> None:
+        """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``."""
+        self.store = store
+        self.engine = Engine(store)
+        self.responders = responders
+        for chassis_id in store.ids(Chassis):
+            responders.learn(self.engine.desired(chassis_id).values())
+        self.realization = Realization()
+        self._switches = switches
+        self._wake = wake
+        self._changes: list[Change] = []
+        self._busy = threading.RLock()
+        self._progress = threading.Condition()
+        self._connected: set[str] = set()
+        self._attached: dict[str, str] = {}
+        self._ports_by_name: dict[str, dict[int, str]] = {}
+        self._failures: dict[Any, str] = {}
+        store.watch(self._note)
+
+    def catch_up(self) -> None:
+        """Follow the store to its present revision. Cheap when there is nothing to do."""
+        if not self._changes:
+            return
+        with self._busy:
+            changes, self._changes = self._changes, []
+            deltas = self.engine.update(changes)
+            self.responders.follow(deltas.values())
+            self._report_failures()
+            fresh = self._attach_all()
+            for chassis_id, datapath_id in self._attached.items():
+                if chassis_id in fresh:
+                    continue
+                delta = deltas.get(chassis_id, NOTHING)
+                owners = {flow.owner for flow in (*delta.added, *delta.removed)}
+                self.realization.changed(chassis_id, owners, self.engine.revision)
+                self._switches.update(datapath_id, delta.added, delta.removed, self.engine.revision)
+        self._rebind_names(changes)
+
+    # What switches tell
+
+    def switch_connected(self, datapath_id: str) -> None:
+        """A switch has finished its handshake."""
+        self._connected.add(datapath_id)
+        self.catch_up()
+        with self._busy:
+            self._attach_all()
+
+    def switch_disconnected(self, datapath_id: str) -> None:
+        """A switch's session is over; its flows stay where they are."""
+        self._connected.discard(datapath_id)
+        self._ports_by_name.pop(datapath_id, None)
+        for chassis_id, attached in list(self._attached.items()):
+            if attached == datapath_id:
+                self._detach(chassis_id)
+
+    def confirmed(self, datapath_id: str, revision: int) -> None:
+        """A switch has confirmed, by barrier, all up to a revision."""
+        chassis_id = self.chassis_of(datapath_id)
+        if chassis_id is not None:
+            self.realization.confirmed(chassis_id, revision)
+            self._moved()
+
+    def rejected(self, datapath_id: str, flow: Flow, reason: str) -> None:
+        """A switch has refused a flow; everything else went on without it."""
+        chassis_id = self.chassis_of(datapath_id)
+        if chassis_id is not None:
+            LOG.error(
+                "chassis %s rejected a flow of %s (%s): %s: %s", chassis_id, flow.owner, flow.feature, reason, flow
+            )
+            self.realization.rejected(chassis_id, flow.owner, f"{flow.feature}: {reason}")
+            self._moved()
+
+    def ports_named(self, datapath_id: str, names: Mapping[int, str]) -> None:
+        """A switch's ports by number; they bind by name where no OVSDB connection speaks for the switch."""
+        self._ports_by_name[datapath_id] = dict(names)
+        if self.chassis_of(datapath_id) == NAMED_PREFIX + datapath_id:
+            self._bind_names(datapath_id)
+
+    # What switches' databases tell
+
+    def observed(self, chassis: Chassis, plugged: Mapping[str, Plugged]) -> None:
+        """A chassis has reported itself and the interfaces plugged into it, completely."""
+        if chassis.datapath_id and self.store.get(Chassis, NAMED_PREFIX + chassis.datapath_id) is not None:
+            forget(self.store, NAMED_PREFIX + chassis.datapath_id)
+        observe(self.store, chassis, plugged)
+
+    def adopt_by_name(self, datapath_id: str) -> None:
+        """Make a connected switch that no OVSDB connection has claimed a chassis of its own."""
+        if datapath_id in self._connected and not self.store.find_ids(Chassis, "datapath", datapath_id):
+            LOG.info("datapath %s has no OVSDB connection: its ports bind by name (tap + 11 characters)", datapath_id)
+            self._bind_names(datapath_id)
+
+    # What the API asks
+
+    def chassis_of(self, datapath_id: str) -> str | None:
+        """Return the chassis that a connected datapath serves, or None."""
+        return next((chassis_id for chassis_id, attached in self._attached.items() if attached == datapath_id), None)
+
+    def datapath_of(self, chassis_id: str) -> str | None:
+        """Return the datapath id of a chassis with a session, or None."""
+        return self._attached.get(chassis_id)
+
+    def port_realization(self, port_id: str) -> dict[str, str]:
+        """Return, for each chassis that must hold a port's flows, where it stands, in words."""
+        self.catch_up()
+        place = self.engine.ask(facts.whereabouts, port_id)
+        if place is None:
+            return {}
+        network_id, own = place
+        owners = (f"port/{port_id}", f"network/{network_id}")
+        standings = {
+            chassis_id: self.realization.standing(chassis_id, owners)
+            for chassis_id in self.engine.ask(facts.hosts, network_id)
+        }
+        network = self.engine.ask(facts.live_network, network_id)
+        lacking = self.engine.ask(facts.obstacle, own, network.segment) if network else None
+        return standings | {own: lacking} if lacking else standings
+
+    def port_status(self, port_id: str) -> str:
+        """Return ``ACTIVE`` when every chassis that counts has confirmed the port's flows, else ``DOWN``."""
+        standings = self.port_realization(port_id)
+        place = self.engine.ask(facts.whereabouts, port_id)
+        return "ACTIVE" if place is not None and is_active(place[1], standings) else "DOWN"
+
+    def why_down(self, port: Port) -> str | None:
+        """Say why a port is not ACTIVE, or None if it is."""
+        standings = self.port_realization(port.id)
+        place = self.engine.ask(facts.whereabouts, port.id)
+        if place is not None:
+            if is_active(place[1], standings):
+                return None
+            waiting = (f"{chassis_id}: {text}" for chassis_id, text in standings.items() if text != CONFIRMED)
+            return "; ".join(waiting)
+        if not port.admin_state_up:
+            return "the port is administratively down"
+        network = self.store.get(Network, port.network_id)
+        if network is not None and not network.admin_state_up:
+            return "its network is administratively down"
+        return f"not plugged: no chassis has an interface with external_ids:iface-id={port.id}"
+
+    def wait_realized(self, revision: int | None, seconds: float) -> bool:
+        """Wait until every chassis that counts has confirmed a revision (None: the store's), at most so long."""
+        wanted = self.store.revision if revision is None else revision
+        self.catch_up()
+        with self._progress:
+            return self._progress.wait_for(lambda: self._realized(wanted), seconds)
+
+    def _realized(self, revision: int) -> bool:
+        return self.engine.revision >= revision and self.realization.is_realized(revision)
+
+    def _note(self, change: Change) -> None:
+        self._changes.append(change)
+        self._wake()
+
+    def _moved(self) -> None:
+        with self._progress:
+            self._progress.notify_all()
+
+    def _attach_all(self) -> set[str]:
+        """Give every connected datapath that has a chassis its flows; return the chassis that are new."""
+        fresh = set()
+        for chassis_id, datapath_id in list(self._attached.items()):
+            if self._chassis_claiming(datapath_id) != chassis_id:
+                self._detach(chassis_id)
+        for datapath_id in self._connected - set(self._attached.values()):
+            claiming = self._chassis_claiming(datapath_id)
+            if claiming is None:
+                continue
+            self._attached[claiming] = datapath_id
+            self.realization.connected(claiming)
+            fresh.add(claiming)
+            LOG.info("chassis %s is datapath %s", claiming, datapath_id)
+            self._switches.assign(datapath_id, self.engine.desired(claiming).values(), self.engine.revision)
+        return fresh
+
+    def _chassis_claiming(self, datapath_id: str) -> str | None:
+        claims = self.store.find_ids(Chassis, "datapath", datapath_id)
+        return min(claims, key=lambda each: (each.startswith(NAMED_PREFIX), each), default=None)
+
+    def _detach(self, chassis_id: str) -> None:
+        del self._attached[chassis_id]
+        self.realization.disconnected(chassis_id)
+        self._moved()
+
+    def _bind_names(self, datapath_id: str) -> None:
+        plugged = {}
+        for number, name in self._ports_by_name.get(datapath_id, {}).items():
+            if name.startswith("tap"):
+                for port_id in self.store.find_ids(Port, "name_prefix", name[3:]):
+                    plugged[port_id] = Plugged(number, name)
+        named = NAMED_PREFIX + datapath_id
+        observe(self.store, Chassis(named, hostname=named, datapath_id=datapath_id), plugged)
+
+    def _rebind_names(self, changes: Iterable[Change]) -> None:
+        if self._ports_by_name and any(row.kind is Port for change in changes for row in change.rows):
+            for datapath_id in list(self._ports_by_name):
+                if self.chassis_of(datapath_id) == NAMED_PREFIX + datapath_id:
+                    self._bind_names(datapath_id)
+
+    def _report_failures(self) -> None:
+        now = {call: failure.error for call, failure in self.engine.failures.items()}
+        for call, failure in self.engine.failures.items():
+            if self._failures.get(call) != failure.error:
+                LOG.error("%s%s yields no flows: %s", failure.unit, failure.args, failure.error)
+        self._failures = now
+
+    def bindings_at(self, chassis_id: str) -> list[str]:
+        """Return the ids of the ports bound to a chassis."""
+        bindings = (
+            self.engine.ask(facts.binding_in_force, b.port_id)
+            for b in self.store.find(PortBinding, "chassis", chassis_id)
+        )
+        return sorted(b.port_id for b in bindings if b is not None and b.chassis_id == chassis_id)

@@ -1,0 +1,148 @@
+"""What operators see: chassis and their sessions, what is not realised and why, flows, traces, metrics.
+
+Dictionaries of JSON values, served by the API; docs/operator-api.md says what is in them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from flows.pipeline import TABLES
+from sdnapp.controller import Controller
+from sdnapp.realization import DEAD
+from sdnapp.tracing import flow_row, trace
+from topology.store import Store
+from topology.values import Chassis, Network, Port
+
+Report = Callable[[], list[dict[str, Any]]]
+
+
+class Operations:
+    """The operator's views of a running controller; ``switches`` and ``databases`` report the sessions of each side."""
+
+    def __init__(self, controller: Controller, switches: Report, databases: Report) -> None:
+        self._controller = controller
+        self._switches = switches
+        self._databases = databases
+
+    @property
+    def _store(self) -> Store:
+        return self._controller.store
+
+    def chassis(self) -> list[dict[str, Any]]:
+        """Return every chassis, with its two sessions and the ports on it."""
+        switches = {each["datapath_id"]: each for each in self._switches()}
+        databases = {each["chassis"]: each for each in self._databases()}
+        return [self._chassis_row(row, switches, databases) for row in self._store.all(Chassis)]
+
+    def chassis_details(self, chassis_id: str) -> dict[str, Any] | None:
+        """Return one chassis, or None."""
+        return next((each for each in self.chassis() if each["id"] == chassis_id), None)
+
+    def status(self) -> dict[str, Any]:
+        """Return counts, a line for each chassis, what is not realised and why, and what switches rejected."""
+        controller = self._controller
+        ports = self._store.all(Port)
+        reasons = [(port, reason) for port in ports if (reason := controller.why_down(port)) is not None]
+        names = {network.id: network.name for network in self._store.all(Network)}
+        short = ("id", "hostname", "alive", "state", "confirmed_revision")
+        return {
+            "revision": self._store.revision,
+            "chassis": [{key: each[key] for key in short} | {"ports": len(each["ports"])} for each in self.chassis()],
+            "networks": len(names),
+            "ports": {"total": len(ports), "active": len(ports) - len(reasons)},
+            "unrealized": [
+                {
+                    "port_id": port.id,
+                    "name": port.name,
+                    "network": names.get(port.network_id) or port.network_id,
+                    "host": next(iter(controller.port_realization(port.id)), None),
+                    "reason": reason,
+                }
+                for port, reason in reasons
+            ],
+            "rejected": [
+                {"chassis": chassis_id, "owner": owner, "feature": reason.partition(": ")[0], "reason": reason}
+                for chassis_id, owner, reason in controller.realization.rejections()
+            ],
+        }
+
+    def flows(self, chassis_id: str, owner: str | None = None, table: str | None = None) -> dict[str, Any] | None:
+        """Return what a chassis should hold, by table and falling priority; None for an unknown chassis.
+
+        ``owner`` (whole, as ``port/<id>``, or the id alone) and ``table`` (by name) narrow it.
+        """
+        if self._store.get(Chassis, chassis_id) is None:
+            return None
+        self._controller.catch_up()
+        desired = sorted(
+            self._controller.engine.desired(chassis_id).values(), key=lambda flow: (-flow.priority, flow.cookie)
+        )
+        return {
+            "chassis": chassis_id,
+            "tables": [
+                {
+                    "name": each.name,
+                    "number": each.number,
+                    "flows": [
+                        flow_row(flow)
+                        for flow in desired
+                        if flow.table == each.number
+                        and (owner is None or owner in (flow.owner, flow.owner.partition("/")[2]))
+                    ],
+                }
+                for each in TABLES
+                if table is None or each.name == table
+            ],
+        }
+
+    def trace(self, port_id: str, to: str) -> dict[str, Any]:
+        """Return the road of a packet from a port to an address. Raises ValueError that says what is wrong."""
+        self._controller.catch_up()
+        return trace(self._store, self._controller.engine, port_id, to)
+
+    def wait_realized(self, revision: int | None, seconds: float) -> bool:
+        """Wait until every chassis that counts has confirmed a revision (None: now's), at most so many seconds."""
+        return self._controller.wait_realized(revision, seconds)
+
+    def metrics(self) -> str:
+        """Return the metrics in Prometheus's text format."""
+        store, controller = self._store, self._controller
+        lines = [
+            f"sdnapp_store_revision {store.revision}",
+            f"sdnapp_networks {len(store.ids(Network))}",
+            f"sdnapp_ports {len(store.ids(Port))}",
+        ]
+        for each in self.chassis():
+            label = f'{{chassis="{each["id"]}"}}'
+            lines.append(f"sdnapp_chassis_alive{label} {int(each['alive'])}")
+            lines.append(f"sdnapp_chassis_confirmed_revision{label} {each['confirmed_revision']}")
+            if each["openflow"]["connected"]:
+                lines.append(f"sdnapp_chassis_flows{label} {each['openflow']['flows']}")
+                lines.append(f"sdnapp_flow_mods_sent_total{label} {each['openflow']['flow_mods_sent']}")
+        for (feature, outcome), count in sorted(controller.responders.counts.items()):
+            lines.append(f'sdnapp_packet_ins_total{{feature="{feature}",outcome="{outcome}"}} {count}')
+        for name, count in sorted(controller.engine.runs.items()):
+            lines.append(f'sdnapp_engine_runs_total{{function="{name}"}} {count}')
+        return "\n".join(lines) + "\n"
+
+    def _chassis_row(
+        self, row: Chassis, switches: dict[str, dict[str, Any]], databases: dict[str, dict[str, Any]]
+    ) -> dict[str, Any]:
+        progress = self._controller.realization.progress(row.id)
+        switch, database = switches.get(row.datapath_id, {}), databases.get(row.id, {})
+        return {
+            "id": row.id,
+            "hostname": row.hostname,
+            "datapath_id": row.datapath_id,
+            "bridge": row.bridge,
+            "encap_ip": row.encap_ip,
+            "encap_types": list(row.encap_types),
+            "bridge_mappings": dict(row.bridge_mappings),
+            "gateway": row.gateway,
+            "alive": progress.state != DEAD,
+            "state": progress.state,
+            "confirmed_revision": progress.confirmed,
+            "ports": self._controller.bindings_at(row.id),
+            "openflow": {"connected": bool(switch), **switch},
+            "ovsdb": {"connected": bool(database), **database},
+        }

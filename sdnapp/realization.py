@@ -1,0 +1,90 @@
+"""What each chassis has confirmed: the truth behind port status and behind waiting for a revision.
+
+Pure bookkeeping. A chassis is *dead* (no OpenFlow session), *syncing* (connected, not yet confirmed once) or *in sync*.
+Only chassis in sync count: a dead one holds nobody up, and one that returns is brought in sync before it counts again.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+DEAD, SYNCING, IN_SYNC = "dead", "syncing", "in sync"
+CONFIRMED, PENDING = "confirmed", "pending"
+
+
+@dataclass
+class Progress:
+    """Where one chassis stands. ``pending`` maps an owner of flows to the revision that changed them last."""
+
+    state: str = DEAD
+    confirmed: int = 0
+    pending: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
+
+
+class Realization:
+    """Progress of all chassis, told by the engine (what changed) and by the sessions (what is confirmed)."""
+
+    def __init__(self) -> None:
+        self._chassis: dict[str, Progress] = {}
+
+    def progress(self, chassis_id: str) -> Progress:
+        """Return where a chassis stands; a chassis never heard of is dead."""
+        return self._chassis.get(chassis_id) or Progress()
+
+    def connected(self, chassis_id: str) -> None:
+        """A session has begun: nothing of what the switch holds is known yet."""
+        self._chassis[chassis_id] = Progress(SYNCING)
+
+    def disconnected(self, chassis_id: str) -> None:
+        """The session is over."""
+        self._chassis.pop(chassis_id, None)
+
+    def changed(self, chassis_id: str, owners: Iterable[str], revision: int) -> None:
+        """Flows of these owners were changed at a revision, and are on their way to the chassis."""
+        if progress := self._chassis.get(chassis_id):
+            for owner in owners:
+                progress.pending[owner] = revision
+                progress.rejected.pop(owner, None)
+
+    def confirmed(self, chassis_id: str, revision: int) -> None:
+        """The chassis has confirmed by barrier all up to a revision."""
+        progress = self._chassis.get(chassis_id)
+        if progress is None:
+            return
+        progress.state = IN_SYNC
+        progress.confirmed = max(progress.confirmed, revision)
+        progress.pending = {owner: at for owner, at in progress.pending.items() if at > revision}
+
+    def rejected(self, chassis_id: str, owner: str, reason: str) -> None:
+        """The switch refused a flow of an owner; the owner's next change may mend it."""
+        if progress := self._chassis.get(chassis_id):
+            progress.rejected[owner] = reason
+
+    def standing(self, chassis_id: str, owners: Iterable[str]) -> str:
+        """Say where a chassis stands with the flows of some owners, in words."""
+        progress = self.progress(chassis_id)
+        if progress.state != IN_SYNC:
+            return progress.state
+        for owner in owners:
+            if owner in progress.rejected:
+                return f"rejected: {progress.rejected[owner]}"
+            if owner in progress.pending:
+                return PENDING
+        return CONFIRMED
+
+    def rejections(self) -> Iterable[tuple[str, str, str]]:
+        """Yield (chassis id, owner, reason) of all that switches have refused."""
+        for chassis_id, progress in self._chassis.items():
+            for owner, reason in progress.rejected.items():
+                yield chassis_id, owner, reason
+
+    def is_realized(self, revision: int) -> bool:
+        """Tell whether every chassis that counts has confirmed a revision."""
+        return all(each.confirmed >= revision for each in self._chassis.values() if each.state == IN_SYNC)
+
+
+def is_active(own_chassis: str, standings: Mapping[str, str]) -> bool:
+    """Tell whether a port is realised: its own chassis confirmed, and so did every other one that counts."""
+    if standings.get(own_chassis) != CONFIRMED:
+        return False
+    return all(standing in (CONFIRMED, DEAD, SYNCING) for standing in standings.values())

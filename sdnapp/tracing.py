@@ -1,0 +1,165 @@
+"""``sdnapp trace``: a packet from a port to an address, walked through the desired flows of all chassis."""
+
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from flows.engine import Engine
+from flows.fields import int_to_mac
+from flows.flow import Flow, show_action, show_term
+from flows.packets import Packet, arp_request, icmp_echo
+from flows.pipeline import TABLES
+from flows.simulator import Fabric, Walk
+from topology import facts
+from topology.addressing import SERVICE_MAC
+from topology.store import Store
+from topology.values import Chassis, Network, Port, PortBinding, Subnet
+
+ZERO = "0.0.0.0"
+
+
+def trace(store: Store, engine: Engine, port_id: str, to: str) -> dict[str, Any]:
+    """Return the road of an ICMP echo request from a port to an IPv4 address, as a JSON value.
+
+    Where nobody is known by that address, it is the ARP request for it that is traced. Raises ValueError that names
+    what is wrong with the port or the address.
+    """
+    port = store.get(Port, port_id)
+    if port is None:
+        raise ValueError(f"port: there is no port {port_id}; `openstack port list` shows them")
+    try:
+        address = str(IPv4Address(to))
+    except ValueError:
+        raise ValueError(f"to: {to!r} is no IPv4 address, such as 10.0.0.5") from None
+    live = engine.ask(facts.live_port, port_id)
+    if live is None:
+        raise ValueError(f"port: {port_id} carries no traffic: it is not plugged, or it or its network is down")
+    source = _source(store, port, address)
+    next_hop = _next_hop(store, port, address)
+    mac = _mac_of(store, engine, port, next_hop)
+    if mac is None:
+        packet = arp_request(port.mac_address, source, next_hop)
+        known = f"nobody is known by {next_hop}, so this is the ARP request for it"
+    else:
+        packet = icmp_echo(port.mac_address, mac, source, address)
+        known = f"{next_hop} is at {mac}"
+    walk = _fabric(store, engine).inject(port_id, packet)
+    chassis = store.get(Chassis, live.chassis_id)
+    return {
+        "from": {"port": port_id, "chassis": live.chassis_id},
+        "to": to,
+        "steps": [
+            {
+                "chassis": step.chassis_id,
+                "table": step.table,
+                **(
+                    flow_row(step.flow)
+                    if step.flow
+                    else {"owner": None, "feature": "miss", "match": "", "actions": "drop"}
+                ),
+                "packet": repr(step.packet.headers),
+            }
+            for step in walk.steps
+        ],
+        "verdict": _verdict(walk, port_id),
+        "delivered_to": [
+            {"port_id": each.port_id, "chassis": _chassis_of(engine, each.port_id)} for each in walk.deliveries
+        ],
+        "explanation": _explain(walk, port_id, known),
+        "live_flow": _ovs_flow(packet, live.ofport),
+        "bridge": chassis.bridge if chassis else "br-int",
+    }
+
+
+def _fabric(store: Store, engine: Engine) -> Fabric:
+    chassis = store.all(Chassis)
+    placements = {}
+    for port_id in {binding.port_id for binding in store.all(PortBinding)}:
+        live = engine.ask(facts.live_port, port_id)
+        if live is not None:
+            placements[port_id] = (live.chassis_id, live.ofport)
+    return Fabric(chassis, {row.id: engine.desired(row.id).values() for row in chassis}, placements)
+
+
+def _source(store: Store, port: Port, to: str) -> str:
+    """Return the address that the instance would send from: the one on the target's subnet, or else the first."""
+    addresses = [fixed.ip_address for fixed in port.fixed_ips if ":" not in fixed.ip_address]
+    for fixed in port.fixed_ips:
+        subnet = store.get(Subnet, fixed.subnet_id)
+        if subnet is not None and subnet.ip_version == 4 and IPv4Address(to) in IPv4Network(subnet.cidr):
+            return fixed.ip_address
+    return addresses[0] if addresses else ZERO
+
+
+def _next_hop(store: Store, port: Port, to: str) -> str:
+    subnets = [store.get(Subnet, fixed.subnet_id) for fixed in port.fixed_ips]
+    on_four = [subnet for subnet in subnets if subnet is not None and subnet.ip_version == 4]
+    if any(IPv4Address(to) in IPv4Network(subnet.cidr) for subnet in on_four):
+        return to
+    return next((subnet.gateway_ip for subnet in on_four if subnet.gateway_ip), to)
+
+
+def _mac_of(store: Store, engine: Engine, port: Port, address: str) -> str | None:
+    for other in store.find(Port, "address", address):
+        if other.network_id == port.network_id and engine.ask(facts.live_port, other.id) is not None:
+            return other.mac_address
+    network = store.get(Network, port.network_id)
+    if network is not None and network.segment.is_overlay:
+        for subnet in store.find(Subnet, "network", network.id):
+            if subnet.gateway_ip == address and subnet.enable_dhcp:
+                return SERVICE_MAC
+    return None
+
+
+def flow_row(flow: Flow) -> dict[str, Any]:
+    """Return a flow as a JSON value, with fields, registers and tables by name."""
+    return {
+        "owner": flow.owner,
+        "feature": flow.feature,
+        "priority": flow.priority,
+        "cookie": f"{flow.cookie:#018x}",
+        "match": ",".join(map(show_term, flow.match)),
+        "actions": ",".join(map(show_action, flow.actions)) or "drop",
+    }
+
+
+def _verdict(walk: Walk, port_id: str) -> str:
+    if any(each.port_id != port_id for each in walk.deliveries):
+        return "delivered"
+    if walk.deliveries:
+        return "answered"
+    if walk.to_controller:
+        return "controller"
+    return "physical" if walk.on_physical else "dropped"
+
+
+def _explain(walk: Walk, port_id: str, known: str) -> str:
+    match _verdict(walk, port_id):
+        case "delivered":
+            return f"{known}; delivered to {', '.join(each.port_id for each in walk.deliveries)}"
+        case "answered":
+            return f"{known}; the network answers by itself"
+        case "controller":
+            return f"{known}; the controller answers"
+        case "physical":
+            return f"{known}; it leaves for the physical network {walk.on_physical[0].physical_network}"
+    last = walk.steps[-1]
+    why = TABLES[last.table].doc.split(". ")[-1]
+    by = f"by {last.flow.owner}" if last.flow is not None else "as nothing there matches it"
+    return f"{known}; dropped in table {last.table} on {last.chassis_id} {by}. {why}"
+
+
+def _chassis_of(engine: Engine, port_id: str) -> str | None:
+    live = engine.ask(facts.live_port, port_id)
+    return live.chassis_id if live is not None else None
+
+
+def _ovs_flow(packet: Packet, ofport: int) -> str:
+    """Write a packet as ``ofproto/trace`` takes it (ovs-vswitchd(8))."""
+    common = f"in_port={ofport},dl_src={int_to_mac(packet['eth_src'])},dl_dst={int_to_mac(packet['eth_dst'])}"
+    if "arp_op" in packet:
+        return (
+            f"{common},arp,arp_op={packet['arp_op']},arp_spa={IPv4Address(packet['arp_spa'])},"
+            f"arp_tpa={IPv4Address(packet['arp_tpa'])},arp_sha={int_to_mac(packet['arp_sha'])},arp_tha=00:00:00:00:00:00"
+        )
+    source, target = IPv4Address(packet["ipv4_src"]), IPv4Address(packet["ipv4_dst"])
+    return f"{common},icmp,nw_src={source},nw_dst={target},nw_ttl=64,icmp_type=8,icmp_code=0"

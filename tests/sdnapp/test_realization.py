@@ -1,0 +1,74 @@
+"""Port status tells the truth: who counts, and until when."""
+
+from sdnapp.realization import CONFIRMED, DEAD, PENDING, SYNCING, Realization, is_active
+
+OWNERS = ("port/p", "network/n")
+
+
+def synced(*chassis: str) -> Realization:
+    realization = Realization()
+    for chassis_id in chassis:
+        realization.connected(chassis_id)
+        realization.confirmed(chassis_id, 1)
+    return realization
+
+
+def test_a_chassis_counts_from_its_first_confirmation() -> None:
+    realization = Realization()
+    assert realization.standing("a", OWNERS) == DEAD
+    realization.connected("a")
+    assert realization.standing("a", OWNERS) == SYNCING
+    realization.confirmed("a", 5)
+    assert realization.standing("a", OWNERS) == CONFIRMED
+    assert realization.progress("a").confirmed == 5
+
+
+def test_a_change_is_pending_until_its_own_revision_is_confirmed() -> None:
+    realization = synced("a")
+    realization.changed("a", ["port/p"], 7)
+    realization.confirmed("a", 6)
+    assert realization.standing("a", OWNERS) == PENDING
+    assert realization.standing("a", ["port/other"]) == CONFIRMED
+    realization.confirmed("a", 7)
+    assert realization.standing("a", OWNERS) == CONFIRMED
+
+
+def test_a_rejected_flow_is_named_until_its_owner_changes() -> None:
+    realization = synced("a")
+    realization.rejected("a", "port/p", "bad action")
+    assert realization.standing("a", OWNERS) == "rejected: bad action"
+    assert list(realization.rejections()) == [("a", "port/p", "bad action")]
+    realization.changed("a", ["port/p"], 8)
+    assert realization.standing("a", OWNERS) == PENDING
+
+
+def test_a_returning_chassis_starts_from_nothing() -> None:
+    realization = synced("a", "b")
+    realization.disconnected("a")
+    assert realization.is_realized(1)
+    realization.connected("a")
+    assert realization.standing("a", OWNERS) == SYNCING
+    assert realization.is_realized(1), "one that returns does not count before it is in sync"
+    assert not realization.is_realized(2)
+    realization.confirmed("b", 2)
+    assert realization.is_realized(2)
+
+
+def test_events_of_an_unknown_chassis_change_nothing() -> None:
+    realization = Realization()
+    realization.changed("x", ["port/p"], 1)
+    realization.confirmed("x", 1)
+    realization.rejected("x", "port/p", "no")
+    realization.disconnected("x")
+    assert realization.standing("x", OWNERS) == DEAD
+    assert not list(realization.rejections())
+
+
+def test_active_needs_the_own_chassis_and_every_other_that_counts() -> None:
+    assert is_active("a", {"a": CONFIRMED})
+    assert is_active("a", {"a": CONFIRMED, "b": DEAD, "c": SYNCING})
+    assert not is_active("a", {"a": CONFIRMED, "b": PENDING})
+    assert not is_active("a", {"a": CONFIRMED, "b": "rejected: no"})
+    assert not is_active("a", {"a": DEAD})
+    assert not is_active("a", {"a": SYNCING})
+    assert not is_active("a", {})
