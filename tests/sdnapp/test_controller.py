@@ -8,6 +8,7 @@ import pytest
 
 from flows.engine import Engine
 from flows.flow import Flow
+from flows.packets import dhcp_discover
 from flows.simulator import Fabric
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
