@@ -1,0 +1,43 @@
+"""Names and marks of what the controller makes on a switch."""
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+
+OWNED = {"sdnapp-owned": "true"}
+"""``external_ids`` of every bridge, port, interface and manager that the controller made, and may change or remove."""
+
+ENCAPSULATIONS = ("geneve", "vxlan")
+
+_DEVICE_LENGTH = 15
+"""Longest name of a network device, in characters. Patch ports are none, and their names may be longer."""
+_NETWORK_LENGTH = 16
+"""Longest name of a physical network that is part of its patch ports' names as it is."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+def is_owned(external_ids: Mapping[str, str]) -> bool:
+    """Return whether the controller made the row that has these."""
+    return OWNED.items() <= external_ids.items()
+
+
+def is_device_name(name: str) -> bool:
+    """Return whether a bridge may have this name."""
+    return bool(_PLAIN.fullmatch(name)) and len(name) <= _DEVICE_LENGTH and name not in (".", "..")
+
+
+def tunnel_port(encapsulation: str) -> str:
+    """Return the name of the integration bridge's tunnel port."""
+    return f"sdn-{encapsulation}"
+
+
+def patch_ports(physical_network: str) -> tuple[str, str]:
+    """Return the names of a patch port pair: on the integration bridge, and on the mapped bridge.
+
+    A physical network whose name is too long for that, or no plain name, gives it by digest.
+    """
+    name = physical_network
+    if len(name) > _NETWORK_LENGTH or not _PLAIN.fullmatch(name):
+        name = sha256(physical_network.encode()).hexdigest()[:_NETWORK_LENGTH]
+    return f"sdn-{name}-int", f"sdn-{name}-ext"

@@ -1,0 +1,140 @@
+"""What a switch's database lacks of what the controller needs, as transactions. Pure.
+
+Every step is a transaction of its own, so that one that fails holds up no other. Nothing here depends on history: after
+any change, by anyone, the next plan is made from the database as it then is, and is empty when all is in place.
+"""
+
+from dataclasses import dataclass
+
+from sdnapp.ovsdb import operations as ops
+from sdnapp.ovsdb.datapath import plan_datapath, type_for_new_bridge
+from sdnapp.ovsdb.naming import OWNED, is_owned
+from sdnapp.ovsdb.operations import Operation
+from sdnapp.ovsdb.ports import plan_ports
+from sdnapp.ovsdb.replica import Replica
+from sdnapp.ovsdb.rows import Bridge, Controller, Manager, OpenVSwitch, Port
+from sdnapp.ovsdb.settings import Settings
+from sdnapp.ovsdb.steps import Found, Plan, Situation
+
+FAIL_MODE = "secure"
+PROTOCOL = "OpenFlow13"
+BRIDGE_CONFIG = {"disable-in-band": "true"}
+MAX_BACKOFF = 1000
+"""Milliseconds between attempts to reach the controller, at most: the default of 8 s is long after a restart."""
+INACTIVITY_PROBE = 10_000
+"""Milliseconds of silence until the switch probes the controller."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The controller as the switch reaches it: targets such as ``tcp:192.0.2.1:6653`` for OpenFlow and for OVSDB."""
+
+    openflow: str
+    manager: str
+
+
+def plan(replica: Replica, settings: Settings, endpoint: Endpoint) -> Plan:
+    """Return the steps that bring the switch to what its settings ask for, and what stands in their way."""
+    result = Plan()
+    root = next(iter(replica.rows(OpenVSwitch)), None)
+    if root is None or settings.bridge is None:
+        return result
+    _manager(result, replica, endpoint)
+    situation = Situation(replica, settings, root)
+    found = next((Found(key, row) for key, row in replica.rows(Bridge).items() if row.name == settings.bridge), None)
+    if found is None:
+        _create_bridge(result, situation, settings.bridge, endpoint)
+    else:
+        _bridge(result, replica, found, endpoint)
+        plan_datapath(result, situation, found)
+        plan_ports(result, situation, found)
+    for bridge in replica.rows(Bridge).values():
+        if is_owned(bridge.external_ids) and bridge.name != settings.bridge:
+            result.problem(f"bridge {bridge.name} was made by sdnapp and is not in use: ovs-vsctl del-br {bridge.name}")
+    return result
+
+
+def _manager(result: Plan, replica: Replica, endpoint: Endpoint) -> None:
+    for key, manager in replica.rows(Manager).items():
+        if manager.target == endpoint.manager and manager.max_backoff is None:
+            result.step(
+                f"manager {manager.target}: reconnects within {MAX_BACKOFF} ms",
+                ops.update(Manager.TABLE, key, max_backoff=MAX_BACKOFF),
+            )
+
+
+def _create_bridge(result: Plan, situation: Situation, name: str, endpoint: Endpoint) -> None:
+    if any(port.name == name for port in situation.replica.rows(Port).values()):
+        result.problem(
+            f"bridge {name} cannot be made, as a port has its name: ovs-vsctl del-port {name}, or set sdnapp-bridge"
+        )
+        return
+    datapath_type = type_for_new_bridge(situation.replica, situation.settings)
+    local = {"name": name, "external_ids": ops.map_of(OWNED)}
+    result.step(
+        f"bridge {name}: made, with datapath_type {datapath_type}",
+        ops.wait(Bridge.TABLE, [["name", "==", name]], ["name"]),
+        ops.insert("Interface", {**local, "type": "internal"}, "interface"),
+        ops.insert("Port", {**local, "interfaces": ops.named("interface")}, "port"),
+        ops.insert("Controller", _controller_row(endpoint), "controller"),
+        ops.insert(
+            "Bridge",
+            {
+                **local,
+                "ports": ops.named("port"),
+                "datapath_type": datapath_type,
+                "fail_mode": FAIL_MODE,
+                "protocols": PROTOCOL,
+                "controller": ops.named("controller"),
+                "other_config": ops.map_of(BRIDGE_CONFIG),
+            },
+            "bridge",
+        ),
+        # ovs-vswitchd says by cur_cfg when it has acted on this: only then is a missing datapath a failure.
+        ops.mutate(
+            OpenVSwitch.TABLE,
+            situation.root,
+            ["bridges", "insert", ops.set_of([ops.named("bridge")])],
+            ["next_cfg", "+=", 1],
+        ),
+    )
+
+
+def _bridge(result: Plan, replica: Replica, found: Found, endpoint: Endpoint) -> None:
+    """Compare the integration bridge's own columns, and its controller."""
+    key, bridge = found.key, found.bridge
+    changes: list[str] = []
+    operations: list[Operation] = []
+    if bridge.fail_mode != FAIL_MODE:
+        changes.append(f"fail_mode {FAIL_MODE}")
+        operations.append(ops.update(Bridge.TABLE, key, fail_mode=FAIL_MODE))
+    if PROTOCOL not in bridge.protocols:
+        changes.append(f"protocol {PROTOCOL}")
+        operations.append(ops.mutate(Bridge.TABLE, key, ["protocols", "insert", PROTOCOL]))
+    if not BRIDGE_CONFIG.items() <= bridge.other_config.items():
+        changes.append("no in-band control")
+        operations.append(ops.mutate(Bridge.TABLE, key, *ops.set_keys("other_config", BRIDGE_CONFIG)))
+    controllers = {uuid: replica.get(Controller, uuid) or Controller() for uuid in sorted(bridge.controller)}
+    ours = next((uuid for uuid, row in controllers.items() if row.target == endpoint.openflow), None)
+    if ours is None:
+        replaced = ", ".join(sorted(row.target for row in controllers.values()))
+        changes.append(f"controller {endpoint.openflow}" + (f" in place of {replaced}" if replaced else ""))
+        operations.append(ops.insert("Controller", _controller_row(endpoint), "controller"))
+        operations.append(ops.update(Bridge.TABLE, key, controller=ops.named("controller")))
+    else:
+        if len(controllers) > 1:
+            others = ", ".join(sorted(row.target for uuid, row in controllers.items() if uuid != ours))
+            changes.append(f"controller {others} removed")
+            operations.append(ops.update(Bridge.TABLE, key, controller=ops.uuid(ours)))
+        row = controllers[ours]
+        times = {} if row.max_backoff is not None else {"max_backoff": MAX_BACKOFF}
+        times |= {} if row.inactivity_probe is not None else {"inactivity_probe": INACTIVITY_PROBE}
+        if times:
+            changes.append("times of the controller connection")
+            operations.append(ops.update(Controller.TABLE, ours, **times))
+    if operations:
+        result.step(f"bridge {bridge.name}: {'; '.join(changes)}", *operations)
+
+
+def _controller_row(endpoint: Endpoint) -> dict[str, object]:
+    return {"target": endpoint.openflow, "max_backoff": MAX_BACKOFF, "inactivity_probe": INACTIVITY_PROBE}

@@ -1,0 +1,160 @@
+"""The listener to which switches' databases connect (``ovs-vsctl set-manager tcp:CONTROLLER:6640``)."""
+
+import logging
+import socket
+import time
+from contextlib import suppress
+from typing import Any
+
+from os_ken.lib import hub
+
+from sdnapp.ovsdb.connection import Callbacks, Connection, Refused
+from sdnapp.ovsdb.provisioning import Endpoint
+from sdnapp.ovsdb.session import Timing
+from sdnapp.ovsdb.targets import DEFAULT_PORT, address_text, tcp_target
+
+LOG = logging.getLogger(__name__)
+
+_BACKLOG = 1024
+"""Connections that may wait to be accepted: every switch of a site may come back at once."""
+_PROOF_OF_LIFE = 2.0
+"""Seconds that a switch has to answer before another one may take its chassis id."""
+_REMINDER = 60.0
+"""Seconds until the same two rivals for a chassis id are logged again."""
+
+
+class OvsdbServer:
+    """Accepts switches, one greenlet each. ``start`` and ``stop`` it once."""
+
+    def __init__(
+        self,
+        *,
+        callbacks: Callbacks,
+        openflow_port: int,
+        host: str = "0.0.0.0",
+        port: int = DEFAULT_PORT,
+        openflow_address: str | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        """Prepare to listen on ``host`` and ``port`` (0: any free one).
+
+        Switches are told to speak OpenFlow to ``openflow_address`` (the local address of their OVSDB connection, where
+        not given) and ``openflow_port``.
+        """
+        self._callbacks = callbacks
+        self._bind = (host, port)
+        self._openflow = (openflow_address, openflow_port)
+        self._timing = timing or Timing()
+        self._listener: socket.socket | None = None
+        self._connections: set[Connection] = set()
+        self._holders: dict[str, Connection] = {}
+        self._claiming = hub.Semaphore()
+        self._rivals: dict[str, tuple[str, float]] = {}
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on. Raises RuntimeError before ``start`` and after ``stop``."""
+        if self._listener is None:
+            raise RuntimeError("the OVSDB server does not listen")
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def start(self) -> None:
+        """Listen. Raises OSError, which names address and port, if that cannot be."""
+        family = socket.AF_INET6 if ":" in self._bind[0] else socket.AF_INET
+        try:
+            self._listener = hub.listen(self._bind, family=family, backlog=_BACKLOG)
+        except OSError as error:
+            raise OSError(
+                error.errno, f"OVSDB cannot listen on {address_text(self._bind)}: {error.strerror}"
+            ) from error
+        LOG.info("OVSDB listens on %s", address_text(self._listener.getsockname()))
+        hub.spawn(self._accept, self._listener)
+
+    def stop(self, within: float = 5.0) -> None:
+        """Close everything, and wait that many seconds at most until all connections have ended."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        for connection in list(self._connections):
+            connection.close("the controller stops")
+        end = time.monotonic() + within
+        while self._connections and time.monotonic() < end:
+            hub.sleep(0.01)
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return one document for each connection, by chassis id; those that have none yet come last."""
+        documents = [connection.status() for connection in list(self._connections)]
+        for document in documents:
+            rival, seen = self._rivals.get(document["chassis"], ("", 0.0))
+            if rival and time.monotonic() - seen < _REMINDER:
+                document["problems"].append(f"another switch, at {rival}, has the same system-id and is refused")
+        return sorted(documents, key=lambda d: (d["chassis"] is None, d["chassis"] or "", d["address"]))
+
+    def claim(self, chassis_id: str, connection: Connection) -> None:
+        """Give a chassis id to a connection. Raises Refused if another switch holds it and lives."""
+        with self._claiming:
+            holder = self._holders.setdefault(chassis_id, connection)
+        while holder is not connection:
+            if holder.answers(within=_PROOF_OF_LIFE):
+                raise self._refusal(chassis_id, holder, connection)
+            holder.close(f"it does not answer, and the chassis has come back from {connection.address}")
+            self._wait_for_release(chassis_id, holder)
+            with self._claiming:
+                holder = self._holders.setdefault(chassis_id, connection)
+
+    def release(self, chassis_id: str, connection: Connection) -> None:
+        """Take a chassis id back from a connection."""
+        with self._claiming:
+            if self._holders.get(chassis_id) is connection:
+                del self._holders[chassis_id]
+
+    def _wait_for_release(self, chassis_id: str, holder: Connection) -> None:
+        end = time.monotonic() + _PROOF_OF_LIFE
+        while self._holders.get(chassis_id) is holder:
+            if time.monotonic() > end:
+                raise Refused(f"the old connection of chassis {chassis_id} does not end", quiet=False)
+            hub.sleep(0.02)
+
+    def _refusal(self, chassis_id: str, holder: Connection, newcomer: Connection) -> Refused:
+        now = time.monotonic()
+        host = newcomer.address.rpartition(":")[0]
+        known, seen = self._rivals.get(chassis_id, ("", 0.0))
+        quiet = known == host and now - seen < _REMINDER
+        if not quiet:
+            self._rivals[chassis_id] = (host, now)
+        return Refused(
+            f"system-id {chassis_id} is taken by the switch at {holder.address}: give this one an id of its own: "
+            "ovs-vsctl set Open_vSwitch . external_ids:system-id=ID",
+            quiet,
+        )
+
+    def _accept(self, listener: socket.socket) -> None:
+        while self._listener is listener:
+            try:
+                sock, _ = listener.accept()
+                self._serve(sock)
+            except OSError as error:
+                if self._listener is listener:
+                    # Out of file descriptors, or a peer that was gone before it was accepted.
+                    LOG.warning("OVSDB could not accept a connection: %s", error)
+                    hub.sleep(0.1)
+
+    def _serve(self, sock: socket.socket) -> None:
+        local = sock.getsockname()
+        address, port = self._openflow
+        endpoint = Endpoint(
+            openflow=tcp_target(address or local[0], port),
+            manager=tcp_target(local[0], local[1]),
+        )
+        connection = Connection(sock, endpoint=endpoint, callbacks=self._callbacks, registry=self, timing=self._timing)
+        self._connections.add(connection)
+        hub.spawn(self._run, connection)
+
+    def _run(self, connection: Connection) -> None:
+        try:
+            connection.run()
+        finally:
+            self._connections.discard(connection)
