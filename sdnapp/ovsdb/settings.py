@@ -23,6 +23,8 @@ DATAPATH_TYPE = "sdnapp-datapath-type"
 DEFAULT_BRIDGE = "br-int"
 DEFAULT_ENCAPSULATION = "geneve"
 
+_NO_TUNNELS = "no tunnels until it is"
+
 # Ids are parts of keys ("<port>@<chassis>", "<kind>/<id>") and columns of tables for people.
 _ID = re.compile(r"[^\s/@\x00-\x20\x7f]{1,255}")
 _PHYSICAL_NETWORK = re.compile(r"[^\s:,/\x00-\x20\x7f]{1,64}")
@@ -43,14 +45,15 @@ class Settings:
 
 
 class Problem(NamedTuple):
-    """What is wrong with the setting of this key, and what may be written instead."""
+    """What is wrong with the setting of this key, what that means, and what may be written instead."""
 
     key: str
     fault: str
+    effect: str
     example: str
 
     def __str__(self) -> str:
-        return f"{self.key} {self.fault}: ovs-vsctl set Open_vSwitch . external_ids:{self.key}={self.example}"
+        return f"{self.key} {self.fault}; {self.effect}: ovs-vsctl set Open_vSwitch . external_ids:{self.key}={self.example}"
 
 
 def is_id(text: str) -> bool:
@@ -63,17 +66,16 @@ def read_settings(external_ids: Mapping[str, str]) -> tuple[Settings, tuple[Prob
     problems: list[Problem] = []
     system_id = external_ids.get(SYSTEM_ID, "").strip() or None
     if system_id is None:
-        problems.append(Problem(SYSTEM_ID, "is not set, and nothing is done here until it is", "ID"))
+        problems.append(Problem(SYSTEM_ID, "is not set", "nothing is done here until it is", "ID"))
     elif not is_id(system_id):
-        fault = (
-            f"{_short(system_id)} has spaces, '/' or '@', or is too long, and nothing is done here until it is right"
-        )
-        problems.append(Problem(SYSTEM_ID, fault, "ID"))
+        fault = f"{_short(system_id)} has spaces, '/' or '@', or is longer than 255 characters"
+        problems.append(Problem(SYSTEM_ID, fault, "nothing is done here until that is changed", "ID"))
         system_id = None
 
     bridge: str | None = external_ids.get(BRIDGE, "").strip() or DEFAULT_BRIDGE
     if bridge is not None and not is_device_name(bridge):
-        problems.append(Problem(BRIDGE, f"{_short(bridge)} is no name of a bridge (15 characters at most)", "br-int"))
+        fault = f"{_short(bridge)} is no name of a bridge (15 characters at most)"
+        problems.append(Problem(BRIDGE, fault, "no bridge is set up until it is", DEFAULT_BRIDGE))
         bridge = None
 
     encap_ip = _encap_ip(external_ids, problems)
@@ -100,10 +102,10 @@ def _encap_ip(external_ids: Mapping[str, str], problems: list[Problem]) -> str |
     try:
         address = IPv4Address(text)
     except AddressValueError:
-        problems.append(Problem(ENCAP_IP, f"{_short(text)} is not an IPv4 address; no tunnels until it is", "ADDRESS"))
+        problems.append(Problem(ENCAP_IP, f"{_short(text)} is not an IPv4 address", _NO_TUNNELS, "ADDRESS"))
         return None
     if address.is_unspecified or address.is_multicast or address.is_reserved:
-        problems.append(Problem(ENCAP_IP, f"{text} is no address of a host; no tunnels until it is", "ADDRESS"))
+        problems.append(Problem(ENCAP_IP, f"{text} is no address of a host", _NO_TUNNELS, "ADDRESS"))
         return None
     return str(address)
 
@@ -113,8 +115,8 @@ def _encap_types(external_ids: Mapping[str, str], problems: list[Problem]) -> tu
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names or not set(names) <= set(ENCAPSULATIONS):
         choice = " or ".join(ENCAPSULATIONS)
-        fault = f"{_short(text)} is not {choice}, nor both with a comma; no tunnels until it is"
-        problems.append(Problem(ENCAP_TYPE, fault, DEFAULT_ENCAPSULATION))
+        fault = f"{_short(text)} is not {choice}, nor both with a comma"
+        problems.append(Problem(ENCAP_TYPE, fault, _NO_TUNNELS, DEFAULT_ENCAPSULATION))
         return ()
     return tuple(dict.fromkeys(names))
 
@@ -137,14 +139,14 @@ def _bridge_mappings(
         else:
             mappings[network] = bridge
             continue
-        problems.append(Problem(BRIDGE_MAPPINGS, f"{fault}; this one is left out", "physnet1:br-ex,..."))
+        problems.append(Problem(BRIDGE_MAPPINGS, fault, "this one is left out", "physnet1:br-ex,..."))
     return tuple(mappings.items())
 
 
 def _gateway(external_ids: Mapping[str, str], problems: list[Problem]) -> bool:
     text = external_ids.get(GATEWAY, "").strip().lower()
     if text not in ("", "true", "false"):
-        problems.append(Problem(GATEWAY, f"{_short(text)} is neither true nor false, and counts as false", "true"))
+        problems.append(Problem(GATEWAY, f"{_short(text)} is neither true nor false", "it counts as false", "true"))
     return text == "true"
 
 
