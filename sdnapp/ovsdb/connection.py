@@ -12,13 +12,14 @@ from os_ken.lib import hub
 
 from sdnapp.ovsdb import operations as ops
 from sdnapp.ovsdb.jsonrpc import ProtocolError, Reply
-from sdnapp.ovsdb.observation import Observation, Plugged, observe
+from sdnapp.ovsdb.observation import Observation, observe
 from sdnapp.ovsdb.pace import Pace
 from sdnapp.ovsdb.provisioning import Endpoint, plan
 from sdnapp.ovsdb.rows import Controller
 from sdnapp.ovsdb.session import PROBE, PeerLost, Session, Timing
 from sdnapp.ovsdb.steps import Step
 from sdnapp.ovsdb.targets import address_text
+from topology.placement import Plugged
 from topology.values import Chassis
 
 LOG = logging.getLogger(__name__)

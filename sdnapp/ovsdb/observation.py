@@ -2,22 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from sdnapp.ovsdb.naming import is_owned, patch_ports, tunnel_port
 from sdnapp.ovsdb.replica import Replica
 from sdnapp.ovsdb.rows import Bridge, Interface, OpenVSwitch, Port, Uuid
 from sdnapp.ovsdb.settings import Settings, is_id, read_settings
+from topology.placement import Plugged
 from topology.values import Chassis
 
 IFACE_ID = "iface-id"
-
-
-class Plugged(NamedTuple):
-    """An interface on the integration bridge that claims a port."""
-
-    ofport: int
-    interface: str
 
 
 @dataclass(frozen=True)

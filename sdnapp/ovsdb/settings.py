@@ -53,7 +53,8 @@ class Problem(NamedTuple):
     example: str
 
     def __str__(self) -> str:
-        return f"{self.key} {self.fault}; {self.effect}: ovs-vsctl set Open_vSwitch . external_ids:{self.key}={self.example}"
+        fix = f"ovs-vsctl set Open_vSwitch . external_ids:{self.key}={self.example}"
+        return f"{self.key} {self.fault}; {self.effect}: {fix}"
 
 
 def is_id(text: str) -> bool:
