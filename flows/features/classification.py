@@ -10,7 +10,7 @@ from topology.values import Chassis, Port
 
 
 def from_port(view: View, port_id: str) -> Published:
-    """Packets of an instance, by the number of its port."""
+    """Packets of an instance, by the number of its port; only untagged ones, as a tag might name another's VLAN."""
     port = view.ask(live_port, port_id)
     if port is None:
         return
@@ -25,6 +25,7 @@ def from_port(view: View, port_id: str) -> Published:
             SetField("from_port", port.key),
             Goto("port_security"),
             in_port=port.ofport,
+            vlan_vid=0,
         ),
     )
 

@@ -195,6 +195,8 @@ def test_two_flows_that_could_both_win_are_a_fault_unless_they_do_the_same():
     faults = run(one, other).faults
     assert len(faults) == 1 and "port/1" in faults[0] and "port/2" in faults[0]
     assert run(one, entry(Output(2), eth_dst=MACS[1])).faults == []
+    answer, ask = entry(OutputInPort(), eth_src=MACS[0]), entry(Controller(), eth_dst=MACS[1])
+    assert answer.actions == ask.actions and len(run(answer, ask).faults) == 1
 
 
 def test_an_unknown_port_and_a_refused_flow_are_clear_errors():

@@ -1,0 +1,206 @@
+"""Small clouds to tell stories about: rows in a store, flows by the engine, packets in and out.
+
+A story speaks to ``Cloud`` only; what is below is the simulator (here) or real switches (tests/real_ovs/real_cloud.py).
+Ids are the names that the story gives. A port that is bound to a chassis is at a *place*, ``red1@hv1``: packets are
+injected and delivered there, so that an instance's old place is told from its new one.
+"""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from flows.engine import Engine
+from flows.flow import Flow
+from flows.packets import Packet
+from flows.simulator import Fabric, Walk
+from topology.placement import Plugged, observe
+from topology.store import Change, Store
+from topology.values import Chassis, FixedIP, Network, Port, Segment, Subnet
+
+CHASSIS = ("hv1", "hv2", "hv3")
+ENCAP_IPS = {name: f"192.0.2.{number}" for number, name in enumerate(CHASSIS, 1)}
+TUNNEL_PORTS = {"geneve": 100, "vxlan": 101}
+PATCH_PORTS = {"physnet1": 102, "physnet2": 103}
+KINDS = ("geneve", "vxlan", "vlan", "flat")
+OVERLAYS = ("geneve", "vxlan")
+
+
+class Cloud(ABC):
+    """Three chassis that all offer Geneve, VXLAN and two physical networks, and what a story puts there."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.engine = Engine(self.store)
+        self._changes: list[Change] = []
+        self.store.watch(self._changes.append)
+        self._numbers = count(1)
+        self._vnis = count(1001)
+        self._plugged: dict[str, dict[str, Plugged]] = {name: {} for name in CHASSIS}
+        for name in CHASSIS:
+            self._observe(name)
+
+    # What a story builds
+
+    def network(self, name: str, kind: str = "geneve", *, vlan: int = 100, **values: Any) -> Network:
+        """Create a network: an overlay, a VLAN of physnet1, or all that is untagged on physnet2."""
+        segments = {
+            "vlan": Segment("vlan", vlan, "physnet1"),
+            "flat": Segment("flat", None, "physnet2"),
+        }
+        segment = segments.get(kind) or Segment(kind, next(self._vnis))
+        return self._put(Network(name, f"tenant of {name}", next(self._numbers), segment, **values))
+
+    def subnet(self, network: Network, cidr: str = "10.0.0.0/24", **values: Any) -> Subnet:
+        """Create a subnet, with DHCP unless the story says otherwise."""
+        return self._put(Subnet(f"{network.id}/{cidr}", network.project_id, network.id, cidr, **values))
+
+    def port(self, name: str, network: Network, address: str, at: str | None = None, **values: Any) -> Port:
+        """Create a port with an address of the network's first subnet, and plug it in if the story says where."""
+        number = next(self._numbers)
+        (subnet, *_) = self.store.find(Subnet, "network", network.id) or [self.subnet(network)]
+        defaults = {"mac_address": f"fa:16:3e:00:00:{number:02x}", "fixed_ips": (FixedIP(subnet.id, address),)}
+        port = self._put(Port(name, network.project_id, network.id, number, **{**defaults, **values}))
+        if at:
+            self.bind(port, at)
+        return port
+
+    def change(self, row: Any, **values: Any) -> Any:
+        """Change a row as it is now, and return it."""
+        current = self.store.get(type(row), row.id)
+        assert current is not None
+        return self._put(replace(current, **values))
+
+    def delete(self, row: Any) -> None:
+        """Delete a row."""
+        with self.store.transaction() as tx:
+            tx.delete(type(row), row.id)
+        self._follow()
+
+    def bind(self, port: Port, at: str) -> None:
+        """Plug an interface with the port's id into a chassis, which tells."""
+        ofport = self._plug(f"{port.id}@{at}", at)
+        self._plugged[at][port.id] = Plugged(ofport, f"tap-{port.id}")
+        self._observe(at)
+
+    def unbind(self, port: Port, at: str) -> None:
+        """Pull it out; the chassis tells."""
+        del self._plugged[at][port.id]
+        self._unplug(f"{port.id}@{at}", at)
+        self._observe(at)
+
+    # What a story asks
+
+    def inject(self, place: str, packet: Packet) -> Walk:
+        """Let the instance at a place send a packet, and say all that became of it."""
+        walk = self._inject(place, packet)
+        self._check(walk, self.store.get(Port, place.partition("@")[0]))
+        return walk
+
+    def inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str = "geneve") -> Walk:
+        """Let a stranger on the core send a tunnelled packet to a chassis."""
+        walk = self._inject_core(chassis, packet, tun_id, encapsulation)
+        self._check(walk, None)
+        return walk
+
+    def inject_physical(self, physical_network: str, packet: Packet) -> Walk:
+        """Let a stranger on a physical network send a frame to all."""
+        walk = self._inject_physical(physical_network, packet)
+        self._check(walk, None)
+        return walk
+
+    def flows(self, chassis: str) -> Mapping[Any, Flow]:
+        """Return the flows that a chassis should hold."""
+        return self.engine.desired(chassis)
+
+    # What is below
+
+    @abstractmethod
+    def _plug(self, place: str, chassis: str) -> int:
+        """Add an interface; return its OpenFlow port number."""
+
+    @abstractmethod
+    def _unplug(self, place: str, chassis: str) -> None:
+        """Remove it."""
+
+    @abstractmethod
+    def _inject(self, place: str, packet: Packet) -> Walk: ...
+
+    @abstractmethod
+    def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str) -> Walk: ...
+
+    @abstractmethod
+    def _inject_physical(self, physical_network: str, packet: Packet) -> Walk: ...
+
+    # Inner parts
+
+    def _follow(self) -> None:
+        """Bring the flows in step with the store."""
+        changes, self._changes[:] = list(self._changes), []
+        self.engine.update(changes)
+        assert not self.engine.failures
+
+    def _put(self, row: Any) -> Any:
+        with self.store.transaction() as tx:
+            tx.put(row)
+        self._follow()
+        return row
+
+    def _observe(self, name: str) -> None:
+        chassis = Chassis(
+            name,
+            encap_ip=ENCAP_IPS[name],
+            encap_types=tuple(TUNNEL_PORTS),
+            tunnel_ports=tuple(TUNNEL_PORTS.items()),
+            patch_ports=tuple(PATCH_PORTS.items()),
+        )
+        observe(self.store, chassis, self._plugged[name])
+        self._follow()
+
+    def _check(self, walk: Walk, sender: Port | None) -> None:
+        """Hold what is true of every packet in every story."""
+        assert walk.faults == []
+        copies = Counter((crossing.from_chassis, crossing.to_chassis) for crossing in walk.on_core)
+        assert all(number == 1 for number in copies.values()), f"sent twice to one chassis: {copies}"
+        assert all(number == 1 for number in Counter(place for place, _ in walk.deliveries).values())
+        if sender is None:
+            assert walk.on_core == [] and walk.on_physical == [], "what came from the core returned to it"
+            return
+        for place, packet in walk.deliveries:
+            receiver = self.store.get(Port, place.partition("@")[0])
+            assert receiver is not None and receiver.network_id == sender.network_id, "tenants are isolated"
+            assert "vlan_vid" not in packet, "instances see no tags"
+        assert all(flow.owner == f"port/{sender.id}" for _, flow, _ in walk.to_controller)
+
+
+class SimulatedCloud(Cloud):
+    """The cloud in the simulator."""
+
+    def __init__(self) -> None:
+        self._ofports = count(1)
+        self._placements: dict[str, tuple[str, int]] = {}
+        super().__init__()
+
+    @property
+    def fabric(self) -> Fabric:
+        """The switches with the flows of this moment."""
+        flows = {name: list(self.engine.desired(name).values()) for name in CHASSIS}
+        return Fabric(self.store.all(Chassis), flows, self._placements)
+
+    def _plug(self, place: str, chassis: str) -> int:
+        self._placements[place] = (chassis, next(self._ofports))
+        return self._placements[place][1]
+
+    def _unplug(self, place: str, chassis: str) -> None:
+        del self._placements[place]
+
+    def _inject(self, place: str, packet: Packet) -> Walk:
+        return self.fabric.inject(place, packet)
+
+    def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str) -> Walk:
+        return self.fabric.inject_core(chassis, packet, tun_id, encapsulation=encapsulation)
+
+    def _inject_physical(self, physical_network: str, packet: Packet) -> Walk:
+        return self.fabric.inject_physical(physical_network, packet)
