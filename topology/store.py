@@ -42,6 +42,7 @@ KINDS: tuple[Kind, ...] = (
         "network",
         {
             "every": lambda n: (True,),
+            "name": lambda n: (n.name,) if n.name else (),
             "project": lambda n: (n.project_id,),
             "shared": lambda n: ("yes",) if n.shared else (),
         },
@@ -49,13 +50,19 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         Subnet,
         "subnet",
-        {"every": lambda s: (True,), "project": lambda s: (s.project_id,), "network": lambda s: (s.network_id,)},
+        {
+            "every": lambda s: (True,),
+            "name": lambda s: (s.name,) if s.name else (),
+            "project": lambda s: (s.project_id,),
+            "network": lambda s: (s.network_id,),
+        },
     ),
     Kind(
         Port,
         "port",
         {
             "every": lambda p: (True,),
+            "name": lambda p: (p.name,) if p.name else (),
             "project": lambda p: (p.project_id,),
             "network": lambda p: (p.network_id,),
             "subnet": lambda p: tuple({f.subnet_id for f in p.fixed_ips}),
