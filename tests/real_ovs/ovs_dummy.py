@@ -49,9 +49,14 @@ def wait_for(condition: Callable[[], T], what: str, seconds: float = DEADLINE) -
 
 
 class OvsDummy:
-    """One Open vSwitch. Use it as a context manager, or call ``start`` and ``stop``."""
+    """One Open vSwitch. Use it as a context manager, or call ``start`` and ``stop``.
 
-    def __init__(self) -> None:
+    Dummies take the place of every datapath and device type, as in Open vSwitch's own tests; with ``tunnels``, only of
+    those that are asked for by ``type=dummy``, so that Geneve and VXLAN ports do encapsulate.
+    """
+
+    def __init__(self, *, tunnels: bool = False) -> None:
+        self._dummies = "--enable-dummy" if tunnels else "--enable-dummy=override"
         self.directory = Path()
         self._server: subprocess.Popen[bytes] | None = None
         self._switch: subprocess.Popen[bytes] | None = None
@@ -104,8 +109,7 @@ class OvsDummy:
         self._switch = self._spawn(
             "ovs-vswitchd",
             f"unix:{self.directory}/db.sock",
-            # Dummies take the place of every datapath and device type, as in Open vSwitch's own tests.
-            "--enable-dummy=override",
+            self._dummies,
             "--disable-system",
             "--disable-system-route",
             f"--unixctl={self.directory}/switch.ctl",
