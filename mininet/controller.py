@@ -1,0 +1,55 @@
+"""The machine that the controller runs on."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from fence import Fence
+from neutron import Neutron
+from stations import CommandFailed, Station
+
+BIN = Path(sys.executable).parent
+
+
+class Controller(Station):
+    """Runs ``osken-manager sdnapp`` with its state in its own directory; ``api`` speaks to it."""
+
+    def __init__(self, name: str, fence: Fence, **params: Any) -> None:
+        directory = fence.directory / name
+        super().__init__(name, fence, environment={"OS_SDNAPP__STATE_DIR": str(directory)}, **params)
+        self.api = Neutron(self)
+        self.log = directory / "osken-manager.log"
+        self._process: subprocess.Popen[Any] | None = None
+
+    def start_app(self, timeout: float = 30) -> None:
+        """Start the application and wait until its API answers. Raises CommandFailed with the end of its log."""
+        with self.log.open("ab") as log:
+            self._process = self.start(
+                *(str(BIN / "osken-manager"), "sdnapp"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + timeout
+        while not self.api.is_up():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise CommandFailed(f"osken-manager sdnapp does not answer; its last words:\n{self.last_words()}")
+            time.sleep(0.05)
+
+    def kill_app(self) -> None:
+        """End the application as a crash would (SIGKILL)."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+
+    def last_words(self) -> str:
+        """The end of the log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+
+
+def sdnapp(station: Station, *arguments: str) -> str:
+    """Run the ``sdnapp`` command on a machine."""
+    return station.run(str(BIN / "sdnapp"), *arguments)

@@ -1,0 +1,118 @@
+"""Ethernet frames as bytes: read what matters in a check, and make the odd one that a guest's kernel would not send."""
+
+import socket
+import struct
+from dataclasses import dataclass
+
+ETH_IPV4 = 0x0800
+ETH_ARP = 0x0806
+ETH_VLAN = 0x8100
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+GENEVE_PORT = 6081
+VXLAN_PORT = 4789
+DHCP_PORTS = {67, 68}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An Ethernet frame, taken apart as far as asked. MAC and IPv4 addresses are text."""
+
+    data: bytes
+
+    @property
+    def destination(self) -> str:
+        """The MAC address that it is for."""
+        return self.data[0:6].hex(":")
+
+    @property
+    def source(self) -> str:
+        """The MAC address that it is from."""
+        return self.data[6:12].hex(":")
+
+    @property
+    def vlan(self) -> int | None:
+        """The VLAN id of a tagged frame."""
+        return struct.unpack_from("!H", self.data, 14)[0] & 0xFFF if self._is_tagged else None
+
+    @property
+    def ethertype(self) -> int:
+        """What the frame carries, behind a VLAN tag if there is one."""
+        return int(struct.unpack_from("!H", self.data, 16 if self._is_tagged else 12)[0])
+
+    @property
+    def payload(self) -> bytes:
+        """What follows the Ethernet header and tag."""
+        return self.data[18 if self._is_tagged else 14 :]
+
+    @property
+    def is_arp_request(self) -> bool:
+        """Whether it asks for a MAC address."""
+        return self.ethertype == ETH_ARP and self.payload[6:8] == b"\x00\x01"
+
+    @property
+    def udp_ports(self) -> tuple[int, int] | None:
+        """Source and destination port of an unfragmented UDP packet over IPv4."""
+        datagram = self._udp
+        return struct.unpack_from("!HH", datagram) if datagram else None
+
+    @property
+    def is_dhcp(self) -> bool:
+        """Whether it is from or to a DHCP port."""
+        return bool(DHCP_PORTS.intersection(self.udp_ports or ()))
+
+    @property
+    def inner(self) -> "Frame | None":
+        """The tenant's frame inside Geneve (RFC 8926) or VXLAN (RFC 7348)."""
+        ports = self.udp_ports
+        if ports is None or ports[1] not in (GENEVE_PORT, VXLAN_PORT):
+            return None
+        header = self._udp[8:]
+        options = (header[0] & 0x3F) * 4 if ports[1] == GENEVE_PORT else 0
+        return Frame(header[8 + options :])
+
+    @property
+    def tunnel_key(self) -> int | None:
+        """The network's number in the tunnel header (VNI)."""
+        return int.from_bytes(self._udp[12:15], "big") if self.inner else None
+
+    @property
+    def _is_tagged(self) -> bool:
+        return self.data[12:14] == ETH_VLAN.to_bytes(2, "big")
+
+    @property
+    def _udp(self) -> bytes:
+        packet = self.payload
+        if self.ethertype != ETH_IPV4 or len(packet) < 28 or packet[9] != socket.IPPROTO_UDP:
+            return b""
+        return packet[(packet[0] & 0x0F) * 4 :]
+
+
+def udp_frame(source_mac: str, destination_mac: str, source: str, destination: str, text: bytes) -> bytes:
+    """A UDP datagram to port 9 (discard), with addresses of one's own choosing. Without a UDP checksum."""
+    datagram = struct.pack("!HHHH", 9, 9, 8 + len(text), 0) + text
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(datagram), 0, 0, 64, socket.IPPROTO_UDP, 0)
+    header += socket.inet_aton(source) + socket.inet_aton(destination)
+    header = header[:10] + struct.pack("!H", _checksum(header)) + header[12:]
+    return _ethernet(source_mac, destination_mac, ETH_IPV4) + header + datagram
+
+
+def arp_request(source_mac: str, source: str, target: str) -> bytes:
+    """Who has ``target``? Tell ``source``."""
+    arp = struct.pack("!HHBBH", 1, ETH_IPV4, 6, 4, 1) + _mac(source_mac) + socket.inet_aton(source)
+    return _ethernet(source_mac, BROADCAST, ETH_ARP) + arp + bytes(6) + socket.inet_aton(target)
+
+
+def _ethernet(source: str, destination: str, ethertype: int) -> bytes:
+    return _mac(destination) + _mac(source) + ethertype.to_bytes(2, "big")
+
+
+def _mac(text: str) -> bytes:
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def _checksum(header: bytes) -> int:
+    """The Internet checksum of RFC 1071."""
+    total = sum(struct.unpack(f"!{len(header) // 2}H", header))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF

@@ -1,0 +1,138 @@
+"""A hypervisor: a station with an Open vSwitch of its own, as a physical one has.
+
+- ``mgmt``: its interface on the management network, for OpenFlow and OVSDB to the controller.
+- ``br-phy``: holds ``underlay``, its link to the routed core, and on its internal port the tunnel address.
+- ``br-ex``: holds ``lan``, its link to the provider's layer-2 network, and forwards as any learning switch.
+- ``br-int``: the integration bridge, which the controller makes.
+
+All bridges use the userspace datapath, so that the kernel needs no Open vSwitch module and each hypervisor has its own.
+"""
+
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fence import Fence
+from stations import CommandFailed, Station
+
+SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+PHYSICAL_NETWORK = "physnet1"
+
+
+@dataclass(frozen=True)
+class Underlay:
+    """Where a hypervisor stands on the static core: its tunnel address, and the router that leads to the others."""
+
+    address: str
+    prefix_length: int
+    gateway: str
+    everyone: str
+    """The prefix that holds all tunnel addresses."""
+
+
+class Hypervisor(Station):
+    """Runs ``ovsdb-server`` and ``ovs-vswitchd`` privately; ``run("ovs-vsctl", ...)`` speaks to these."""
+
+    def __init__(self, name: str, fence: Fence, management: str, underlay: Underlay, **params: Any) -> None:
+        directory = fence.directory / name
+        super().__init__(
+            name,
+            fence,
+            environment={
+                variable: str(directory) for variable in ("OVS_RUNDIR", "OVS_DBDIR", "OVS_LOGDIR", "OVS_SYSCONFDIR")
+            },
+            **params,
+        )
+        self.management = management
+        self.underlay = underlay
+        self._database: subprocess.Popen[Any] | None = None
+        self._switch: subprocess.Popen[Any] | None = None
+
+    def start_database(self) -> None:
+        """Create the switch's database and serve it; ``set-manager`` has effect through ``manager_options``."""
+        self.run("ovsdb-tool", "create", str(self.directory / "conf.db"), str(SCHEMA))
+        self._database = self._daemon(
+            "ovsdb-server",
+            str(self.directory / "conf.db"),
+            f"--remote=punix:{self.directory / 'db.sock'}",
+            "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
+        )
+        self.run("ovs-vsctl", "--retry", "--timeout=20", "--no-wait", "init")
+        # One thread of each kind: a few guests need no more, and all hypervisors share one machine's processors.
+        self.vsctl(
+            "--no-wait set Open_vSwitch . other_config:n-handler-threads=1 other_config:n-revalidator-threads=1",
+            # What a distribution's start script would have written.
+            f"set Open_vSwitch . external_ids:system-id={self.name} external_ids:hostname={self.name}",
+            # The kernel may have an Open vSwitch module, which every hypervisor of this machine would share.
+            "set Open_vSwitch . external_ids:sdnapp-datapath-type=netdev",
+        )
+
+    def start_switch(self) -> None:
+        """Start ``ovs-vswitchd``; after a restart, give br-phy its addresses again, as a hypervisor's boot does."""
+        self._switch = self._daemon("ovs-vswitchd", f"unix:{self.directory / 'db.sock'}")
+        # A change, if only of a mark, makes ovs-vsctl wait until ovs-vswitchd has set up all that it should.
+        self.vsctl(
+            f"set Open_vSwitch . external_ids:started={time.monotonic_ns()}",
+            "--may-exist add-br br-phy -- set Bridge br-phy datapath_type=netdev",
+            "--may-exist add-port br-phy underlay",
+            "--may-exist add-br br-ex -- set Bridge br-ex datapath_type=netdev",
+            "--may-exist add-port br-ex lan",
+        )
+        self.ip(
+            f"addr replace {self.underlay.address}/{self.underlay.prefix_length} dev br-phy",
+            "link set br-phy up",
+            "link set br-ex up",
+            f"route replace {self.underlay.everyone} via {self.underlay.gateway} dev br-phy",
+        )
+    def meet_gateway(self, timeout: float = 20) -> None:
+        """Let Open vSwitch learn the core router's MAC address, once there is a tunnel port.
+
+        It learns from answers to the hypervisor's own traffic. Without any, each tunnel would lose its first packet.
+        Raises CommandFailed.
+        """
+        deadline = time.monotonic() + timeout
+        while self.underlay.gateway not in self.run("ovs-appctl", "tnl/neigh/show"):
+            if time.monotonic() > deadline:
+                raise CommandFailed(f"{self.name} has no tunnel port, or {self.underlay.gateway} does not answer")
+            self.ip("neigh flush dev br-phy")
+            self.run("ping", "-n", "-q", "-c", "1", "-w", "10", self.underlay.gateway)
+
+    def kill_switch(self) -> None:
+        """End ``ovs-vswitchd`` as a crash would (SIGKILL): its datapath and all flows are gone."""
+        if self._switch is not None:
+            self._switch.send_signal(signal.SIGKILL)
+            self._switch.wait()
+
+    def attach(self, interface: str, port_id: str, mac_address: str) -> None:
+        """Put an interface on the integration bridge, as any compute system does: it claims the port by its id."""
+        self.vsctl(
+            f"add-port br-int {interface}",
+            f'set Interface {interface} external_ids:iface-id={port_id} external_ids:attached-mac="{mac_address}"',
+        )
+
+    def detach(self, interface: str) -> None:
+        """Take an interface off the integration bridge."""
+        self.vsctl(f"del-port br-int {interface}")
+
+    def vsctl(self, *commands: str) -> str:
+        """Run ``ovs-vsctl`` commands, given as words in a string each, in one transaction."""
+        return self.run("ovs-vsctl", "--timeout=30", *" -- ".join(commands).split())
+
+    def flows(self, bridge: str = "br-int") -> list[str]:
+        """The flows that the switch holds now, as ``ovs-ofctl`` prints them, duration and counters included."""
+        dump = self.run("ovs-ofctl", "-O", "OpenFlow15", "dump-flows", f"unix:{self.directory}/{bridge}.mgmt")
+        return [line.strip() for line in dump.splitlines() if "table=" in line]
+
+    def _daemon(self, program: str, *arguments: str) -> subprocess.Popen[Any]:
+        with (self.directory / f"{program}.log").open("ab") as log:
+            return self.start(
+                program,
+                f"--pidfile={self.directory / program}.pid",
+                *arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )

@@ -1,0 +1,100 @@
+"""A small Neutron client whose connections are opened in another machine's network namespace."""
+
+import http.client
+import json
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import namespaces
+from stations import Station
+
+Document = dict[str, Any]
+ADDRESS = ("127.0.0.1", 9696)
+
+
+class ApiError(Exception):
+    """The service answered with an error; ``status`` is HTTP's, the text has Neutron's message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+class NotReached(Exception):
+    """What was waited for did not happen in time; the text has what was seen instead."""
+
+
+class Neutron:
+    """Speaks as an administrator, or as a member of ``project`` if one is given."""
+
+    def __init__(self, station: Station, project: str | None = None) -> None:
+        self._station = station
+        self._headers = {"Content-Type": "application/json"}
+        if project is not None:
+            self._headers |= {"X-Project-Id": project, "X-User-Id": f"user-of-{project}", "X-Roles": "member"}
+
+    def project(self, name: str) -> "Neutron":
+        """The same service, spoken to as a member of a project."""
+        return Neutron(self._station, name)
+
+    def create(self, kind: str, **attributes: Any) -> Document:
+        """Create a resource of a kind such as ``network``; underscores of ``provider__x`` become a colon."""
+        body = {kind: {name.replace("__", ":"): value for name, value in attributes.items()}}
+        answer: Document = self.request("POST", f"/v2.0/{kind}s", body)[kind]
+        return answer
+
+    def show(self, kind: str, identity: str) -> Document:
+        """One resource."""
+        answer: Document = self.request("GET", f"/v2.0/{kind}s/{identity}")[kind]
+        return answer
+
+    def find(self, kind: str, **filters: str) -> list[Document]:
+        """The resources of a kind that fulfil all filters."""
+        answer: list[Document] = self.request("GET", f"/v2.0/{kind}s?{urlencode(filters)}")[f"{kind}s"]
+        return answer
+
+    def update(self, kind: str, identity: str, **attributes: Any) -> Document:
+        """Change attributes of a resource."""
+        answer: Document = self.request("PUT", f"/v2.0/{kind}s/{identity}", {kind: attributes})[kind]
+        return answer
+
+    def delete(self, kind: str, identity: str) -> None:
+        """Remove a resource."""
+        self.request("DELETE", f"/v2.0/{kind}s/{identity}")
+
+    def wait_for_status(self, port_id: str, status: str = "ACTIVE", timeout: float = 30) -> Document:
+        """The port, as soon as it has a status. Raises NotReached."""
+        deadline = time.monotonic() + timeout
+        while (port := self.show("port", port_id))["status"] != status:
+            if time.monotonic() > deadline:
+                raise NotReached(f"port {port_id} is {port['status']}, not {status}, after {timeout:g} s")
+            time.sleep(0.02)
+        return port
+
+    def wait_until_realized(self, timeout: float = 30) -> None:
+        """Until every live chassis has confirmed all that was asked for so far. Raises ApiError 408."""
+        self.request("GET", f"/realized?wait={timeout:g}", timeout=timeout + 10)
+
+    def request(self, method: str, path: str, body: Document | None = None, timeout: float = 30) -> Document:
+        """One request and its answer. Raises ApiError, or OSError when nothing listens."""
+        with namespaces.visiting(namespaces.NET, self._station.pid):
+            connection = http.client.HTTPConnection(*ADDRESS, timeout=timeout)
+            connection.connect()
+        try:
+            connection.request(method, path, json.dumps(body) if body is not None else None, self._headers)
+            response = connection.getresponse()
+            text = response.read().decode()
+        finally:
+            connection.close()
+        if response.status >= http.client.BAD_REQUEST:
+            raise ApiError(response.status, f"{method} {path}: {text}")
+        return json.loads(text) if text.startswith("{") else {}
+
+    def is_up(self) -> bool:
+        """Whether the service answers."""
+        try:
+            self.request("GET", "/healthz", timeout=5)
+        except (OSError, ApiError, http.client.HTTPException):
+            return False
+        return True

@@ -1,0 +1,61 @@
+"""Ping as a measurement: so many sent, so many answered."""
+
+import re
+import subprocess
+from dataclasses import dataclass
+
+from stations import CommandFailed, Station
+
+SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How many echo requests were sent, and how many answered."""
+
+    sent: int
+    received: int
+
+    @property
+    def all(self) -> bool:
+        """Whether every request was answered."""
+        return 0 < self.sent == self.received
+
+    @property
+    def none(self) -> bool:
+        """Whether no request was answered."""
+        return self.sent > 0 and self.received == 0
+
+    def __str__(self) -> str:
+        return f"{self.received} of {self.sent} answered"
+
+
+class Ping:
+    """A ping that goes on beside us: ``count`` requests, ``interval`` seconds apart."""
+
+    def __init__(self, station: Station, address: str, count: int, interval: float) -> None:
+        self._station = station
+        self._process = station.start(
+            *("ping", "-n", "-q", "-c", str(count), "-i", str(interval), "-W", "1", address),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there are requests still to send or answers to wait for."""
+        return self._process.poll() is None
+
+    def result(self, timeout: float = 60) -> Answers:
+        """Wait for the end. Raises CommandFailed if ping could not send."""
+        output, _ = self._process.communicate(timeout=timeout)
+        if (summary := SUMMARY.search(output)) is None:
+            raise CommandFailed(f"{self._station.name}: ping: {output.strip()}")
+        return Answers(int(summary[1]), int(summary[2]))
+
+
+def ping(station: Station, address: str, count: int = 3, interval: float = 0.1) -> Answers:
+    """Ping an address and wait for the end."""
+    return Ping(station, address, count, interval).result()

@@ -1,0 +1,27 @@
+"""Leaves out the tests that cannot run here, and says why: those marked ``root`` and those marked ``ovs``."""
+
+import importlib.util
+import os
+import shutil
+
+import pytest
+
+
+def why_no_root_tests() -> str | None:
+    if os.geteuid() != 0:
+        return "needs root: sudo ./run test"
+    if importlib.util.find_spec("mininet") is None or importlib.util.find_spec("mininet.node") is None:
+        return "needs Mininet: sudo ./run setup"
+    return why_no_ovs_tests()
+
+
+def why_no_ovs_tests() -> str | None:
+    return None if shutil.which("ovs-vswitchd") else "needs Open vSwitch: sudo ./run setup"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for marker, reason in (("root", why_no_root_tests()), ("ovs", why_no_ovs_tests())):
+        if reason is not None:
+            for item in items:
+                if item.get_closest_marker(marker):
+                    item.add_marker(pytest.mark.skip(reason=reason))

@@ -1,0 +1,7 @@
+"""The emulated cloud's modules live in ``mininet/``, which is no package: it would hide the real Mininet."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "mininet"))

@@ -1,0 +1,131 @@
+"""However a cloud ends, nothing of it stays: no process, and so no namespace, bridge or interface; no file."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.root
+
+BUILD = """
+import sys
+sys.path.insert(0, "mininet")
+import cloud, scenario
+run = scenario.Run("none")
+print("begun", flush=True)
+super(cloud.Cloud, run.cloud).build()
+print("built", flush=True)
+sys.stdin.read()
+run.stop()
+"""
+
+
+class Builder:
+    """A process that builds a fabric as a scenario does. All that it starts is known by the variable TMPDIR."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", BUILD],
+            cwd=ROOT,
+            env=os.environ | {"TMPDIR": str(directory)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_for(self, word: str) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == f"{word}\n"
+
+    def family(self) -> set[int]:
+        """The living processes that it or its children started, itself included."""
+        mark = f"TMPDIR={self.directory}".encode()
+        found = set()
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit():
+                try:
+                    if mark in (process / "environ").read_bytes().split(b"\0"):
+                        found.add(int(process.name))
+                except OSError:  # it has ended meanwhile
+                    continue
+        return found
+
+    def wait_for_the_end_of_all(self) -> None:
+        self.process.communicate(timeout=30)
+        deadline = time.monotonic() + 10
+        while left := self.family():
+            assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Iterator[Builder]:
+    builder = Builder(tmp_path)
+    builder.wait_for("begun")
+    yield builder
+    builder.process.kill()
+    builder.process.communicate()
+
+
+def own_interfaces_and_mounts() -> tuple[set[str], str]:
+    names = {name for _, name in socket.if_nameindex()}
+    ours = names & {"mgmt", "lan", "underlay", "br-phy", "br-ex", "br-int", "core1", "core2", "lan1", "lan2", "h1"}
+    return ours, Path("/proc/self/mountinfo").read_text()
+
+
+# The whole build takes some five seconds.
+@pytest.mark.parametrize("moment", [0.0, 0.03, 0.1, 0.3, 0.7, 1.2, 2.0, 3.1])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_any_moment_removes_all(builder: Builder, number: signal.Signals, moment: float) -> None:
+    time.sleep(moment)
+    builder.process.send_signal(number)
+    builder.wait_for_the_end_of_all()
+    assert list(builder.directory.iterdir()) == []
+    assert builder.process.returncode == 128 + number
+
+
+def test_nothing_is_made_outside_its_own_namespaces(builder: Builder) -> None:
+    before = own_interfaces_and_mounts()
+    builder.wait_for("built")
+    assert len(builder.family()) > 10
+    assert own_interfaces_and_mounts() == before
+    builder.wait_for_the_end_of_all()  # its standard input ends
+    assert builder.process.returncode == 0
+    assert list(builder.directory.iterdir()) == []
+
+
+def test_ctrl_c_when_all_is_up_and_once_more_while_it_is_removed(builder: Builder) -> None:
+    builder.wait_for("built")
+    builder.process.send_signal(signal.SIGINT)
+    builder.process.send_signal(signal.SIGINT)
+    builder.wait_for_the_end_of_all()
+    assert list(builder.directory.iterdir()) == []
+
+
+def test_kill_9_leaves_no_process(builder: Builder) -> None:
+    builder.wait_for("built")
+    builder.process.kill()
+    builder.wait_for_the_end_of_all()
+
+
+def test_several_clouds_stand_side_by_side(builder: Builder, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Builder(tmp_path / "other")
+    try:
+        builder.wait_for("built")
+        other.wait_for("begun")
+        other.wait_for("built")
+        builder.process.send_signal(signal.SIGTERM)
+        builder.wait_for_the_end_of_all()
+        assert len(other.family()) > 10
+    finally:
+        other.process.terminate()
+        other.wait_for_the_end_of_all()
