@@ -1,0 +1,286 @@
+"""The options of ``[sdnapp]``: declared once with oslo.config, checked together, and handed out as one value.
+
+Each comes from the command line (``--sdnapp-<option>``), the environment (``OS_SDNAPP__<OPTION>``) or the configuration
+file. ``python -m sdnapp.config`` prints docs/options.md, which is made from these declarations.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg, iniparser, types
+
+GROUP = cfg.OptGroup("sdnapp", "The sdnapp application")
+ENVIRONMENT_PREFIX = "OS_SDNAPP__"
+VNI_MAX = (1 << 24) - 1
+LEASE_MAX = (1 << 32) - 2
+"""RFC 2131, section 3.3: 0xffffffff would mean for ever, and then nothing could be changed any more."""
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+
+OPTIONS: tuple[cfg.Opt, ...] = (
+    cfg.HostAddressOpt(
+        "api-listen-host",
+        default="127.0.0.1",
+        help="Address on which REST, health, metrics and the web page are served. 0.0.0.0 is every address.",
+    ),
+    cfg.PortOpt("api-listen-port", default=9696, help="TCP port of the same. 0 takes any free one."),
+    cfg.HostAddressOpt(
+        "ovsdb-listen-host",
+        default="0.0.0.0",
+        help="Address on which switches' databases may connect (OVSDB, RFC 7047). 0.0.0.0 is every address.",
+    ),
+    cfg.PortOpt("ovsdb-listen-port", default=6640, help="TCP port of the same. 0 takes any free one."),
+    cfg.HostAddressOpt(
+        "controller-address",
+        help="Address at which chassis are told to reach this controller over OpenFlow. "
+        "By default the one at which their OVSDB connection arrived; set it where addresses are translated in between.",
+    ),
+    cfg.StrOpt(
+        "state-dir",
+        sample_default="/var/lib/sdnapp for root, ~/.local/state/sdnapp for others",
+        help="Directory for what must survive a restart. It is made if it is missing.",
+    ),
+    cfg.StrOpt(
+        "store-url",
+        sample_default="sqlite://STATE_DIR/store.sqlite",
+        help="Where networks, ports and chassis are kept: sqlite:///PATH, with an absolute path.",
+    ),
+    cfg.StrOpt(
+        "auth-strategy",
+        default="noauth",
+        choices=["noauth", "keystone"],
+        help="Who may use the API. noauth believes the headers X-Project-Id, X-User-Id and X-Roles, and takes a "
+        "request without them for the administrator's. keystone is not available yet.",
+    ),
+    cfg.BoolOpt(
+        "allow-remote-noauth",
+        default=False,
+        help="Serve noauth on an address that others can reach, where whoever reaches it is the administrator.",
+    ),
+    cfg.IntOpt(
+        "underlay-mtu",
+        default=1500,
+        min=640,
+        max=65535,
+        help="Largest IP packet that the core carries between chassis, in bytes. "
+        "What the encapsulation takes of it is subtracted from the MTU of overlay networks.",
+    ),
+    cfg.StrOpt(
+        "tenant-network-type",
+        default="geneve",
+        choices=["geneve", "vxlan"],
+        help="Encapsulation of the networks that tenants create.",
+    ),
+    cfg.StrOpt(
+        "vni-range",
+        default=f"1:{VNI_MAX}",
+        help="Network identifiers (VNI, 24 bits) that tenants' overlay networks take, as FIRST:LAST, both inclusive.",
+    ),
+    cfg.IntOpt(
+        "dhcp-lease-seconds",
+        default=86400,
+        min=60,
+        max=LEASE_MAX,
+        help="Duration of DHCP leases, in seconds. Instances renew after half of it.",
+    ),
+    cfg.ListOpt(
+        "dhcp-dns-servers",
+        item_type=types.IPAddress(version=4),
+        default=[],
+        help="IPv4 addresses of the DNS servers, comma separated, that DHCP gives where the subnet names none.",
+    ),
+    cfg.StrOpt("dhcp-domain", default="", help="DNS domain that DHCP gives where the network names none."),
+)
+
+
+class OptionError(Exception):
+    """An option cannot be used; the text names it and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The checked values, as ``OPTIONS`` describes them."""
+
+    api_listen_host: str
+    api_listen_port: int
+    ovsdb_listen_host: str
+    ovsdb_listen_port: int
+    controller_address: str | None
+    state_dir: Path
+    store_url: str
+    auth_strategy: str
+    allow_remote_noauth: bool
+    underlay_mtu: int
+    tenant_network_type: str
+    vni_range: tuple[int, int]
+    dhcp_lease_seconds: int
+    dhcp_dns_servers: tuple[str, ...]
+    dhcp_domain: str
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Declare the options, also for the command line; to be called before that is parsed."""
+    conf.register_group(GROUP)
+    conf.register_cli_opts(OPTIONS, group=GROUP)
+
+
+def dashed(arguments: Iterable[str]) -> list[str]:
+    """Let ``--sdnapp-api_listen_port`` stand for ``--sdnapp-api-listen-port``: both ways to write it are accepted."""
+    return [_dashed(argument) if argument.startswith("--sdnapp-") else argument for argument in arguments]
+
+
+def _dashed(argument: str) -> str:
+    name, equals, value = argument.partition("=")
+    return name.replace("_", "-") + equals + value
+
+
+def load_options(conf: cfg.ConfigOpts) -> Options:
+    """Return the checked options, and make the state directory. Raises OptionError."""
+    _refuse_unknown(conf)
+    values: dict[str, Any] = {opt.dest: _value(conf, opt) for opt in OPTIONS}
+    values["state_dir"] = state_dir = Path(values["state_dir"] or default_state_dir()).expanduser().absolute()
+    values["store_url"] = values["store_url"] or f"sqlite://{state_dir}/store.sqlite"
+    values["vni_range"] = _vni_range(values["vni_range"])
+    values["dhcp_dns_servers"] = tuple(values["dhcp_dns_servers"])
+    options = Options(**values)
+    _check_authentication(options)
+    if options.dhcp_domain and not all(map(_LABEL.fullmatch, options.dhcp_domain.removesuffix(".").split("."))):
+        raise OptionError(f"dhcp_domain: {options.dhcp_domain!r} is no domain name, such as cloud.example.org")
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"state_dir: {state_dir} cannot be made: {error.strerror}") from error
+    return options
+
+
+def default_state_dir() -> str:
+    """Return where state is kept when nothing is said, which depends on who runs the controller."""
+    return "/var/lib/sdnapp" if os.geteuid() == 0 else "~/.local/state/sdnapp"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach a listening address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _value(conf: cfg.ConfigOpts, opt: cfg.Opt) -> object:
+    try:
+        return conf[GROUP.name][opt.dest]
+    except (cfg.ConfigFileValueError, ValueError) as error:
+        raise OptionError(f"{opt.dest}: {error}") from error
+
+
+def _vni_range(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"\s*(\d{1,9})\s*:\s*(\d{1,9})\s*", text, re.ASCII)
+    first, last = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= first <= last <= VNI_MAX:
+        raise OptionError(f"vni_range: {text!r} is no FIRST:LAST within 1:{VNI_MAX}")
+    return first, last
+
+
+def _check_authentication(options: Options) -> None:
+    if options.auth_strategy == "keystone":
+        raise OptionError("auth_strategy: keystone is not available yet, use noauth")
+    if not is_loopback(options.api_listen_host) and not options.allow_remote_noauth:
+        raise OptionError(
+            f"api_listen_host: with auth_strategy = noauth, whoever reaches {options.api_listen_host} is the "
+            "administrator. Listen on 127.0.0.1, or set allow_remote_noauth = true if that network is trusted"
+        )
+
+
+def _refuse_unknown(conf: cfg.ConfigOpts) -> None:
+    """oslo.config passes over names that it does not know; a mistyped option would silently do nothing."""
+    known = [opt.dest for opt in OPTIONS]
+    for place, name in (*_names_in_files(conf), *_names_in_environment()):
+        if name.replace("-", "_") not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f", did you mean {near[0]}?" if near else ": docs/options.md lists them"
+            raise OptionError(f"{place}: there is no option {name}{hint}")
+
+
+def _names_in_environment() -> Iterator[tuple[str, str]]:
+    for name in sorted(os.environ):
+        if name.startswith(ENVIRONMENT_PREFIX):
+            yield f"environment {name}", name.removeprefix(ENVIRONMENT_PREFIX).lower()
+
+
+def _names_in_files(conf: cfg.ConfigOpts) -> Iterator[tuple[str, str]]:
+    for file in conf.config_file or ():
+        names = _SectionNames()
+        with open(file, encoding="utf-8") as lines:
+            names.parse(lines)
+        yield from ((f"{file}: [{GROUP.name}]", name) for name in names.found)
+
+
+class _SectionNames(iniparser.BaseParser):
+    """Collects the names that are set in our section of a configuration file."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self._section = ""
+
+    def new_section(self, section: str) -> None:
+        self._section = section
+
+    def assignment(self, key: str, value: list[str]) -> None:
+        if self._section == GROUP.name:
+            self.found.append(key)
+
+
+def render() -> str:
+    """Return docs/options.md."""
+    lines = [
+        "# Options",
+        "",
+        "<!-- Made by `python -m sdnapp.config > docs/options.md`; a test keeps it current. -->",
+        "",
+        "Each option of the group `[sdnapp]` can be given on the command line, in the environment, or in the file that",
+        "`osken-manager --config-file FILE sdnapp` names. The command line wins over the environment and over a file",
+        "named before it, the environment wins over the file (also over the command line, if all three say something):",
+        "",
+        "```",
+        "osken-manager --sdnapp-underlay-mtu 9000 sdnapp",
+        "OS_SDNAPP__UNDERLAY_MTU=9000 osken-manager sdnapp",
+        "```",
+        "",
+        "```ini",
+        "[sdnapp]",
+        "underlay_mtu = 9000",
+        "```",
+        "",
+        "Where switches reach the controller over OpenFlow is said with os-ken's own options: `--ofp-listen-host` (by",
+        "default every address) and `--ofp-tcp-listen-port` (6653). `osken-manager --help` lists them all.",
+    ]
+    for opt in OPTIONS:
+        lines += ["", f"## {opt.dest}", "", str(opt.help), "", f"Default: {_shown_default(opt)}."]
+        if limits := _shown_limits(opt.type):
+            lines[-1] += f" {limits}"
+    return "\n".join(lines) + "\n"
+
+
+def _shown_default(opt: cfg.Opt) -> str:
+    if opt.sample_default is not None:
+        return str(opt.sample_default)
+    if isinstance(opt.default, bool):
+        return f"`{str(opt.default).lower()}`"
+    return f"`{opt.default}`" if opt.default not in (None, "", []) else "none"
+
+
+def _shown_limits(kind: object) -> str:
+    if choices := getattr(kind, "choices", None):
+        return f"One of {', '.join(f'`{choice}`' for choice in choices)}."
+    if isinstance(kind, types.Integer) and kind.min is not None:
+        return f"From {kind.min} to {kind.max}."
+    return ""
+
+
+if __name__ == "__main__":
+    print(render(), end="")
