@@ -1,0 +1,213 @@
+"""One switch's connection: a green thread that owns its session, carries out its effects and calls back.
+
+Whoever has news for the session puts it in the connection's inbox and goes on: reading from a socket must never wait
+for writing to it. (A switch that has many answers waiting stops to read; if we waited for it, both would wait.)
+The same green thread writes: one piece of a bundle, then whatever else is in the inbox, and so on.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from os_ken.controller.controller import Datapath
+from os_ken.controller.handler import DEAD_DISPATCHER
+from os_ken.lib import hub
+from os_ken.lib.dpid import dpid_to_str
+
+from flows.flow import Flow
+from sdnapp.openflow.messages import ECHO_REQUEST, PacketIn, PortStatus, message
+from sdnapp.openflow.session import Broken, Confirmed, Effect, Rejected, Send, Session
+
+LOG = logging.getLogger(__name__)
+
+PIECE = 32 * 1024
+"""Bytes of a bundle that are encoded and written at once: some 150 flows, a few milliseconds of the loop."""
+PACKETS_WAITING = 1000
+"""Packets to send that may wait for a slow switch; more are dropped, and whoever asked will ask again."""
+PROBE = b"sdnapp: still there?"
+"""What our echo requests carry, to know their answers from those of os-ken's."""
+
+Step = Callable[[Session], list[Effect]]
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Whom to tell what. Datapath ids are 16 hexadecimal digits, addresses ``host:port``."""
+
+    on_connected: Callable[[str, str], None]
+    """A switch is there: (datapath id, address)."""
+    on_disconnected: Callable[[str], None]
+    """It is gone: (datapath id). Nothing more is told about it."""
+    on_confirmed: Callable[[str, int], None]
+    """It holds all that was desired as of a revision: (datapath id, revision)."""
+    on_rejected: Callable[[str, Flow, str], None]
+    """It does not take a flow: (datapath id, flow, the switch's reason). Told before the revision is confirmed."""
+    on_packet_in: Callable[[str, int, int, bytes], None]
+    """A flow sent a packet to the controller: (datapath id, port, cookie, packet)."""
+    on_ports: Callable[[str, Mapping[int, str]], None]
+    """Its ports are now these: (datapath id, names by number)."""
+
+
+class Connection:
+    """A connected switch, from the end of the handshake until either side closes."""
+
+    def __init__(self, datapath: Datapath, callbacks: Callbacks) -> None:
+        self.datapath = datapath
+        self.datapath_id: str = dpid_to_str(datapath.id)
+        self.address = address_text(datapath.address)
+        self.session = Session()
+        self.packets_dropped = 0
+        self._callbacks = callbacks
+        self._since = datetime.now(UTC)
+        self._ports = {number: str(port.name) for number, port in datapath.ports.items()}
+        self._inbox: Any = hub.Queue()
+        self._outgoing: deque[Iterator[bytes]] = deque()
+        self._closed = False
+        self._heard = hub.Event()
+
+    # From any green thread
+
+    def start(self) -> None:
+        """Tell that the switch is there, and its ports; begin to serve the inbox."""
+        self.tell(self._callbacks.on_connected, self.datapath_id, self.address)
+        hub.spawn(self._run)
+        self._inbox.put(self._tell_ports)
+
+    def stop(self) -> None:
+        """Tell that the switch is gone, the last that is told of it, and close the connection if it is still open."""
+        self.tell(self._callbacks.on_disconnected, self.datapath_id)
+        self._closed = True
+        self._inbox.put(lambda: None)
+        if self.is_open:
+            self.datapath.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages may still come and go."""
+        return bool(self.datapath.state != DEAD_DISPATCHER)
+
+    def post(self, step: Step) -> None:
+        """Have a step of the session taken and its effects carried out, soon."""
+        self._inbox.put(lambda: self._carry_out(step(self.session)))
+
+    def forget(self) -> None:
+        """Return to a session that is not assigned. The switch keeps its flows."""
+
+        def renew() -> None:
+            self.session = Session(first_xid=self.session.next_xid)
+
+        self._inbox.put(renew)
+
+    def send(self, data: bytes) -> None:
+        """Send a message, unless too many wait already."""
+        if self._inbox.qsize() > PACKETS_WAITING:
+            self.packets_dropped += 1
+            return
+        self._inbox.put(lambda: self.datapath.send(data))
+
+    def port_changed(self, status: PortStatus) -> None:
+        """Take note of a port that came, changed or went."""
+
+        def note() -> None:
+            if status.deleted:
+                self._ports.pop(status.port, None)
+            else:
+                self._ports[status.port] = status.name
+            self._tell_ports()
+
+        self._inbox.put(note)
+
+    def answers(self, seconds: float) -> bool:
+        """Return whether the switch answers an echo request within so many seconds. Waits for it."""
+        self._heard.clear()
+        self._inbox.put(lambda: self.datapath.send(message(ECHO_REQUEST, 0, PROBE)))
+        return bool(self._heard.wait(seconds))
+
+    def answered(self) -> None:
+        """The switch has answered our echo request."""
+        self._heard.set()
+
+    def packet_arrived(self, packet: PacketIn) -> None:
+        """Pass on a packet, at once."""
+        if packet.in_port is not None:
+            self.tell(self._callbacks.on_packet_in, self.datapath_id, packet.in_port, packet.cookie, packet.data)
+
+    def tell(self, callback: Callable[..., None], *arguments: Any) -> None:
+        """Call back, unless the connection is over."""
+        if self._closed:
+            return
+        try:
+            callback(*arguments)
+        except Exception:
+            # The application's fault, not the session's: the switch is as it was.
+            LOG.exception("switch %s: callback failed", self.datapath_id)
+
+    def status(self) -> dict[str, Any]:
+        """Return what an operator wants to know, as plain values."""
+        session = self.session
+        return {
+            "datapath_id": self.datapath_id,
+            "address": self.address,
+            "since": self._since.isoformat(timespec="seconds"),
+            "state": session.state.value,
+            "flows": session.flows,
+            "flow_mods_sent": session.flow_mods_sent,
+            "bundles": session.bundles,
+            "rejected": session.rejected,
+            "confirmed_revision": session.revision,
+            "packets_dropped": self.packets_dropped,
+            "last_error": session.last_error,
+        }
+
+    # In the connection's own green thread
+
+    def _run(self) -> None:
+        while not self._closed:
+            try:
+                if not self._outgoing or not self._inbox.empty():
+                    self._inbox.get()()
+                if self._outgoing:
+                    self._send_piece()
+            except hub.TaskExit:
+                raise
+            except Exception:
+                # What is on the switch is not certain any more. It will come again, and be read back.
+                LOG.exception("switch %s at %s: session failed, closing it", self.datapath_id, self.address)
+                self.datapath.close()
+                return
+
+    def _send_piece(self) -> None:
+        piece, size = [], 0
+        for data in self._outgoing[0]:
+            piece.append(data)
+            size += len(data)
+            if size >= PIECE:
+                break
+        else:
+            self._outgoing.popleft()
+        self.datapath.send(b"".join(piece))
+        hub.sleep(0)
+
+    def _carry_out(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                self._outgoing.append(iter(effect.messages))
+            elif isinstance(effect, Confirmed):
+                self.tell(self._callbacks.on_confirmed, self.datapath_id, effect.revision)
+            elif isinstance(effect, Rejected):
+                self.tell(self._callbacks.on_rejected, self.datapath_id, effect.flow, effect.reason)
+            elif isinstance(effect, Broken):
+                LOG.error("switch %s at %s: %s; closing the connection", self.datapath_id, self.address, effect.reason)
+                self.datapath.close()
+
+    def _tell_ports(self) -> None:
+        self.tell(self._callbacks.on_ports, self.datapath_id, dict(self._ports))
+
+
+def address_text(address: tuple[Any, ...]) -> str:
+    """Write a socket's address as ``host:port``, an IPv6 host in brackets."""
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

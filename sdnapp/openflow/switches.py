@@ -1,0 +1,245 @@
+"""Every connected switch: os-ken's events in, sessions fed, datapaths told apart.
+
+An application (an ``OSKenApp`` with ``OFP_VERSIONS = [4]``) makes one ``Switches``, gives it each
+``EventOFPStateChange`` of ``MAIN_DISPATCHER`` and ``DEAD_DISPATCHER``, and hears the rest by callbacks. Messages do not
+pass through its event queue: they are taken in front of os-ken's parser (see ``tap``).
+
+*Role.* No role is requested. A connection starts as equal, which may change flows, use bundles and receive packets; a
+master would only matter to a second controller of the same switch, which there is none of: each has its own switches.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from os_ken import cfg
+from os_ken.controller.controller import Datapath
+from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
+from os_ken.lib import hub
+
+from flows.flow import Flow
+from sdnapp.openflow import messages
+from sdnapp.openflow.connection import PROBE, Callbacks, Connection, Step, address_text
+from sdnapp.openflow.messages import MalformedMessage
+from sdnapp.openflow.tap import tap
+
+LOG = logging.getLogger(__name__)
+
+PROBE_SECONDS = 2.0
+"""How long a switch may take to show that it is alive, when another comes with its datapath id."""
+REMIND_SECONDS = 60.0
+"""A refused switch tries again every few seconds; the log tells of it this often."""
+OPENFLOW_PORT = 6653
+ECHO_SECONDS = 5.0
+ECHOES_MISSED = 3
+"""A switch that leaves three echo requests unanswered, 5 s apart, is taken for dead: after 20 s at most."""
+
+_TAKEN = frozenset(
+    {
+        messages.ERROR,
+        messages.ECHO_REPLY,
+        messages.EXPERIMENTER,
+        messages.PACKET_IN,
+        messages.PORT_STATUS,
+        messages.MULTIPART_REPLY,
+        messages.BARRIER_REPLY,
+    }
+)
+
+
+def set_defaults() -> None:
+    """Set os-ken's options to what suits us, where the user says nothing. Call it before options are parsed.
+
+    Dead switches are noticed (os-ken does not look for them by default), and one port is listened on: without a port
+    named, os-ken also opens the old 6633.
+    """
+    cfg.CONF.set_default("ofp_tcp_listen_port", OPENFLOW_PORT)
+    cfg.CONF.set_default("echo_request_interval", ECHO_SECONDS)
+    cfg.CONF.set_default("maximum_unreplied_echo_requests", ECHOES_MISSED)
+
+
+class Switches:
+    """All switches that are connected. Its methods return at once; callbacks come from other green threads."""
+
+    def __init__(
+        self,
+        *,
+        on_connected: Callable[[str, str], None],
+        on_disconnected: Callable[[str], None],
+        on_confirmed: Callable[[str, int], None],
+        on_rejected: Callable[[str, Flow, str], None],
+        on_packet_in: Callable[[str, int, int, bytes], None],
+        on_ports: Callable[[str, Mapping[int, str]], None],
+    ) -> None:
+        """See ``Callbacks`` for what each is called with, and when."""
+        self._callbacks = Callbacks(
+            on_connected, on_disconnected, on_confirmed, on_rejected, on_packet_in, on_ports
+        )  # fmt: skip
+        self._connections: dict[Datapath, Connection] = {}
+        self._by_id: dict[str, Connection] = {}
+        self._reminded: dict[tuple[str, str], float] = {}
+        logging.getLogger("OFPHandler").addFilter(VersionAdvice())
+        tap(_TAKEN, self._first_look)
+
+    # For the application
+
+    def state_changed(self, datapath: Datapath, state: str) -> None:
+        """Take os-ken's word that a connection is ready (``MAIN_DISPATCHER``) or over (``DEAD_DISPATCHER``)."""
+        if state == MAIN_DISPATCHER and datapath.id is not None:
+            newcomer = Connection(datapath, self._callbacks)
+            incumbent = self._by_id.get(newcomer.datapath_id)
+            if incumbent is None:
+                self._adopt(newcomer)
+            else:
+                hub.spawn(self._contest, incumbent, newcomer)
+        elif state == DEAD_DISPATCHER and (connection := self._connections.get(datapath)) is not None:
+            self._dismiss(connection)
+
+    def assign(self, datapath_id: str, flows: Iterable[Flow], revision: int) -> None:
+        """Bring a switch to exactly these flows, no two of which have one key. Its first assignment reads it back."""
+        flows = tuple(flows)
+        self._post(datapath_id, lambda session: session.assign(flows, revision))
+
+    def update(self, datapath_id: str, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> None:
+        """Apply a difference to a switch that has been assigned; nothing happens to others."""
+        added, removed = tuple(added), tuple(removed)
+        self._post(datapath_id, lambda session: session.update(added, removed, revision))
+
+    def packet_out(self, datapath_id: str, in_port: int, out_port: int, data: bytes) -> None:
+        """Have a switch send a packet out of a port. ``in_port`` is where it came in by; the two may be the same."""
+        if (connection := self._by_id.get(datapath_id)) is not None:
+            connection.send(messages.packet_out(0, in_port, out_port, data))
+
+    def forget(self, datapath_id: str) -> None:
+        """Hold a switch's connection as if it had never been assigned. Its flows stay where they are."""
+        if (connection := self._by_id.get(datapath_id)) is not None:
+            connection.forget()
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return one row for each connected switch, by datapath id, of plain values (see ``Connection.status``)."""
+        return [connection.status() for _, connection in sorted(self._by_id.items())]
+
+    # Who is who
+
+    def _adopt(self, connection: Connection) -> None:
+        self._connections[connection.datapath] = self._by_id[connection.datapath_id] = connection
+        LOG.info("switch %s connected from %s", connection.datapath_id, connection.address)
+        connection.start()
+
+    def _dismiss(self, connection: Connection) -> None:
+        del self._connections[connection.datapath], self._by_id[connection.datapath_id]
+        LOG.info("switch %s at %s is gone", connection.datapath_id, connection.address)
+        connection.stop()
+
+    def _contest(self, incumbent: Connection, newcomer: Connection) -> None:
+        """Settle whose a datapath id is: the one that holds it keeps it for as long as it answers."""
+        alive = incumbent.answers(PROBE_SECONDS)
+        while newcomer.is_open:
+            now = self._by_id.get(newcomer.datapath_id)
+            if now is None:
+                self._adopt(newcomer)
+                return
+            if now is not incumbent:
+                # Somebody else came first while we waited.
+                incumbent, alive = now, now.answers(PROBE_SECONDS)
+            elif alive:
+                self._refuse(newcomer, incumbent)
+                return
+            else:
+                LOG.warning(
+                    "switch %s at %s does not answer; %s takes its place",
+                    *(incumbent.datapath_id, incumbent.address, newcomer.address),
+                )
+                self._dismiss(incumbent)
+
+    def _refuse(self, newcomer: Connection, incumbent: Connection) -> None:
+        host = newcomer.address.rpartition(":")[0]
+        if self._is_due(newcomer.datapath_id, host):
+            LOG.error(
+                "two switches have datapath id %s: %s, which is served, and %s, which is refused; give one of them "
+                "another: ovs-vsctl set bridge BRIDGE other_config:datapath-id=<16 hexadecimal digits>",
+                *(newcomer.datapath_id, incumbent.address, newcomer.address),
+            )
+        newcomer.datapath.close()
+
+    def _is_due(self, datapath_id: str, host: str) -> bool:
+        now = time.monotonic()
+        self._reminded = {key: at for key, at in self._reminded.items() if now - at < REMIND_SECONDS}
+        if (datapath_id, host) in self._reminded:
+            return False
+        self._reminded[datapath_id, host] = now
+        return True
+
+    # What switches say
+
+    def _first_look(self, datapath: Datapath, kind: int, xid: int, data: bytes) -> bool:
+        connection = self._connections.get(datapath)
+        if connection is None:
+            return False
+        try:
+            return self._take(connection, kind, xid, data)
+        except MalformedMessage as error:
+            LOG.error("switch %s at %s sent a %s; closing", connection.datapath_id, connection.address, error)
+            datapath.close()
+            return True
+
+    def _take(self, connection: Connection, kind: int, xid: int, data: bytes) -> bool:
+        """Take a message that is for us; return False for one that os-ken shall handle."""
+        if kind == messages.PACKET_IN:
+            connection.packet_arrived(messages.read_packet_in(data))
+            return True
+        if kind == messages.PORT_STATUS:
+            connection.port_changed(messages.read_port_status(data))
+            return False
+        if kind == messages.ECHO_REPLY:
+            if data[messages.HEADER_SIZE :] != PROBE:
+                return False
+            connection.answered()
+            return True
+        if not connection.session.expects(xid):
+            return False
+        if kind == messages.ERROR:
+            reason = messages.read_error(data)
+            connection.post(lambda session: session.refused(xid, reason))
+        elif kind == messages.BARRIER_REPLY:
+            connection.post(lambda session: session.barrier_passed(xid))
+        elif kind == messages.EXPERIMENTER:
+            control = messages.read_bundle_control(data)
+            if control is not None and control[1] == messages.BUNDLE_COMMITTED:
+                connection.post(lambda session: session.bundle_committed(control[0]))
+        elif (part := messages.read_flow_stats(data)) is not None:
+            connection.post(lambda session: session.entries_read(xid, *part))
+            # Hundreds of these may lie ready in the socket; others must have their turn between them.
+            hub.sleep(0)
+        return True
+
+    def _post(self, datapath_id: str, step: Step) -> None:
+        if (connection := self._by_id.get(datapath_id)) is not None:
+            connection.post(step)
+
+
+class VersionAdvice(logging.Filter):
+    """Turns os-ken's complaint about a switch without OpenFlow 1.3 into one line that says what to do about it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite os-ken's record of a failed hello; drop it if this host's last was less than a minute ago."""
+        if record.msg != "%s on datapath %s" or not isinstance(record.args, tuple):
+            return True
+        complaint, address = record.args
+        if not isinstance(address, tuple) or "version" not in str(complaint):
+            return True
+        host = str(address[0])
+        if record.created - self._told.get(host, 0.0) < REMIND_SECONDS:
+            return False
+        self._told[host] = record.created
+        record.msg = (
+            "switch at %s refused, as it does not offer OpenFlow 1.3; let it: "
+            "ovs-vsctl set bridge BRIDGE protocols=OpenFlow13"
+        )
+        record.args = (address_text(address),)
+        return True

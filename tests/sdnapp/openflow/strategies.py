@@ -1,0 +1,97 @@
+"""Hypothesis strategies for flows: anything that the declarations of fields, registers, tables and actions allow."""
+
+from hypothesis import strategies as st
+
+from flows.actions import (
+    Action,
+    Controller,
+    Goto,
+    Move,
+    Output,
+    OutputInPort,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+)
+from flows.fields import FIELDS, VLAN_PRESENT
+from flows.flow import Flow, Match, Term, field_named
+from flows.pipeline import FEATURES, REGISTERS, TABLES
+
+NAMES = [*FIELDS, *REGISTERS]
+UNMASKED = {"in_port", "eth_type", "ip_proto", "arp_op"}
+"""Fields that a switch matches only as a whole."""
+NOT_SET = {"in_port", "eth_type", "ip_proto", "vlan_vid"}
+"""Fields that a switch does not set, or only behind a push of a tag."""
+
+ports = st.integers(1, 0xFF00)
+table_names = st.sampled_from([table.name for table in TABLES])
+
+
+def values(name: str) -> st.SearchStrategy[int]:
+    bits = field_named(name).bits
+    if name == "vlan_vid":
+        return st.integers(0, 4095).map(lambda vid: VLAN_PRESENT | vid)
+    return st.integers(0, (1 << bits) - 1)
+
+
+@st.composite
+def terms(draw: st.DrawFn, name: str) -> Term:
+    bits = field_named(name).bits
+    value = draw(values(name))
+    if name in UNMASKED or bits < 8 or draw(st.booleans()):
+        return Term(name, value, None)
+    mask = draw(st.integers(1, (1 << bits) - 2))
+    return Term(name, value & mask, mask)
+
+
+@st.composite
+def matches(draw: st.DrawFn) -> Match:
+    """A match in which every prerequisite stands and none contradicts another."""
+    found: dict[str, Term] = {}
+    for name in draw(st.lists(st.sampled_from(NAMES), max_size=5, unique=True)):
+        needs = dict(field_named(name).needs)
+        if any(wanted in found and found[wanted].value != value for wanted, value in needs.items()):
+            continue
+        if name in found or (name == "eth_type" and found):
+            continue
+        found |= {wanted: Term(wanted, value, None) for wanted, value in needs.items()}
+        found[name] = draw(terms(name))
+    return tuple(sorted(found.values(), key=lambda term: term.field))
+
+
+@st.composite
+def set_fields(draw: st.DrawFn) -> SetField:
+    name = draw(st.sampled_from(NAMES))
+    return SetField(name, draw(values(name)))
+
+
+@st.composite
+def moves(draw: st.DrawFn) -> Move:
+    source = draw(st.sampled_from(NAMES))
+    same = [name for name in NAMES if field_named(name).bits == field_named(source).bits]
+    return Move(source, draw(st.sampled_from(same)))
+
+
+single_actions: st.SearchStrategy[Action] = st.one_of(
+    set_fields(),
+    moves(),
+    st.builds(Output, ports),
+    st.builds(Resubmit, table_names),
+    st.sampled_from([PushVlan(), PopVlan(), OutputInPort(), Controller()]),
+)
+
+
+@st.composite
+def flows(draw: st.DrawFn) -> Flow:
+    actions = draw(st.lists(single_actions, max_size=6))
+    if draw(st.booleans()):
+        actions.append(Goto(draw(table_names)))
+    return Flow(
+        draw(st.sampled_from(list(TABLES))).number,
+        draw(st.integers(0, 0xFFFF)),
+        draw(matches()),
+        tuple(actions),
+        draw(st.sampled_from(sorted(FEATURES))),
+        f"port/{draw(st.integers(0, 999))}",
+    )

@@ -1,0 +1,390 @@
+"""A session brings a switch to the desired flows, whatever happens in whatever order."""
+
+from collections.abc import Iterable
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from flows.actions import Move, Output
+from flows.flow import Flow, Term
+from sdnapp.openflow.encoding import addition, encode_match
+from sdnapp.openflow.session import PATIENCE, Broken, Confirmed, Effect, Rejected, Send, Session, State
+from tests.sdnapp.openflow.fake_switch import FakeSwitch
+
+
+def a_flow(place: int, variant: int = 0) -> Flow:
+    """Flows of one place have one key: a switch holds only one of them."""
+    return Flow(0, 100, (Term("in_port", place, None),), (Output(variant),), "classification", f"port/{place}")
+
+
+class Wire:
+    """A session and a switch, with what lies between them."""
+
+    def __init__(self, switch: FakeSwitch | None = None) -> None:
+        self.switch = switch or FakeSwitch()
+        self.switch.answers.clear()
+        self.session = Session()
+        self.confirmed: list[Confirmed] = []
+        self.rejected: list[Rejected] = []
+        self.broken: list[Broken] = []
+
+    def perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                self.switch.take(effect.messages)
+            elif isinstance(effect, Confirmed):
+                self.confirmed.append(effect)
+            elif isinstance(effect, Rejected):
+                self.rejected.append(effect)
+            else:
+                self.broken.append(effect)
+
+    def assign(self, flows: Iterable[Flow], revision: int = 1) -> None:
+        self.perform(self.session.assign(flows, revision))
+
+    def update(self, added: Iterable[Flow] = (), removed: Iterable[Flow] = (), revision: int = 2) -> None:
+        self.perform(self.session.update(added, removed, revision))
+
+    def deliver(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.perform(self.switch.answers.popleft()(self.session))
+
+    def settle(self) -> None:
+        while self.switch.answers:
+            self.deliver()
+
+    def holds(self) -> set[int]:
+        return {cookie for cookie, _ in self.switch.table.values()}
+
+
+def table_of(flows: Iterable[Flow]) -> dict[tuple[int, int, bytes], tuple[int, bytes]]:
+    return {
+        (flow.table, flow.priority, encode_match(flow.match)): (
+            flow.cookie,
+            addition(flow)[40 + len(encode_match(flow.match)) :],
+        )
+        for flow in flows
+    }
+
+
+def test_nothing_is_sent_before_assignment() -> None:
+    session = Session()
+    assert session.state is State.HELD
+    assert session.update([a_flow(1)], [], 5) == []
+
+
+def test_an_empty_switch_gets_every_flow_in_one_bundle() -> None:
+    wire = Wire()
+    flows = [a_flow(place) for place in range(1, 6)]
+    wire.assign(flows, revision=7)
+    assert wire.session.state is State.READING
+    wire.deliver()
+    assert wire.session.state is State.RECONCILING
+    wire.settle()
+    assert wire.session.state is State.IN_SYNC
+    assert wire.switch.table == table_of(flows)
+    assert wire.confirmed == [Confirmed(7, 5)]
+    assert (wire.session.bundles, wire.session.flow_mods_sent, wire.session.flows) == (1, 5, 5)
+
+
+def test_a_second_connection_sends_nothing() -> None:
+    flows = [a_flow(place) for place in range(1, 6)]
+    first = Wire()
+    first.assign(flows)
+    first.settle()
+    again = Wire(first.switch)
+    again.assign(flows, revision=9)
+    again.settle()
+    assert again.confirmed == [Confirmed(9, 0)]
+    assert again.session.flow_mods_sent == 0
+    assert again.session.bundles == 0
+
+
+def test_only_the_difference_is_sent() -> None:
+    first = Wire()
+    first.assign([a_flow(1), a_flow(2), a_flow(3)])
+    first.settle()
+    first.switch.flow_mods = 0
+    again = Wire(first.switch)
+    again.assign([a_flow(1), a_flow(2, variant=1), a_flow(4)])
+    again.settle()
+    assert again.switch.table == table_of([a_flow(1), a_flow(2, variant=1), a_flow(4)])
+    # Two that are not known go, two that are not there come.
+    assert again.switch.flow_mods == 4
+
+
+def test_a_replaced_flow_is_overwritten() -> None:
+    wire = Wire()
+    wire.assign([a_flow(1)])
+    wire.settle()
+    wire.update([a_flow(1, variant=1)], [a_flow(1)])
+    wire.settle()
+    assert wire.switch.table == table_of([a_flow(1, variant=1)])
+    assert wire.switch.flow_mods == 2
+    assert wire.confirmed[-1] == Confirmed(2, 1)
+
+
+def test_an_empty_delta_is_confirmed_without_a_message() -> None:
+    wire = Wire()
+    wire.assign([a_flow(1)])
+    wire.settle()
+    wire.update(revision=3)
+    assert wire.confirmed[-1] == Confirmed(3, 0)
+    assert not wire.switch.answers
+
+
+def test_what_changes_during_read_back_is_sent_once() -> None:
+    wire = Wire()
+    wire.assign([a_flow(1), a_flow(2)])
+    wire.update([a_flow(3)], [a_flow(1)], revision=2)
+    wire.update([a_flow(4)], [a_flow(3)], revision=3)
+    wire.settle()
+    assert wire.switch.table == table_of([a_flow(2), a_flow(4)])
+    assert wire.switch.flow_mods == 2
+    assert wire.confirmed == [Confirmed(3, 2)]
+
+
+def test_what_changes_during_a_bundle_waits_and_is_gathered() -> None:
+    wire = Wire()
+    wire.assign([a_flow(1)])
+    wire.deliver()
+    for revision in range(2, 12):
+        wire.update([a_flow(revision)], [], revision)
+    assert wire.session.bundles == 1
+    wire.settle()
+    assert wire.session.bundles == 2
+    assert wire.confirmed == [Confirmed(1, 1), Confirmed(11, 10)]
+
+
+def test_a_delta_that_cancels_out_is_confirmed_with_the_bundle() -> None:
+    wire = Wire()
+    wire.assign([a_flow(1)])
+    wire.deliver()
+    wire.update([a_flow(2)], [], revision=2)
+    wire.update([], [a_flow(2)], revision=3)
+    wire.settle()
+    assert wire.session.bundles == 1
+    assert wire.confirmed == [Confirmed(3, 1)]
+
+
+def test_a_bad_flow_is_named_and_the_rest_lands() -> None:
+    for how in ("disliked_at_once", "disliked_at_commit"):
+        wire = Wire()
+        flows = [a_flow(place) for place in range(1, 8)]
+        getattr(wire.switch, how).add(flows[3].cookie)
+        wire.assign(flows)
+        wire.settle()
+        assert wire.switch.table == table_of(flows[:3] + flows[4:])
+        assert [effect.flow for effect in wire.rejected] == [flows[3]]
+        assert "disliked" in wire.rejected[0].reason
+        error = wire.session.last_error
+        assert error is not None and error.startswith("flow of port/4 (classification) refused: disliked")
+        assert wire.confirmed[-1].revision == 1
+        # It is not tried again with what comes later, but when it is desired anew.
+        wire.update([a_flow(9)], [])
+        wire.settle()
+        assert len(wire.rejected) == 1
+        getattr(wire.switch, how).clear()
+        wire.update([], [flows[3]])
+        wire.update([flows[3]], [])
+        wire.settle()
+        assert wire.switch.table == table_of([*flows, a_flow(9)])
+
+
+def test_a_flow_that_cannot_be_encoded_is_rejected_and_the_rest_lands() -> None:
+    wire = Wire()
+    bad = Flow(0, 1, (), (Move("eth_src", "arp_op"),), "miss", "port/bad")
+    wire.assign([a_flow(1), bad, a_flow(2)])
+    wire.settle()
+    assert wire.switch.table == table_of([a_flow(1), a_flow(2)])
+    assert [effect.flow for effect in wire.rejected] == [bad]
+    wire.update([], [bad])
+    wire.settle()
+    assert wire.confirmed[-1] == Confirmed(2, 0)
+
+
+def test_a_bad_replacement_does_not_leave_the_old_flow() -> None:
+    for how in ("disliked_at_once", "disliked_at_commit"):
+        wire = Wire()
+        wire.assign([a_flow(1)])
+        wire.settle()
+        getattr(wire.switch, how).add(a_flow(1, variant=1).cookie)
+        wire.update([a_flow(1, variant=1)], [a_flow(1)])
+        wire.settle()
+        assert wire.switch.table == {}
+        assert wire.confirmed[-1].revision == 2
+
+
+def test_it_ends_when_every_flow_is_bad() -> None:
+    for how in ("disliked_at_once", "disliked_at_commit", "disliked_silently"):
+        wire = Wire()
+        flows = [a_flow(place) for place in range(1, 101)]
+        getattr(wire.switch, how).update(flow.cookie for flow in flows)
+        wire.assign(flows)
+        wire.settle()
+        assert wire.session.rejected == 100, how
+        assert {effect.flow for effect in wire.rejected} == set(flows)
+        assert wire.switch.table == {}
+        assert wire.confirmed[-1].revision == 1
+        assert wire.session.state is State.IN_SYNC
+
+
+def test_many_bad_flows_among_many_cost_little() -> None:
+    wire = Wire()
+    flows = [a_flow(place) for place in range(1, 2001)]
+    wire.switch.disliked_at_commit.update(flow.cookie for flow in flows[::100])
+    wire.assign(flows)
+    wire.settle()
+    assert wire.session.rejected == 20
+    assert len(wire.switch.table) == 1980
+    # One bundle of all that is left for each bad flow would make it 20 times.
+    assert wire.session.flow_mods_sent < 12 * len(flows)
+
+
+def test_a_passing_failure_rejects_nobody() -> None:
+    wire = Wire()
+    wire.switch.silent_failures = PATIENCE
+    wire.assign([a_flow(1)])
+    wire.settle()
+    assert wire.rejected == []
+    assert wire.switch.table == table_of([a_flow(1)])
+
+
+def test_a_flow_that_looks_like_ours_is_not_trusted() -> None:
+    wire = Wire()
+    wire.assign([a_flow(1), a_flow(2)])
+    wire.settle()
+    # Somebody copied a line of a dump, changed the port in it, and added it twice.
+    for port in (98, 99):
+        wire.switch.table[0, 100, encode_match((Term("in_port", port, None),))] = a_flow(1).cookie, b""
+    wire = Wire(wire.switch)
+    wire.assign([a_flow(1), a_flow(2)])
+    wire.settle()
+    assert wire.switch.table == table_of([a_flow(1), a_flow(2)])
+
+
+def test_a_switch_that_does_not_tell_its_flows_breaks_the_session() -> None:
+    session = Session(first_xid=5)
+    session.assign([a_flow(1)], 1)
+    assert session.expects(5) and not session.expects(6)
+    (effect,) = session.refused(5, "no")
+    assert isinstance(effect, Broken) and "no" in effect.reason
+
+
+def test_late_and_foreign_answers_change_nothing() -> None:
+    wire = Wire()
+    wire.assign([a_flow(1)])
+    wire.settle()
+    before = wire.session.next_xid
+    for xid in range(before + 2):
+        assert not wire.session.expects(xid)
+        wire.perform(wire.session.refused(xid, "late"))
+        wire.perform(wire.session.barrier_passed(xid))
+        wire.perform(wire.session.bundle_committed(xid))
+        wire.perform(wire.session.entries_read(xid, [], False))
+    assert wire.session.state is State.IN_SYNC
+    assert len(wire.confirmed) == 1 and not wire.rejected
+
+
+def test_transaction_ids_wrap() -> None:
+    wire = Wire()
+    wire.session = Session(first_xid=(1 << 32) - 3)
+    wire.switch.disliked_at_commit.add(a_flow(3).cookie)
+    wire.assign([a_flow(place) for place in range(1, 6)])
+    wire.settle()
+    assert wire.session.next_xid < 100
+    assert [effect.flow for effect in wire.rejected] == [a_flow(3)]
+    assert len(wire.switch.table) == 4
+
+
+PLACES = st.integers(1, 5)
+VARIANTS = st.integers(0, 2)
+FLOW = st.builds(a_flow, PLACES, VARIANTS)
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Deltas, refusals, foreign flows, reconnections and restarts, interleaved with single answers of the switch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wire = Wire()
+        self.desired: dict[int, Flow] = {}
+        self.revision = 0
+        self.assigned = False
+
+    def desire(self, changes: list[Flow | int]) -> tuple[list[Flow], list[Flow]]:
+        """Apply changes to what is desired, one flow a place, and return the delta."""
+        before = set(self.desired.values())
+        for change in changes:
+            if isinstance(change, int):
+                self.desired.pop(change, None)
+            else:
+                self.desired[change.match[0].value] = change
+        self.revision += 1
+        after = set(self.desired.values())
+        return [*(after - before)], [*(before - after)]
+
+    @rule(changes=st.lists(st.one_of(FLOW, PLACES), max_size=4))
+    def update(self, changes: list[Flow | int]) -> None:
+        added, removed = self.desire(changes)
+        self.wire.update(added, removed, self.revision)
+
+    @rule(changes=st.lists(st.one_of(FLOW, PLACES), max_size=4))
+    def assign(self, changes: list[Flow | int]) -> None:
+        self.desire(changes)
+        self.wire.assign(self.desired.values(), self.revision)
+        self.assigned = True
+
+    @precondition(lambda self: self.wire.switch.answers)
+    @rule(count=st.integers(1, 4))
+    def deliver(self, count: int) -> None:
+        self.wire.deliver(min(count, len(self.wire.switch.answers)))
+
+    @rule(at_once=st.sets(FLOW, max_size=2), at_commit=st.sets(FLOW, max_size=2), failures=st.integers(0, 2))
+    def dislike(self, at_once: set[Flow], at_commit: set[Flow], failures: int) -> None:
+        self.wire.switch.disliked_at_once = {flow.cookie for flow in at_once}
+        self.wire.switch.disliked_at_commit = {flow.cookie for flow in at_commit}
+        self.wire.switch.silent_failures = failures
+
+    @rule()
+    def reconnect(self) -> None:
+        self.wire = Wire(self.wire.switch)
+        self.wire.switch._bundles.clear()
+        self.assigned = False
+
+    @rule(place=st.integers(1, 9), cookie=st.integers(0, 3))
+    def somebody_adds_a_flow_while_we_are_away(self, place: int, cookie: int) -> None:
+        self.wire.switch.table[0, 100, encode_match(a_flow(place).match)] = cookie, b""
+        self.reconnect()
+
+    @rule()
+    def switch_restarts(self) -> None:
+        self.wire.switch.table.clear()
+        self.reconnect()
+
+    @invariant()
+    def what_is_confirmed_was_desired(self) -> None:
+        if self.wire.confirmed:
+            assert self.wire.confirmed[-1].revision <= self.revision
+
+    @rule()
+    def settles(self) -> None:
+        if not self.assigned:
+            self.assign([])
+        self.wire.settle()
+        session, switch = self.wire.session, self.wire.switch
+        assert session.state is State.IN_SYNC
+        assert not self.wire.broken
+        assert self.wire.confirmed[-1].revision == self.revision
+        rejected = {effect.flow for effect in self.wire.rejected}
+        wanted = set(self.desired.values())
+        held = switch.table
+        assert {flow for flow in wanted if flow.cookie not in self.wire.holds()} <= rejected
+        assert held.keys() <= table_of(wanted).keys()
+        assert all(held[key][0] == table_of(wanted)[key][0] for key in held)
+        assert session.flows == len(held)
+
+
+AnyHistory.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAnyHistory = AnyHistory.TestCase
