@@ -1,0 +1,158 @@
+"""``osken-manager sdnapp``: the os-ken application that ties everything to sockets and green threads."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import eventlet
+import eventlet.wsgi
+from os_ken.base.app_manager import OSKenApp
+from os_ken.controller import ofp_event
+from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_cls
+from os_ken.lib import hub
+from os_ken.ofproto import ofproto_v1_3
+
+from sdnapp.api.services import Settings
+from sdnapp.api.wsgi import make_app
+from sdnapp.config import Options, load_options
+from sdnapp.controller import Controller
+from sdnapp.dhcp.service import DhcpSettings
+from sdnapp.openflow.switches import Switches, set_defaults
+from sdnapp.operations import Operations
+from sdnapp.ovsdb.connection import Callbacks
+from sdnapp.ovsdb.server import OvsdbServer
+from sdnapp.responders import Responders
+from sdnapp.sqlite_storage import open_storage
+from topology.store import Store
+
+LOG = logging.getLogger(__name__)
+OVSDB_GRACE = 3.0
+"""Seconds that a switch's database has to speak for it before its ports bind by name."""
+IDLE_CLIENT = 60.0
+"""Seconds after which a silent HTTP connection is closed."""
+_BACKLOG = 512
+
+
+class ApiServices:
+    """What the API needs of the running application."""
+
+    def __init__(self, controller: Controller, operator: Operations, settings: Settings) -> None:
+        self.settings = settings
+        self.operator = operator
+        self._controller = controller
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return datetime.now(UTC)
+
+    def port_status(self, port_id: str) -> str:
+        """Return whether a port is realised."""
+        return self._controller.port_status(port_id)
+
+    def realization(self, port_id: str) -> Mapping[str, str]:
+        """Return where each chassis stands with a port."""
+        return self._controller.port_realization(port_id)
+
+
+class SdnApp(OSKenApp):  # type: ignore[misc]
+    """Opens the store, listens for switches, for their databases and for API clients, and keeps all in step."""
+
+    OFP_VERSIONS = (ofproto_v1_3.OFP_VERSION,)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        set_defaults()
+        self._options = load_options(self.CONF)
+        self._store = Store(open_storage(self._options.store_url))
+        self._changed = hub.Event()
+        # The controller drives the switches and hears of them: whichever is made first refers to the other by name.
+        self._switches = Switches(
+            on_connected=self._switch_connected,
+            on_disconnected=lambda datapath_id: self._controller.switch_disconnected(datapath_id),
+            on_confirmed=lambda datapath_id, revision: self._controller.confirmed(datapath_id, revision),
+            on_rejected=lambda datapath_id, flow, reason: self._controller.rejected(datapath_id, flow, reason),
+            on_packet_in=self._packet_in,
+            on_ports=lambda datapath_id, names: self._controller.ports_named(datapath_id, names),
+        )
+        self._responders = Responders(self._store, _dhcp_settings(self._options))
+        self._controller = Controller(self._store, self._switches, self._responders, self._changed.set)
+        self._ovsdb = OvsdbServer(
+            callbacks=Callbacks(
+                on_connected=lambda chassis_id, address: None,
+                on_observed=self._controller.observed,
+                on_lost=lambda chassis_id: None,
+            ),
+            openflow_port=self.CONF.ofp_tcp_listen_port,
+            host=self._options.ovsdb_listen_host,
+            port=self._options.ovsdb_listen_port,
+            openflow_address=self._options.controller_address,
+        )
+        self._operations = Operations(self._controller, self._switches.status, self._ovsdb.status)
+
+    def start(self) -> None:
+        """Listen. Raises OSError, which names the address, where that cannot be."""
+        super().start()
+        self._ovsdb.start()
+        self.threads.append(hub.spawn(self._follow))
+        self.threads.append(hub.spawn(self._serve_api, self._listen_for_api()))
+
+    def stop(self) -> None:
+        """End every green thread that ``start`` began."""
+        for thread in self.threads[1:]:
+            hub.kill(thread)
+        del self.threads[1:]
+        super().stop()
+
+    def close(self) -> None:
+        """Let go of connections and of the store."""
+        self._ovsdb.stop(within=0.3)
+        self._store.close()
+
+    @set_ev_cls(ofp_event.EventOFPStateChange, [MAIN_DISPATCHER, DEAD_DISPATCHER])  # type: ignore[untyped-decorator]
+    def state_changed(self, event: ofp_event.EventOFPStateChange) -> None:
+        """Take os-ken's word that a switch is ready or gone."""
+        self._switches.state_changed(event.datapath, event.state)
+
+    def _switch_connected(self, datapath_id: str, address: str) -> None:
+        self._controller.switch_connected(datapath_id)
+        hub.spawn_after(OVSDB_GRACE, self._controller.adopt_by_name, datapath_id)
+
+    def _packet_in(self, datapath_id: str, in_port: int, cookie: int, frame: bytes) -> None:
+        reply = self._responders.answer(cookie, frame)
+        if reply is not None:
+            self._switches.packet_out(datapath_id, in_port, in_port, reply)
+
+    def _follow(self) -> None:
+        while True:
+            self._changed.wait()
+            self._changed.clear()
+            try:
+                self._controller.catch_up()
+            except Exception:
+                # Whatever one change does, the next must still be followed.
+                LOG.exception("the switches could not be brought up to date with a change; the next one is tried")
+
+    def _listen_for_api(self) -> Any:
+        host, port = self._options.api_listen_host, self._options.api_listen_port
+        try:
+            listener = eventlet.listen((host, port), backlog=_BACKLOG, reuse_port=False)
+        except OSError as error:
+            raise OSError(error.errno, f"the API cannot listen on {host}:{port}: {error.strerror}") from error
+        LOG.info("the API listens on http://%s:%d", *listener.getsockname()[:2])
+        return listener
+
+    def _serve_api(self, listener: Any) -> None:
+        options = self._options
+        settings = Settings(
+            default_network_type=options.tenant_network_type,
+            vni_ranges=(options.vni_range,),
+            underlay_mtu=options.underlay_mtu,
+        )
+        app = make_app(self._store, ApiServices(self._controller, self._operations, settings))
+        log = logging.getLogger("sdnapp.http")
+        eventlet.wsgi.server(listener, app, log=log, log_output=False, socket_timeout=IDLE_CLIENT)
+
+
+def _dhcp_settings(options: Options) -> DhcpSettings:
+    return DhcpSettings(options.dhcp_lease_seconds, options.dhcp_dns_servers, options.dhcp_domain)
