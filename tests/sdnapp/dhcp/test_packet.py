@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdnapp.dhcp.packet import DhcpPacket, MalformedPacket, build, encode_options, options_size, parse
+from sdnapp.dhcp.packet import (
+    DhcpPacket,
+    MalformedPacket,
+    build,
+    encode_options,
+    internet_checksum,
+    options_size,
+    parse,
+)
 from tests.sdnapp.dhcp.messages import DISCOVER, MAC, address, ones_complement_sum, read, request
 
 _octets4, _octets6 = st.binary(min_size=4, max_size=4), st.binary(min_size=6, max_size=6)
@@ -67,6 +75,22 @@ def test_what_is_built_is_parsed(packet):
 @given(_options())
 def test_options_size_is_what_encoding_takes(options):
     assert options_size(options.values()) == len(encode_options(options)) - 1
+
+
+@pytest.mark.parametrize("size, parts", [(0, 1), (255, 1), (256, 2), (510, 2), (511, 3)])
+def test_long_values_are_split(size, parts):
+    encoded = encode_options({43: bytes(size)})
+    assert len(encoded) - 1 == options_size([bytes(size)]) == size + 2 * parts
+    assert parse(_frame(encoded)).options == {43: bytes(size)}
+
+
+@given(st.binary(min_size=1, max_size=64).filter(any))
+def test_checksum_word_by_word(data):
+    assert internet_checksum(data) == 0xFFFF - ones_complement_sum(data)
+
+
+def test_checksum_of_all_ones_is_zero():
+    assert internet_checksum(b"\xff\xff") == internet_checksum(b"\x12\x34\xed\xcb") == 0
 
 
 def test_a_client_frame_of_another_library_is_parsed():
@@ -192,6 +216,16 @@ def test_header_options_and_trailing_padding_are_passed_over():
     frame[14] = 0x46
     struct.pack_into("!H", frame, 16, len(plain) - 14 + 4)
     assert parse(bytes(frame)) == parse(plain)
+
+
+def test_what_follows_the_datagram_holds_no_options():
+    assert parse(_frame(b"\x35\1\1") + b"\x0c\1x").options == {53: b"\1"}
+
+
+def test_what_follows_the_udp_length_holds_no_options():
+    frame = bytearray(_frame(b"\x35\1\1\x0c\1x"))
+    struct.pack_into("!H", frame, 38, len(frame) - 34 - 3)
+    assert parse(bytes(frame)).options == {53: b"\1"}
 
 
 def test_a_checksum_left_to_hardware_is_no_reason_to_drop():

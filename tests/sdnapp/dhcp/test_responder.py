@@ -23,7 +23,7 @@ from tests.sdnapp.dhcp.messages import (
     service,
 )
 from topology.addressing import SERVICE_MAC
-from topology.values import DhcpOption, Route
+from topology.values import DhcpOption, FixedIP, Route
 
 SERVICE = service()
 OURS, SECOND, FOREIGN = "10.0.0.5", "10.2.3.4", "10.0.0.66"
@@ -167,6 +167,7 @@ def test_without_a_gateway_a_client_still_selects_and_rebinds():
         (DISCOVER, {}, {"flags": 0x8000}, EVERYBODY),
         (REQUEST, {50: OURS}, {}, (MAC, OURS)),
         (REQUEST, {50: OURS}, {"flags": 0x8000}, EVERYBODY),
+        (DISCOVER, {}, {"ciaddr": FOREIGN, "flags": 0x8000}, (MAC, FOREIGN)),
         (REQUEST, {}, {"ciaddr": OURS}, (MAC, OURS)),
         (REQUEST, {}, {"ciaddr": OURS, "flags": 0x8000}, (MAC, OURS)),
         (REQUEST, {50: FOREIGN}, {}, EVERYBODY),
@@ -199,8 +200,13 @@ def test_inform_is_answered_for_the_subnet_of_the_address(ciaddr, router):
     assert ask(INFORM, ciaddr=ciaddr).options[3] == address(router)
 
 
+def test_inform_from_one_of_several_addresses_in_a_subnet_is_told_of_that_one():
+    served = service(port={"fixed_ips": (FixedIP("sub-1", OURS), FixedIP("sub-1", "10.0.0.6"))})
+    assert ask(INFORM, to=served, ciaddr="10.0.0.6").options[12] == b"host-10-0-0-6"
+
+
 def test_inform_from_elsewhere_is_refused():
-    assert refused(request(INFORM, ciaddr="192.0.2.1")) is Reason.NOT_ON_LINK
+    assert refused(request(INFORM, ciaddr="10.0.1.5")) is Reason.NOT_ON_LINK
     assert refused(request(INFORM)) is Reason.NO_ADDRESS
 
 
@@ -246,7 +252,7 @@ def test_an_allowed_pairs_mac_is_a_client_too():
 
 @pytest.mark.parametrize("client_id", [b"\1\xfa\x16\x3e\0\0\1", b"", b"x" * 255])
 def test_the_client_identifier_is_echoed(client_id):
-    for message_type, wanted in ((DISCOVER, OURS), (REQUEST, OURS), (REQUEST, FOREIGN)):
+    for message_type, wanted in ((DISCOVER, OURS), (REQUEST, OURS), (REQUEST, FOREIGN), (REQUEST, "255.255.255.254")):
         reply = ask(message_type, {50: address(wanted), 61: client_id})
         assert reply.options[61] == client_id
         assert reply.ipv4.total_length <= LEAST_DATAGRAM
@@ -319,8 +325,21 @@ def test_a_reply_keeps_to_the_size_that_the_client_takes(stated, mtu, limit):
 def test_what_was_asked_outlives_what_was_not_and_both_give_way_to_what_is_needed():
     assert {17, 40} & set(ask(DISCOVER, {55: b"\x11"}, to=_extra(*LARGE)).options) == {17}
     assert {17, 40} & set(ask(DISCOVER, {55: b"\x28"}, to=_extra(*LARGE)).options) == {40}
-    needed = set(ask(DISCOVER, {55: b"\x11\x28\x2b\x43"}, to=_extra(*LARGE)).options)
-    assert {51, 1, 3, 26, 6} <= needed
+    # Of the 308 octets for options the two would leave 5.
+    large = _extra(("root-path", "r" * 150), ("40", "n" * 140))
+    told = set(ask(DISCOVER, {55: b"\x11\x28"}, to=large).options)
+    assert {51, 1, 3, 26, 6} <= told
+    assert {17, 40} & told == {17}
+
+
+def test_the_last_octet_is_used_and_none_more():
+    totals = {}
+    for size in range(1, 240):
+        reply = ask(DISCOVER, {55: b"\x11"}, to=_extra(("root-path", "r" * size)))
+        totals[size] = reply.ipv4.total_length
+        assert reply.options.get(17, b"r" * size) == b"r" * size
+        assert reply.ipv4.total_length <= LEAST_DATAGRAM
+    assert LEAST_DATAGRAM in totals.values()
 
 
 def test_routes_beyond_255_octets_are_split_and_too_many_are_left_out():
