@@ -167,12 +167,13 @@ def _lock(path: Path) -> BinaryIO:
     if not path.parent.is_dir():
         raise StorageError(f"directory {path.parent} does not exist: create it, or choose another path in store_url")
     try:
-        lock = os.fdopen(os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b", buffering=0)
+        lock = open(lock_path, "a+b", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
     except OSError as error:
         raise StorageError(f"{lock_path} cannot be opened: {error.strerror}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        lock.seek(0)
         holder = lock.read(20).decode(errors="replace").strip() or "unknown"
         lock.close()
         raise StorageError(
