@@ -141,7 +141,7 @@ REGISTERS: dict[str, Register] = {
     register.name: register
     for register in (
         Register("network", 0, 0, 24, "Key of the network that the packet is on.", "classification", "core_output"),
-        Register("from_core", 0, 24, 1, "1 when the packet came by a tunnel or patch port.", "classification", "delivery"),
+        Register("from_core", 0, 24, 1, "1 when it came by tunnel or patch port.", "classification", "delivery"),
         Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "dhcp"),
         Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "delivery"),
     )

@@ -321,6 +321,8 @@ def dhcp_of_served_ports_goes_to_the_controller_and_nowhere_else(cloud: Cloud) -
             packets.dhcp_discover(one.mac_address),
             packets.dhcp_renew(one.mac_address, address(one), SERVICE_MAC, "10.0.0.1"),
             packets.dhcp_renew(one.mac_address, address(one), BROADCAST_MAC, "255.255.255.255"),
+            # An address that is the port's no more: only an answer (NAK) ends its use.
+            packets.dhcp_renew(one.mac_address, "10.0.0.250", BROADCAST_MAC, "255.255.255.255"),
         ):
             walk = cloud.inject(f"{one.id}@hv1", request)
             assert [(chassis, flow.owner, packet) for chassis, flow, packet in walk.to_controller] == [
@@ -331,6 +333,9 @@ def dhcp_of_served_ports_goes_to_the_controller_and_nowhere_else(cloud: Cloud) -
         cloud.change(subnet, enable_dhcp=False)
         walk = cloud.inject(f"{one.id}@hv1", packets.dhcp_discover(one.mac_address))
         assert walk.to_controller == [] and reached(walk) == [f"{two.id}@hv2"], "somebody else may serve it"
+        foreign = packets.dhcp_renew(one.mac_address, "10.0.0.250", BROADCAST_MAC, "255.255.255.255")
+        walk = cloud.inject(f"{one.id}@hv1", foreign)
+        assert walk.to_controller == [] and reached(walk) == [] and stays_at_home(walk)
         cloud.change(subnet, enable_dhcp=True)
         assert cloud.inject(f"{one.id}@hv1", packets.dhcp_discover(one.mac_address)).to_controller
 

@@ -7,7 +7,7 @@ Facts ask one another through ``view.ask``, so that whoever computes them can re
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from topology.values import AddressPair, Chassis, FixedIP, Network, Port, PortBinding, Row, Segment
+from topology.values import AddressPair, Chassis, FixedIP, Network, Port, PortBinding, Row, Segment, Subnet
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -97,6 +97,13 @@ def ofport_of(view: View, port_id: str) -> int | None:
     """Return the OpenFlow port number of a live port on its chassis."""
     port = view.ask(live_port, port_id)
     return port.ofport if port is not None else None
+
+
+def is_served_by_dhcp(view: View, port_id: str) -> bool:
+    """Return whether DHCPv4 has an address for a live port."""
+    port = view.ask(live_port, port_id)
+    subnets = [view.get(Subnet, fixed.subnet_id) for fixed in port.fixed_ips] if port is not None else []
+    return any(subnet is not None and subnet.enable_dhcp and subnet.ip_version == 4 for subnet in subnets)
 
 
 def ports_by_network(view: View, chassis_id: str) -> dict[str, tuple[str, ...]]:

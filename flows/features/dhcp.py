@@ -4,17 +4,14 @@ from flows.actions import Controller
 from flows.flow import flow
 from flows.pipeline import DHCP
 from flows.units import Published, Unit, on_chassis
-from topology.facts import View, live_port
-from topology.values import Port, Subnet
+from topology.facts import View, is_served_by_dhcp, live_port
+from topology.values import Port
 
 
 def requests(view: View, port_id: str) -> Published:
     """Whatever a served port sends from a DHCP client's port to a server's, broadcast or not."""
     port = view.ask(live_port, port_id)
-    if port is None:
-        return
-    subnets = [view.get(Subnet, fixed.subnet_id) for fixed in port.fixed_ips]
-    if any(subnet is not None and subnet.enable_dhcp and subnet.ip_version == 4 for subnet in subnets):
+    if port is not None and view.ask(is_served_by_dhcp, port_id):
         owner = f"port/{port.id}"
         yield (
             on_chassis(port.chassis_id),
