@@ -187,7 +187,7 @@ def test_two_switches_with_one_datapath_id_are_told_apart(cloud: Cloud) -> None:
     taken = int(cloud.controller.chassis("hv1")["datapath_id"], 16)
     with OvsDummy() as impostor:
         impostor.add_bridge("br0", datapath_id=taken, controller=("127.0.0.1", cloud.controller.openflow_port))
-            complaint = f"two switches have datapath id {taken:016x}"
-            wait_for(lambda: complaint in cloud.controller.log, "the log names it")
+        complaint = f"two switches have datapath id {taken:016x}"
+        wait_for(lambda: complaint in cloud.controller.log, "the log names it")
         assert cloud.controller.port(first["id"])["status"] == "ACTIVE"
         assert impostor.dump_flows("br0") == []
