@@ -62,7 +62,7 @@ class Connection:
         self.packets_dropped = 0
         self._callbacks = callbacks
         self._since = datetime.now(UTC)
-        self._ports = {number: str(port.name) for number, port in datapath.ports.items()}
+        self._ports = {number: port.name.decode(errors="replace") for number, port in datapath.ports.items()}
         self._inbox: Any = hub.Queue()
         self._outgoing: deque[Iterator[bytes]] = deque()
         self._closed = False

@@ -362,7 +362,7 @@ class Session:
                 continue
             self._refused[flow] = reason
             self.rejected += 1
-            self.last_error = f"flow of {flow.owner} ({flow.feature}) refused: {reason}: {flow}"
+            self.last_error = f"flow of {flow.owner} ({flow.feature}) refused: {reason}"
             effects.append(Rejected(flow, reason))
         return effects
 

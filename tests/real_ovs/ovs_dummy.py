@@ -124,6 +124,14 @@ class OvsDummy:
         _kill(self._switch)
         self._switch = None
 
+    def pause_switch(self) -> None:
+        """Stop ``ovs-vswitchd`` in its tracks: connections stay, nobody answers."""
+        os.kill(self.switch_pid, signal.SIGSTOP)
+
+    def resume_switch(self) -> None:
+        """Let a paused ``ovs-vswitchd`` go on."""
+        os.kill(self.switch_pid, signal.SIGCONT)
+
     def kill_server(self) -> None:
         """``kill -9`` of ``ovsdb-server``; the database's file stays."""
         _kill(self._server)
@@ -197,13 +205,10 @@ class OvsDummy:
             settings.append(f"other_config:datapath-id={datapath_id:016x}")
         more = ["--", "set-controller", name, _target(controller)] if controller else []
         self.vsctl("add-br", name, "--", "set", "Bridge", name, *settings, *more)
-        if controller:
-            self._reconnect_quickly(name)
 
     def set_controller(self, bridge: str, address: tuple[str, int]) -> None:
         """Let a bridge connect to the controller at that address and port."""
         self.vsctl("set-controller", bridge, _target(address))
-        self._reconnect_quickly(bridge)
 
     def set_manager(self, address: tuple[str, int]) -> None:
         """Let the database connect to the OVSDB manager at that address and port."""
@@ -267,10 +272,6 @@ class OvsDummy:
         return self.trace(bridge, packet).rpartition("Datapath actions: ")[2].splitlines()[0]
 
     # Inner parts
-
-    def _reconnect_quickly(self, bridge: str) -> None:
-        # 8 s at most, and a second at least, is the default: tests need not wait for that.
-        self.vsctl("set", "Controller", bridge, "max_backoff=1000", "connection_mode=out-of-band")
 
     def _answers(self, control: str) -> bool:
         if not (self.directory / control).exists():
