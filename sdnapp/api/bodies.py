@@ -1,0 +1,93 @@
+"""From the octets of a request to the objects in it. Whatever is sent, the answer is objects or a 4xx."""
+
+import json
+import re
+from typing import Any
+
+from webob import Request, exc
+
+_INVALID = "Body contains invalid data"
+_DEEPEST = 32
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def read_json(request: Request, limit: int) -> object:
+    """Return the body as JSON, or None if it is empty; its content type does not matter, as in Neutron.
+
+    Raises HTTPRequestEntityTooLarge beyond ``limit`` octets, HTTPBadRequest for what is not JSON in UTF-8.
+    """
+    octets = _read(request, limit)
+    if not octets:
+        return None
+    try:
+        body = json.loads(octets.decode("utf-8"), parse_constant=_no_number)
+        if _SURROGATE.search(octets):
+            # Half of a surrogate pair is no character: no engine could store it.
+            json.dumps(body, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        raise exc.HTTPBadRequest(_INVALID) from None
+    if _is_deep(body):
+        raise exc.HTTPBadRequest(f"{_INVALID}: more than {_DEEPEST} levels")
+    return body
+
+
+def one_object(body: object, name: str) -> dict[str, Any]:
+    """Return the object of a body ``{name: {...}}``. Raises HTTPBadRequest."""
+    found, is_bulk = objects(body, name)
+    if is_bulk:
+        raise exc.HTTPBadRequest("Bulk operation not supported")
+    return found[0]
+
+
+def objects(body: object, name: str) -> tuple[list[dict[str, Any]], bool]:
+    """Return the objects of a body ``{name: {...}}`` or ``{names: [...]}``, and whether it was the latter.
+
+    Items of a bulk body may be wrapped once more, as in ``{names: [{name: {...}}]}``. Raises HTTPBadRequest.
+    """
+    if body is None:
+        raise exc.HTTPBadRequest(f"Unable to find '{name}' in request body")
+    if not isinstance(body, dict):
+        raise exc.HTTPBadRequest(_INVALID)
+    collection = f"{name}s"
+    if collection not in body:
+        return [_object(body, name)], False
+    items = body[collection]
+    if not items:
+        raise exc.HTTPBadRequest("Resources required")
+    if not isinstance(items, list):
+        raise exc.HTTPBadRequest(_INVALID)
+    return [_object(item if isinstance(item, dict) and name in item else {name: item}, name) for item in items], True
+
+
+def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
+    found = body.get(name)
+    if found is None:
+        raise exc.HTTPBadRequest(f"Unable to find '{name}' in request body")
+    if not isinstance(found, dict):
+        raise exc.HTTPBadRequest(f"Object '{name}' contains invalid data")
+    return found
+
+
+def _read(request: Request, limit: int) -> bytes:
+    chunked = "chunked" in request.environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    length = limit + 1 if chunked else request.content_length or 0
+    if length > limit and not chunked:
+        raise exc.HTTPRequestEntityTooLarge(f"The body may have {limit} octets at most.")
+    octets: bytes = request.environ["wsgi.input"].read(length) if length > 0 else b""
+    if len(octets) > limit:
+        raise exc.HTTPRequestEntityTooLarge(f"The body may have {limit} octets at most.")
+    return octets
+
+
+def _is_deep(body: object) -> bool:
+    level = [body]
+    for _ in range(_DEEPEST):
+        parts = (part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list))
+        level = [inner for part in parts for inner in part if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")

@@ -1,0 +1,107 @@
+"""Create, show, list, update and delete, for any resource. Each writing request is one transaction: all or nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from neutron_lib import exceptions
+from webob import Request, Response, exc
+
+from sdnapp.api import bodies, listing, policy
+from sdnapp.api.errors import RevisionNumberConstraintFailed, json_response
+from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
+
+_IF_MATCH = "revision_number="
+
+
+@dataclass(frozen=True)
+class Controller:
+    """The five actions on one resource."""
+
+    resource: Resource[Any]
+
+    def index(self, ctx: Context, request: Request) -> Response:
+        """Answer a list request."""
+        return json_response(listing.answer(ctx, self.resource, request))
+
+    def show(self, ctx: Context, request: Request, row_id: str) -> Response:
+        """Show one object."""
+        row = self._find(ctx, row_id)
+        return json_response({self.resource.name: self._view(ctx, row, listing.asked_fields(request))})
+
+    def create(self, ctx: Context, request: Request) -> Response:
+        """Create one object, or several in one transaction."""
+        resource = self.resource
+        body = bodies.read_json(request, ctx.services.settings.max_body)
+        given, is_bulk = bodies.objects(body, resource.name)
+        wanted = [resource.attributes.for_create(ctx.who, each) for each in given]
+        with ctx.store.transaction() as tx:
+            rows = []
+            for values in wanted:
+                policy.enforce(
+                    resource.rules,
+                    ctx.who,
+                    f"create_{resource.name}",
+                    resource.new_target(ctx, values),
+                    resource.attributes.under_policy(values, is_create=True),
+                )
+                rows.append(stamp_new(ctx, tx, resource.create(ctx, tx, values)))
+        # Later objects of one request may have touched earlier ones.
+        views = [self._view(ctx, ctx.store.get(resource.row, row.id) or row) for row in rows]
+        return json_response({resource.collection: views} if is_bulk else {resource.name: views[0]}, 201)
+
+    def update(self, ctx: Context, request: Request, row_id: str) -> Response:
+        """Change one object."""
+        resource = self.resource
+        body = bodies.read_json(request, ctx.services.settings.max_body)
+        values = resource.attributes.for_update(ctx.who, bodies.one_object(body, resource.name))
+        with ctx.store.transaction() as tx:
+            row = self._find(ctx, row_id)
+            policy.enforce(
+                resource.rules,
+                ctx.who,
+                f"update_{resource.name}",
+                resource.target(ctx, row, values),
+                resource.attributes.under_policy(values, is_create=False),
+            )
+            _check_revision(request, row)
+            changed = resource.update(ctx, tx, row, values)
+            if changed != row:
+                changed = stamp_changed(ctx, tx, changed)
+        return json_response({resource.name: self._view(ctx, changed)})
+
+    def delete(self, ctx: Context, request: Request, row_id: str) -> Response:
+        """Delete one object."""
+        resource = self.resource
+        if bodies.read_json(request, ctx.services.settings.max_body) is not None:
+            raise exc.HTTPBadRequest("Request body is not supported in DELETE.")
+        with ctx.store.transaction() as tx:
+            row = self._find(ctx, row_id)
+            policy.enforce(resource.rules, ctx.who, f"delete_{resource.name}", resource.target(ctx, row, {}))
+            _check_revision(request, row)
+            resource.delete(ctx, tx, row)
+        return Response(status=204)
+
+    def _find(self, ctx: Context, row_id: str) -> Any:
+        row = ctx.store.get(self.resource.row, row_id)
+        if row is None or not self.resource.may_see(ctx, row):
+            raise self.resource.not_found(row_id)
+        return row
+
+    def _view(self, ctx: Context, row: Any, fields: frozenset[str] = frozenset()) -> dict[str, Any]:
+        return listing.show(ctx, self.resource, row, fields, listing.hidden_attributes(ctx, self.resource))
+
+
+def _check_revision(request: Request, row: Any) -> None:
+    """Raise RevisionNumberConstraintFailed if If-Match names another revision, BadRequest if it is not understood."""
+    constraints = [tag for tag in getattr(request.if_match, "etags", ()) if tag.startswith(_IF_MATCH)]
+    if not constraints:
+        return
+    if len(constraints) > 1:
+        raise exceptions.BadRequest(resource="if-match", msg="Multiple revision_number etags are not supported.")
+    try:
+        expected = int(constraints[0].removeprefix(_IF_MATCH))
+    except ValueError:
+        message = "Revision number etag must be in the format of revision_number=<int>"
+        raise exceptions.BadRequest(resource="if-match", msg=message) from None
+    if expected != row.revision_number:
+        raise RevisionNumberConstraintFailed(expected, row.revision_number)

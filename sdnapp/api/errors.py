@@ -1,0 +1,81 @@
+"""Errors as Neutron words them: ``{"NeutronError": {"type", "message", "detail"}}`` under the status of their class.
+
+Business rules raise neutron-lib's exceptions or webob's HTTP errors; this module adds those that neutron-lib lacks.
+"""
+
+import json
+import logging
+
+import netaddr
+from neutron_lib import exceptions
+from webob import Response, exc
+
+from topology.storage import ConflictError, StorageError
+
+LOG = logging.getLogger(__name__)
+
+_STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (exceptions.NotFound, 404),
+    (exceptions.Conflict, 409),
+    (exceptions.InUse, 409),
+    (exceptions.BadRequest, 400),
+    (exceptions.ServiceUnavailable, 503),
+    (exceptions.NotAuthorized, 403),
+    (netaddr.AddrFormatError, 400),
+    (ConflictError, 503),
+    (StorageError, 503),
+)
+_INTERNAL = "Request Failed: internal server error while processing your request."
+# Messages quote what the client sent; what it sent may be megabytes.
+_LONGEST_MESSAGE = 64 << 10
+
+
+class IpAddressAlreadyAllocated(exceptions.Conflict):  # type: ignore[misc]
+    """The address that was asked for belongs to another port."""
+
+    message = "IP address %(ip)s already allocated in subnet %(subnet_id)s"
+
+
+class PolicyNotAuthorized(exceptions.NotAuthorized):  # type: ignore[misc]
+    """The caller's roles do not allow this; ``rule`` is the whole rule that was tried."""
+
+    message = "%(rule)s is disallowed by policy"
+
+
+class RevisionNumberConstraintFailed(exc.HTTPPreconditionFailed):  # type: ignore[misc]
+    """If-Match named a revision that is not the current one."""
+
+    def __init__(self, expected: int, current: int) -> None:
+        super().__init__(detail=f"Constrained to {expected}, but current revision is {current}")
+
+
+def invalid_input(message: str) -> exceptions.InvalidInput:
+    """Return a 400 that says "Invalid input for operation: ``message``."."""
+    return exceptions.InvalidInput(error_message=message)
+
+
+def status_of(error: Exception) -> int:
+    """Return the HTTP status of an error: 500 for those that nobody foresaw."""
+    if isinstance(error, exc.HTTPException):
+        return int(error.code)
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def response_of(error: Exception, method: str, path: str) -> Response:
+    """Return the answer to a request that failed; log what nobody foresaw, with its traceback."""
+    status, kind, message = status_of(error), type(error).__name__, str(error)
+    if status == 500:
+        LOG.error("%s %s failed", method, path, exc_info=error)
+        kind, message = "HTTPInternalServerError", _INTERNAL
+    if len(message) > _LONGEST_MESSAGE:
+        message = message[:_LONGEST_MESSAGE] + "..."
+    body = {"NeutronError": {"type": kind, "message": message, "detail": ""}}
+    response = json_response(body, status)
+    if isinstance(error, exc.HTTPMethodNotAllowed):
+        response.headers["Allow"] = error.headers.get("Allow", "")
+    return response
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """Return a response with a JSON body."""
+    return Response(json.dumps(body).encode(), status=status, content_type="application/json", charset="UTF-8")

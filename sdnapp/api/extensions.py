@@ -1,0 +1,82 @@
+"""What the API reports that it can do. An alias stands here only while all of it works."""
+
+from types import ModuleType
+from typing import Any
+
+from neutron_lib.api.definitions import (
+    aap_reject_multicast,
+    allowedaddresspairs,
+    empty_string_filtering,
+    extra_dhcp_opt,
+    filter_validation,
+    ip_substring_port_filtering,
+    network_mtu,
+    network_mtu_writable,
+    pagination,
+    port_mac_address_regenerate,
+    port_security,
+    portbindings,
+    project_id,
+    provider_net,
+    revisionifmatch,
+    sort_key_validation,
+    sorting,
+)
+
+_OF_NEUTRON_LIB: tuple[ModuleType, ...] = (
+    aap_reject_multicast,
+    allowedaddresspairs,
+    empty_string_filtering,
+    extra_dhcp_opt,
+    filter_validation,
+    ip_substring_port_filtering,
+    network_mtu,
+    network_mtu_writable,
+    pagination,
+    port_mac_address_regenerate,
+    port_security,
+    portbindings,
+    project_id,
+    provider_net,
+    revisionifmatch,
+    sort_key_validation,
+    sorting,
+)
+# Alias, name, description and date of those that neutron-lib does not hold, as Neutron reports them.
+_OF_NEUTRON = (
+    (
+        "standard-attr-description",
+        "standard-attr-description",
+        "Extension to add descriptions to standard attributes",
+        "2016-02-10T10:00:00-00:00",
+    ),
+    (
+        "standard-attr-revisions",
+        "Resource revision numbers",
+        "This extension will display the revision number of neutron resources.",
+        "2016-04-11T10:00:00-00:00",
+    ),
+    (
+        "standard-attr-timestamp",
+        "Resource timestamps",
+        "Adds created_at and updated_at fields to all Neutron resources that have Neutron standard attributes.",
+        "2016-09-12T10:00:00-00:00",
+    ),
+)
+
+
+def _entry(alias: str, name: str, description: str, updated: str) -> dict[str, Any]:
+    return {"alias": alias, "name": name, "description": description, "updated": updated, "links": []}
+
+
+EXTENSIONS: dict[str, dict[str, Any]] = {
+    entry["alias"]: entry
+    for entry in sorted(
+        (
+            *(_entry(each.ALIAS, each.NAME, each.DESCRIPTION, each.UPDATED_TIMESTAMP) for each in _OF_NEUTRON_LIB),
+            *(_entry(*each) for each in _OF_NEUTRON),
+        ),
+        key=lambda entry: str(entry["alias"]),
+    )
+}
+"""Alias to what the API says about the extension."""

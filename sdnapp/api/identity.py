@@ -1,0 +1,77 @@
+"""Who asks: the one place that knows. Other ways to authenticate replace ``identify`` and nothing else.
+
+Without authentication (``noauth``) the headers X-Project-Id, X-User-Id and X-Roles (comma-separated) are taken at their
+word; without X-Roles the caller is an administrator. Clients that can send no such headers, the ``openstack`` command
+among them, become a member of a project by HTTP basic authentication (RFC 7617) with the project as user name and any
+password. X-Auth-Token is ignored.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from webob import Request, exc
+
+# Each role includes the ones to its right, as in Keystone.
+_LADDER = ("admin", "manager", "member", "reader")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The caller: his project, and his roles there with those that they imply."""
+
+    project_id: str | None
+    user_id: str | None
+    roles: frozenset[str]
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether everything is visible and allowed."""
+        return "admin" in self.roles
+
+    @property
+    def can_set_project_id(self) -> bool:
+        """Whether a body may name another project as the owner."""
+        return self.is_admin
+
+
+def identify(request: Request, default_project: str) -> Identity:
+    """Return who sent a request. Raises HTTPBadRequest for headers that cannot be read."""
+    project_id, user_id = _header(request, "X-Project-Id"), _header(request, "X-User-Id")
+    roles = _header(request, "X-Roles")
+    if project_id is None and roles is None and (project_of_basic := _basic_user(request)) is not None:
+        return Identity(project_of_basic, user_id, _with_implied({"member"}))
+    if roles is None:
+        return Identity(project_id or default_project, user_id, _with_implied({"admin"}))
+    return Identity(project_id, user_id, _with_implied(role.strip().lower() for role in roles.split(",")))
+
+
+def _with_implied(roles: Iterable[str]) -> frozenset[str]:
+    named = {role for role in roles if role}
+    steps = [_LADDER.index(role) for role in named if role in _LADDER]
+    return frozenset(named.union(_LADDER[min(steps) :] if steps else ()))
+
+
+def _header(request: Request, name: str) -> str | None:
+    value = request.headers.get(name)
+    if value is None:
+        return None
+    try:
+        text: str = value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        raise exc.HTTPBadRequest(f"Header {name} is not UTF-8.") from None
+    return text.strip()
+
+
+def _basic_user(request: Request) -> str | None:
+    scheme, _, credentials = (request.headers.get("Authorization") or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user = base64.b64decode(credentials, validate=True).decode("utf-8").partition(":")[0]
+    except (binascii.Error, UnicodeError):
+        user = ""
+    if not user:
+        raise exc.HTTPBadRequest("Header Authorization is not a user name and a password in base64.")
+    return user

@@ -1,0 +1,275 @@
+"""Lists: filters, fields, sort keys and pages, by Neutron's rules, without scans where an index has the answer."""
+
+import urllib.parse
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+from ipaddress import ip_network
+from operator import itemgetter
+from time import sleep
+from typing import Any
+
+from neutron_lib import exceptions
+from webob import Request, exc
+
+from sdnapp.api.errors import invalid_input
+from sdnapp.api.resource import Context, Filter, Resource
+
+_NOT_FILTERS = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
+# Rows between two turns for other green threads.
+_STRIDE = 200
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a list request asks for. ``sorts`` are (attribute, ascending); ``limit`` None: all."""
+
+    filters: tuple[Filter, ...]
+    fields: frozenset[str]
+    sorts: tuple[tuple[str, bool], ...]
+    limit: int | None
+    marker: str | None
+    page_reverse: bool
+
+
+class _Descending:
+    """Sorts the other way round."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: "_Descending") -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Descending) and bool(self.value == other.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+def hidden_attributes(ctx: Context, resource: Resource[Any]) -> frozenset[str]:
+    """Return the attributes that the caller may not see."""
+    if ctx.who.is_admin:
+        return frozenset()
+    prefix = f"get_{resource.name}:"
+    return frozenset(name.removeprefix(prefix) for name in resource.rules if name.startswith(prefix))
+
+
+def asked_fields(request: Request) -> frozenset[str]:
+    """Return the attributes that a request wants to see; none means all."""
+    return frozenset(name for name in request.GET.getall("fields") if name)
+
+
+def show(
+    ctx: Context, resource: Resource[Any], row: Any, fields: frozenset[str], hidden: frozenset[str]
+) -> dict[str, Any]:
+    """Return the view of a row."""
+    return {
+        name: getter(ctx, row)
+        for name, getter in resource.view.items()
+        if name not in hidden and (not fields or name in fields)
+    }
+
+
+def read_query(ctx: Context, resource: Resource[Any], request: Request) -> Query:
+    """Return what a list request asks for. Raises BadRequest, InvalidInput, HTTPBadRequest."""
+    limit = _limit(request)
+    return Query(
+        filters=tuple(_filters(ctx, resource, request)),
+        fields=asked_fields(request),
+        sorts=_sorts(resource, request),
+        limit=limit or None,
+        marker=(request.GET.get("marker") or None) if limit else None,
+        page_reverse=request.GET.get("page_reverse", "").lower() == "true",
+    )
+
+
+def answer(ctx: Context, resource: Resource[Any], request: Request) -> dict[str, Any]:
+    """Return the body for a list request: the objects and, with a limit, links to the pages beside."""
+    query = read_query(ctx, resource, request)
+    rows = _page(ctx, resource, query)
+    hidden = hidden_attributes(ctx, resource)
+    shown = [show(ctx, resource, row, query.fields, hidden) for row in _with_pauses(rows)]
+    body: dict[str, Any] = {resource.collection: shown}
+    if links := _links(request, query, rows):
+        body[f"{resource.collection}_links"] = links
+    return body
+
+
+def _with_pauses(rows: Sequence[Any]) -> Iterator[Any]:
+    for count, row in enumerate(rows, 1):
+        if count % _STRIDE == 0:
+            sleep(0)
+        yield row
+
+
+def _limit(request: Request) -> int:
+    text = request.GET.get("limit", "0")
+    try:
+        limit = int(text)
+    except ValueError:
+        limit = -1
+    if limit < 0:
+        raise exceptions.BadRequest(resource="limit", msg=f"Limit must be an integer 0 or greater and not '{text}'")
+    return limit
+
+
+def _sorts(resource: Resource[Any], request: Request) -> tuple[tuple[str, bool], ...]:
+    keys = [key for key in request.GET.getall("sort_key") if key]
+    directions = [direction for direction in request.GET.getall("sort_dir") if direction]
+    if len(keys) != len(directions):
+        raise exc.HTTPBadRequest("The number of sort_keys and sort_dirs must be same")
+    valid = resource.attributes.sort_keys()
+    if unknown := [key for key in keys if key not in valid]:
+        raise exc.HTTPBadRequest(f"{unknown} is invalid attribute for sort_keys")
+    if wrong := [direction for direction in directions if direction not in ("asc", "desc")]:
+        raise exc.HTTPBadRequest(f"{wrong} is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
+    return tuple(zip(keys, (direction == "asc" for direction in directions), strict=True))
+
+
+def _filters(ctx: Context, resource: Resource[Any], request: Request) -> Iterator[Filter]:
+    given = {name: values for name, values in request.GET.dict_of_lists().items() if name not in _NOT_FILTERS}
+    valid = frozenset(resource.attributes.filters())
+    if unknown := [name for name in given if name not in valid]:
+        raise exc.HTTPBadRequest(f"{unknown} is invalid attribute for filtering")
+    hidden = hidden_attributes(ctx, resource)
+    for name, values in given.items():
+        if name in hidden:
+            yield Filter(lambda ctx, row: False, "id", ())
+        else:
+            yield resource.special_filter(name, values) or _equals(resource, name, values)
+
+
+def _equals(resource: Resource[Any], name: str, values: list[str]) -> Filter:
+    getter = resource.view.get(name) or resource.unseen[name]
+    wanted: frozenset[Any] = frozenset(_converted(resource, name, value) for value in values)
+    if "convert_to" in resource.attributes.specs[name]:
+        return Filter(lambda ctx, row: getter(ctx, row) in wanted, resource.indexes.get(name), tuple(wanted))
+
+    def matches(ctx: Context, row: Any) -> bool:
+        value = getter(ctx, row)
+        return value is not None and str(value) in wanted
+
+    # Indexes leave out rows without a value.
+    index = None if "" in wanted else "id" if name == "id" else resource.indexes.get(name)
+    return Filter(matches, index, tuple(wanted))
+
+
+def _converted(resource: Resource[Any], name: str, value: str) -> Any:
+    convert = resource.attributes.specs[name].get("convert_to")
+    if convert is None:
+        return value
+    try:
+        converted = convert(value)
+        if name == "cidr":
+            return str(ip_network(converted, strict=False))
+        hash(converted)
+    except exceptions.NeutronException:
+        raise
+    except Exception as error:
+        raise invalid_input(f"'{value}' is not a value of {name}: {error}") from error
+    return converted
+
+
+def _page(ctx: Context, resource: Resource[Any], query: Query) -> list[Any]:
+    ids = _candidates(ctx, resource, query.filters)
+    marker = _marker(ctx, resource, query.marker)
+    if not query.sorts or query.sorts == (("id", True),):
+        rows = _page_by_id(ctx, resource, query, ids, marker)
+    else:
+        rows = _page_by_keys(ctx, resource, query, ids, marker)
+    return rows[::-1] if query.page_reverse and query.limit else rows
+
+
+def _candidates(ctx: Context, resource: Resource[Any], filters: Iterable[Filter]) -> Sequence[str]:
+    """Return sorted ids among which all matching rows are: the fewest that an index gives."""
+    best: Sequence[str] | None = None
+    for condition in filters:
+        if condition.by is None:
+            continue
+        found: set[str] = set()
+        for key in condition.keys:
+            found.update((key,) if condition.by == "id" else ctx.store.find_ids(resource.row, condition.by, key))
+        if best is None or len(found) < len(best):
+            best = sorted(found)
+    if best is not None:
+        return best
+    return ctx.store.find_ids(resource.row, "every", True) if ctx.who.is_admin else resource.related_ids(ctx)
+
+
+def _marker(ctx: Context, resource: Resource[Any], marker: str | None) -> Any:
+    if marker is None:
+        return None
+    row = ctx.store.get(resource.row, marker)
+    if row is None or not resource.may_see(ctx, row):
+        raise resource.not_found(marker)
+    return row
+
+
+def _matching(ctx: Context, resource: Resource[Any], query: Query, ids: Iterable[str]) -> Iterator[Any]:
+    for row_id in ids:
+        row = ctx.store.get(resource.row, row_id)
+        if row is None or not resource.may_see(ctx, row):
+            continue
+        if all(condition.matches(ctx, row) for condition in query.filters):
+            yield row
+
+
+def _page_by_id(ctx: Context, resource: Resource[Any], query: Query, ids: Sequence[str], marker: Any) -> list[Any]:
+    backwards = query.page_reverse and query.limit
+    first, last = 0, len(ids)
+    if marker is not None:
+        first, last = (0, bisect_left(ids, marker.id)) if backwards else (bisect_right(ids, marker.id), last)
+    positions = range(last - 1, first - 1, -1) if backwards else range(first, last)
+    rows = _matching(ctx, resource, query, (ids[position] for position in positions))
+    return [row for row, _ in zip(rows, range(query.limit), strict=False)] if query.limit else list(rows)
+
+
+def _page_by_keys(ctx: Context, resource: Resource[Any], query: Query, ids: Sequence[str], marker: Any) -> list[Any]:
+    sorts = query.sorts if "id" in dict(query.sorts) else (*query.sorts, ("id", True))
+    backwards = query.page_reverse and query.limit
+    getters = [
+        (resource.view.get(name) or resource.unseen[name], ascending != bool(backwards)) for name, ascending in sorts
+    ]
+
+    def key(row: Any) -> tuple[Any, ...]:
+        parts = []
+        for getter, ascending in getters:
+            value = getter(ctx, row)
+            part = (value is not None, value if value is not None else "")
+            parts.append(part if ascending else _Descending(part))
+        return tuple(parts)
+
+    keyed: Iterable[tuple[tuple[Any, ...], Any]] = ((key(row), row) for row in _matching(ctx, resource, query, ids))
+    if marker is not None:
+        after = key(marker)
+        keyed = (pair for pair in keyed if after < pair[0])
+    chosen = nsmallest(query.limit, keyed, key=itemgetter(0)) if query.limit else sorted(keyed, key=itemgetter(0))
+    return [row for _, row in chosen]
+
+
+def _links(request: Request, query: Query, rows: Sequence[Any]) -> list[dict[str, str]]:
+    if not query.limit:
+        return []
+    links = []
+    is_last = len(rows) < query.limit
+    if query.page_reverse or not is_last:
+        links.append({"rel": "next", "href": _link(request, rows[-1].id if rows else None, reverse=False)})
+    if not query.page_reverse or not is_last:
+        links.append({"rel": "previous", "href": _link(request, rows[0].id if rows else None, reverse=True)})
+    return links
+
+
+def _link(request: Request, marker: str | None, reverse: bool) -> str:
+    parameters = [(name, value) for name, value in request.GET.items() if name not in ("marker", "page_reverse")]
+    if marker is not None:
+        parameters.append(("marker", marker))
+    if reverse:
+        parameters.append(("page_reverse", "True"))
+    url = urllib.parse.urlsplit(request.path_url)
+    scheme = request.headers.get("X-Forwarded-Proto") or url.scheme
+    return f"{urllib.parse.urlunsplit(url._replace(scheme=scheme))}?{urllib.parse.urlencode(parameters)}"

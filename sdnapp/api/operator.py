@@ -1,0 +1,100 @@
+"""The operator's views, for administrators: chassis, flows, traces, and waiting for the switches."""
+
+from webob import Request, Response, exc
+
+from sdnapp.api.errors import PolicyNotAuthorized, json_response
+from sdnapp.api.resource import Context
+
+# Longer than any switch needs; a client that wants more asks again.
+_LONGEST_WAIT = 3600.0
+
+
+def health(ctx: Context, request: Request) -> Response:
+    """``GET /healthz``, open to all: this process answers."""
+    return json_response({"status": "ok"})
+
+
+def chassis_list(ctx: Context, request: Request) -> Response:
+    """``GET /sdnapp/chassis``."""
+    _admins_only(ctx)
+    return json_response({"chassis": ctx.services.operator.chassis()})
+
+
+def chassis(ctx: Context, request: Request, chassis_id: str) -> Response:
+    """``GET /sdnapp/chassis/{id}``."""
+    _admins_only(ctx)
+    found = ctx.services.operator.chassis_details(chassis_id)
+    if found is None:
+        raise _no_chassis(chassis_id)
+    return json_response({"chassis": found})
+
+
+def status(ctx: Context, request: Request) -> Response:
+    """``GET /sdnapp/status``."""
+    _admins_only(ctx)
+    return json_response(ctx.services.operator.status())
+
+
+def flows(ctx: Context, request: Request, chassis_id: str) -> Response:
+    """``GET /sdnapp/flows/{chassis}?owner=&table=``."""
+    _admins_only(ctx)
+    owner, table = request.GET.get("owner") or None, request.GET.get("table") or None
+    found = ctx.services.operator.flows(chassis_id, owner, table)
+    if found is None:
+        raise _no_chassis(chassis_id)
+    return json_response(found)
+
+
+def trace(ctx: Context, request: Request) -> Response:
+    """``GET /sdnapp/trace?port=&to=``."""
+    _admins_only(ctx)
+    port_id, to = request.GET.get("port"), request.GET.get("to")
+    if not port_id or not to:
+        raise exc.HTTPBadRequest("Say where from and where to: ?port=PORT_ID&to=ADDRESS")
+    try:
+        return json_response(ctx.services.operator.trace(port_id, to))
+    except ValueError as error:
+        raise exc.HTTPBadRequest(str(error)) from error
+
+
+def realized(ctx: Context, request: Request) -> Response:
+    """``GET /realized?wait=&revision=``: 200 when every live chassis confirmed the revision, 408 after the wait (s)."""
+    _admins_only(ctx)
+    seconds, revision = _seconds(request.GET.get("wait")), _revision(request.GET.get("revision"))
+    wanted = ctx.store.revision if revision is None else revision
+    done = ctx.services.operator.wait_realized(wanted, seconds)
+    return json_response({"realized": done, "revision": wanted}, 200 if done else 408)
+
+
+def metrics(ctx: Context, request: Request) -> Response:
+    """``GET /metrics``: Prometheus's text format."""
+    _admins_only(ctx)
+    text = ctx.services.operator.metrics()
+    return Response(text.encode(), content_type="text/plain", charset="UTF-8")
+
+
+def _admins_only(ctx: Context) -> None:
+    if not ctx.who.is_admin:
+        raise PolicyNotAuthorized(rule="rule:admin_only")
+
+
+def _no_chassis(chassis_id: str) -> exc.HTTPNotFound:
+    return exc.HTTPNotFound(f"Chassis {chassis_id} could not be found.")
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        seconds = float(text or 0)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _LONGEST_WAIT:
+        raise exc.HTTPBadRequest(f"wait must be seconds from 0 to {_LONGEST_WAIT:.0f} and not '{text}'")
+    return seconds
+
+
+def _revision(text: str | None) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise exc.HTTPBadRequest(f"revision must be a number of the store's and not '{text}'")
+    return int(text)

@@ -1,0 +1,99 @@
+"""Who may do what: Neutron's default policy, as functions.
+
+A resource declares its rules by name: ``create_port`` for an action, ``create_port:mac_address`` for an attribute given
+in it, ``create_port:fixed_ips:ip_address`` for a key of a list's items, ``get_port:binding:profile`` for an attribute
+to be seen.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sdnapp.api.errors import PolicyNotAuthorized
+from sdnapp.api.identity import Identity
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an action is aimed at: its owner, and of ports and subnets its network's owner and sharing."""
+
+    project_id: str
+    network_project_id: str | None = None
+    network_shared: bool = False
+    device_owner: str = ""
+
+
+Rule = Callable[[Identity, Target], bool]
+
+
+def any_of(*rules: Rule) -> Rule:
+    """Combine rules: one is enough."""
+    return lambda who, target: any(rule(who, target) for rule in rules)
+
+
+def admin(who: Identity, target: Target) -> bool:
+    """Administrators."""
+    return who.is_admin
+
+
+def project_member(who: Identity, target: Target) -> bool:
+    """Members of the owning project."""
+    return "member" in who.roles and who.project_id == target.project_id
+
+
+def project_reader(who: Identity, target: Target) -> bool:
+    """Readers of the owning project."""
+    return "reader" in who.roles and who.project_id == target.project_id
+
+
+def network_member(who: Identity, target: Target) -> bool:
+    """Members of the project that owns the network."""
+    return "member" in who.roles and who.project_id == target.network_project_id
+
+
+def network_manager(who: Identity, target: Target) -> bool:
+    """Managers of the project that owns the network."""
+    return "manager" in who.roles and who.project_id == target.network_project_id
+
+
+def network_reader(who: Identity, target: Target) -> bool:
+    """Readers of the project that owns the network."""
+    return "reader" in who.roles and who.project_id == target.network_project_id
+
+
+def shared_network(who: Identity, target: Target) -> bool:
+    """Members of any project, on a network that all share."""
+    return "member" in who.roles and target.network_shared
+
+
+def shared_network_reader(who: Identity, target: Target) -> bool:
+    """Readers of any project, of a network that all share."""
+    return "reader" in who.roles and target.network_shared
+
+
+def owner(who: Identity, target: Target) -> bool:
+    """Whoever is in the owning project: what Neutron falls back to for what has no rule of its own."""
+    return who.is_admin or who.project_id == target.project_id
+
+
+def enforce(
+    rules: Mapping[str, Rule], who: Identity, action: str, target: Target, given: Iterable[tuple[str, Any]] = ()
+) -> None:
+    """Check an action together with the attributes that were given in it. Raises PolicyNotAuthorized.
+
+    The message holds all rules that were tried, nested as Neutron does it.
+    """
+    if who.is_admin:
+        return
+    tried, text = [action], f"rule:{action}"
+    for name, value in given:
+        attribute = f"{action}:{name}"
+        items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+        keys = [f"{attribute}:{key}" for item in items for key in item]
+        tried += [attribute, *keys]
+        part = f"rule:{attribute}"
+        if keys:
+            part = f"({part} and ({' and '.join(f'rule:{key}' for key in keys)}))"
+        text = f"({text} and {part})"
+    if not all(rules.get(name, owner)(who, target) for name in tried):
+        raise PolicyNotAuthorized(rule=text)

@@ -1,0 +1,151 @@
+"""What a resource declares, and what all resources share: visibility, stamps, targets of policy."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
+
+from sdnapp.api.attributes import AttributeMap
+from sdnapp.api.identity import Identity
+from sdnapp.api.policy import Rule, Target
+from sdnapp.api.services import Services
+from topology.store import Store, Transaction
+from topology.values import Network, Port, Row, Subnet
+
+R = TypeVar("R", bound=Row)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What one request works with. Reads go through the store, which shows an open transaction's writes too."""
+
+    store: Store
+    services: Services
+    who: Identity
+
+    @property
+    def timestamp(self) -> str:
+        """Now, as Neutron writes it: UTC, to the second."""
+        return self.services.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Getter = Callable[[Context, Any], Any]
+"""From a row to the value that the API shows."""
+
+
+class Filter(NamedTuple):
+    """One condition of a list. Where an index has the rows, ``by`` names it and ``keys`` are what to look up."""
+
+    matches: Callable[[Context, Any], bool]
+    by: str | None = None
+    keys: Sequence[Any] = ()
+
+
+def column(name: str) -> Getter:
+    """Show a field of the row as it is."""
+    return lambda ctx, row: getattr(row, name)
+
+
+def constant(value: Any) -> Getter:
+    """Show the same for each row."""
+    return lambda ctx, row: value
+
+
+STANDARD_VIEW: dict[str, Getter] = {
+    "id": column("id"),
+    "name": column("name"),
+    "tenant_id": column("project_id"),
+    "project_id": column("project_id"),
+    "description": column("description"),
+    "created_at": column("created_at"),
+    "updated_at": column("updated_at"),
+    "revision_number": column("revision_number"),
+}
+
+
+class Resource(ABC, Generic[R]):
+    """A kind of object of the API.
+
+    ``view`` maps each attribute that clients see to how it follows from the row, ``unseen`` those that only filter.
+    ``indexes`` maps an attribute to the store's index that finds rows by it. ``rules`` are as ``policy`` says.
+    """
+
+    name: ClassVar[str]
+    collection: ClassVar[str]
+    row: ClassVar[type[Any]]
+    attributes: ClassVar[AttributeMap]
+    view: ClassVar[Mapping[str, Getter]]
+    unseen: ClassVar[Mapping[str, Getter]] = {}
+    indexes: ClassVar[dict[str, str]] = {"name": "name", "project_id": "project", "tenant_id": "project"}
+    rules: ClassVar[Mapping[str, Rule]]
+
+    @abstractmethod
+    def not_found(self, row_id: str) -> Exception:
+        """Return the error for an object that is not there, or that the caller may not see."""
+
+    @abstractmethod
+    def related_ids(self, ctx: Context) -> Sequence[str]:
+        """Return sorted ids, among them those of all objects that a caller who is no administrator may see."""
+
+    @abstractmethod
+    def target(self, ctx: Context, row: R, values: Mapping[str, Any]) -> Target:
+        """Return an existing object, about to get new values, as the target of an action."""
+
+    @abstractmethod
+    def new_target(self, ctx: Context, values: Mapping[str, Any]) -> Target:
+        """Return an object that is about to be created as the target of that. Raises NotFound for what it refers to."""
+
+    @abstractmethod
+    def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> R:
+        """Apply the business rules and return the new row; the controller stamps and stores it."""
+
+    @abstractmethod
+    def update(self, ctx: Context, tx: Transaction, row: R, values: dict[str, Any]) -> R:
+        """Apply the business rules and return the changed row; the controller stamps and stores it."""
+
+    @abstractmethod
+    def delete(self, ctx: Context, tx: Transaction, row: R) -> None:
+        """Apply the business rules, release what the object holds, and delete its row."""
+
+    def may_see(self, ctx: Context, row: R) -> bool:
+        """Return whether the caller may see an object: what he may not see is not there for him."""
+        return ctx.who.is_admin or self.rules[f"get_{self.name}"](ctx.who, self.target(ctx, row, {}))
+
+    def special_filter(self, name: str, values: list[str]) -> Filter | None:
+        """Return the filter for an attribute that is not compared as a whole; None for all others."""
+        return None
+
+
+def stamp_new(ctx: Context, tx: Transaction, row: R) -> R:
+    """Store a new row with its first revision number and the time; return it."""
+    now = ctx.timestamp
+    stamped = cast(R, replace(cast(Any, row), created_at=now, updated_at=now, revision_number=1))
+    tx.put(stamped)
+    return stamped
+
+
+def stamp_changed(ctx: Context, tx: Transaction, row: R) -> R:
+    """Store a changed row with the next revision number and the time; return it."""
+    changed = cast(Any, row)
+    stamped = cast(R, replace(changed, updated_at=ctx.timestamp, revision_number=changed.revision_number + 1))
+    tx.put(stamped)
+    return stamped
+
+
+def sees_network(ctx: Context, network: Network) -> bool:
+    """Return whether the caller may see a network: his own, a shared one, or any for an administrator."""
+    return ctx.who.is_admin or network.shared or network.project_id == ctx.who.project_id
+
+
+def networks_of(ctx: Context) -> tuple[str, ...]:
+    """Return the ids of the networks of the caller's project."""
+    return ctx.store.find_ids(Network, "project", ctx.who.project_id)
+
+
+def target_on(network: Network | None, row: Port | Subnet) -> Target:
+    """Return a port or subnet as a policy target."""
+    device_owner = row.device_owner if isinstance(row, Port) else ""
+    if network is None:
+        return Target(row.project_id, device_owner=device_owner)
+    return Target(row.project_id, network.project_id, network.shared, device_owner)

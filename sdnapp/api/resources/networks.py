@@ -1,0 +1,151 @@
+"""Networks: provider attributes, MTU, sharing, and what goes with them when they are deleted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from neutron_lib import constants, exceptions
+from neutron_lib.api.definitions import network as network_definition
+from neutron_lib.api.definitions import network_mtu, network_mtu_writable, port_security, provider_net
+
+from sdnapp.api import policy
+from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
+from sdnapp.api.errors import invalid_input
+from sdnapp.api.policy import Target
+from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, column, constant, networks_of
+from sdnapp.api.resources import segments
+from sdnapp.api.resources.release import AUTO_DELETED, release_claims
+from topology.allocation import NETWORK_KEY_BITS, next_number
+from topology.store import Transaction
+from topology.values import Network, Port, Subnet
+
+_TYPE, _PHYSICAL, _NUMBER = provider_net.ATTRIBUTES
+_NOT_TO_UPDATE = f"Plugin does not support updating the following provider network attributes: {_TYPE}, {_PHYSICAL}"
+_MEMBERS = policy.any_of(policy.admin, policy.project_member)
+
+
+class Networks(Resource[Network]):
+    """Layer-2 networks."""
+
+    name = "network"
+    collection = "networks"
+    row = Network
+    attributes = AttributeMap(
+        "networks",
+        (network_definition, network_mtu, network_mtu_writable, port_security, provider_net),
+        STANDARD_ATTRIBUTES,
+    )
+    view = STANDARD_VIEW | {
+        "admin_state_up": column("admin_state_up"),
+        "mtu": column("mtu"),
+        "status": constant("ACTIVE"),
+        "subnets": lambda ctx, network: list(ctx.store.find_ids(Subnet, "network", network.id)),
+        "shared": column("shared"),
+        "port_security_enabled": column("port_security_enabled"),
+        _TYPE: lambda ctx, network: network.segment.network_type,
+        _PHYSICAL: lambda ctx, network: network.segment.physical_network,
+        _NUMBER: lambda ctx, network: network.segment.segmentation_id,
+    }
+    rules: ClassVar = {
+        "get_network": policy.any_of(policy.admin, policy.project_reader, policy.shared_network_reader),
+        "create_network": _MEMBERS,
+        "create_network:shared": policy.admin,
+        "create_network:port_security_enabled": _MEMBERS,
+        "update_network": _MEMBERS,
+        "update_network:shared": policy.admin,
+        "update_network:port_security_enabled": _MEMBERS,
+        "delete_network": _MEMBERS,
+    } | {
+        f"{action}_network:{name}": policy.admin
+        for action in ("create", "update", "get")
+        for name in provider_net.ATTRIBUTES
+    }
+
+    def not_found(self, row_id: str) -> exceptions.NeutronException:
+        """Return NetworkNotFound."""
+        return exceptions.NetworkNotFound(net_id=row_id)
+
+    def related_ids(self, ctx: Context) -> Sequence[str]:
+        """Own and shared networks."""
+        return sorted({*networks_of(ctx), *ctx.store.find_ids(Network, "shared", "yes")})
+
+    def target(self, ctx: Context, row: Network, values: Mapping[str, Any]) -> Target:
+        """Return the network's owner and sharing."""
+        return Target(row.project_id, row.project_id, row.shared)
+
+    def new_target(self, ctx: Context, values: Mapping[str, Any]) -> Target:
+        """Return the owner to be."""
+        return Target(values["project_id"])
+
+    def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> Network:
+        """Take a segment and a key."""
+        settings = ctx.services.settings
+        network_id = str(uuid4())
+        segment = segments.take(tx, settings, network_id, values)
+        return Network(
+            id=network_id,
+            project_id=values["project_id"],
+            key=next_number(tx, "network", NETWORK_KEY_BITS),
+            segment=segment,
+            name=values["name"],
+            description=values["description"],
+            admin_state_up=values["admin_state_up"],
+            shared=values["shared"],
+            mtu=_mtu(values["mtu"], segments.max_mtu(settings, segment)),
+            port_security_enabled=values["port_security_enabled"],
+        )
+
+    def update(self, ctx: Context, tx: Transaction, row: Network, values: dict[str, Any]) -> Network:
+        """Apply what is left to change: of provider attributes, only a VLAN id."""
+        changes: dict[str, Any] = {
+            name: values[name]
+            for name in ("name", "description", "admin_state_up", "shared", "port_security_enabled")
+            if name in values
+        }
+        current = {_TYPE: row.segment.network_type, _PHYSICAL: row.segment.physical_network}
+        if any(is_set(values.get(name)) and values[name] != current[name] for name in current):
+            raise invalid_input(_NOT_TO_UPDATE)
+        if is_set(values.get(_NUMBER)) and values[_NUMBER] != row.segment.segmentation_id:
+            changes["segment"] = segments.retag(tx, row.id, row.segment, values[_NUMBER])
+        if row.shared and not changes.get("shared", True):
+            _check_nobody_else(ctx, row)
+        if "mtu" in values:
+            changes["mtu"] = _mtu(values["mtu"], segments.max_mtu(ctx.services.settings, row.segment))
+            if values["mtu"] < constants.IPV4_MIN_MTU and ctx.store.find_ids(Subnet, "network", row.id):
+                raise exceptions.NetworkMTUSubnetConflict(net_id=row.id, mtu=constants.IPV4_MIN_MTU)
+        return replace(row, **changes)
+
+    def delete(self, ctx: Context, tx: Transaction, row: Network) -> None:
+        """Take along its subnets and those ports that the network itself brought; refuse while others are there."""
+        ports = ctx.store.find(Port, "network", row.id)
+        if users := [port.id for port in ports if port.device_owner not in AUTO_DELETED]:
+            reason = (
+                f"There are one or more ports still in use on the network, id for these ports is: {','.join(users)}"
+            )
+            raise exceptions.NetworkInUse(net_id=row.id, reason=reason)
+        for port in ports:
+            release_claims(tx, port.id)
+            tx.delete(Port, port.id)
+        for subnet_id in ctx.store.find_ids(Subnet, "network", row.id):
+            tx.delete(Subnet, subnet_id)
+        release_claims(tx, row.id)
+        tx.delete(Network, row.id)
+
+
+def _mtu(wanted: int, largest: int) -> int:
+    """Return the MTU, 0 meaning the largest. Raises InvalidInput."""
+    if wanted > largest:
+        raise invalid_input(f"Requested MTU is too big, maximum is {largest}")
+    return wanted or largest
+
+
+def _check_nobody_else(ctx: Context, network: Network) -> None:
+    """Raise InvalidSharedSetting if another project has ports or subnets on the network."""
+    ports = ctx.store.find(Port, "network", network.id)
+    users = {
+        port.project_id for port in ports if not port.device_owner.startswith(constants.DEVICE_OWNER_NETWORK_PREFIX)
+    }
+    users.update(subnet.project_id for subnet in ctx.store.find(Subnet, "network", network.id))
+    if users - {network.project_id}:
+        raise exceptions.InvalidSharedSetting(network=network.name)

@@ -1,0 +1,320 @@
+"""Ports: addresses, MAC address, port security, binding, and what DHCP tells the instance behind them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, cast
+from uuid import uuid4
+
+from neutron_lib import constants, exceptions
+from neutron_lib.api import converters
+from neutron_lib.api.definitions import allowedaddresspairs, extra_dhcp_opt, port_security, portbindings
+from neutron_lib.api.definitions import port as port_definition
+from neutron_lib.exceptions import allowedaddresspairs as pair_errors
+
+from sdnapp.api import policy
+from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
+from sdnapp.api.errors import invalid_input
+from sdnapp.api.identity import Identity
+from sdnapp.api.policy import Target
+from sdnapp.api.resource import (
+    STANDARD_VIEW,
+    Context,
+    Filter,
+    Resource,
+    column,
+    networks_of,
+    sees_network,
+    target_on,
+)
+from sdnapp.api.resources import port_extras
+from sdnapp.api.resources.addresses import Addressing
+from sdnapp.api.resources.release import release_claims
+from topology.addressing import SERVICE_MAC
+from topology.allocation import PORT_KEY_BITS, TakenError, allocate_mac, claim_mac, next_number, release_mac
+from topology.facts import View, binding_in_force
+from topology.store import Transaction
+from topology.values import Chassis, Network, Port
+
+REALIZATION = "sdnapp:realization"
+_HOST, _VIF, _DETAILS = portbindings.HOST_ID, portbindings.VIF_TYPE, portbindings.VIF_DETAILS
+_VNIC, _PROFILE = portbindings.VNIC_TYPE, portbindings.PROFILE
+_PAIRS, _SECURITY, _OPTIONS = (
+    allowedaddresspairs.ADDRESS_PAIRS,
+    port_security.PORTSECURITY,
+    extra_dhcp_opt.EXTRADHCPOPTS,
+)
+_PLAIN = ("name", "description", "admin_state_up", "device_id", "device_owner")
+_NETWORK_MEMBERS = policy.any_of(policy.admin, policy.network_member)
+_NETWORK_USERS = policy.any_of(_NETWORK_MEMBERS, policy.shared_network)
+_PROJECT_MEMBERS = policy.any_of(policy.admin, policy.project_member)
+
+
+def _serves_no_network(who: Identity, target: Target) -> bool:
+    return not target.device_owner.startswith(constants.DEVICE_OWNER_NETWORK_PREFIX)
+
+
+def _may_delete(who: Identity, target: Target) -> bool:
+    in_use = target.device_owner.startswith(constants.DEVICE_OWNER_COMPUTE_PREFIX)
+    return not in_use and (policy.project_member(who, target) or policy.network_member(who, target))
+
+
+_ON_WRITING = {
+    "device_id": _PROJECT_MEMBERS,
+    "device_owner": policy.any_of(_serves_no_network, _NETWORK_MEMBERS),
+    "mac_address": _NETWORK_MEMBERS,
+    "fixed_ips:ip_address": _NETWORK_MEMBERS,
+    "fixed_ips:subnet_id": _NETWORK_USERS,
+    _SECURITY: _NETWORK_MEMBERS,
+    _HOST: policy.admin,
+    _PROFILE: policy.admin,
+    _VNIC: _PROJECT_MEMBERS,
+    _PAIRS: _NETWORK_MEMBERS,
+    f"{_PAIRS}:mac_address": _NETWORK_MEMBERS,
+    f"{_PAIRS}:ip_address": _NETWORK_MEMBERS,
+}
+
+
+def _mac_or_none(value: object) -> Any:
+    return None if value is None else converters.convert_to_sanitized_mac_address(value)
+
+
+def _chassis(ctx: Context, port: Port) -> Chassis | None:
+    """Return the chassis that the port is meant for or, where none was named, the one where it is plugged."""
+    host = port.requested_host
+    if not host:
+        # Of a view, this fact asks for rows only.
+        binding = binding_in_force(cast(View, ctx.store), port.id)
+        return ctx.store.get(Chassis, binding.chassis_id) if binding is not None else None
+    return ctx.store.get(Chassis, host) or next(iter(ctx.store.find(Chassis, "hostname", host)), None)
+
+
+def _host(ctx: Context, port: Port) -> str:
+    chassis = None if port.requested_host else _chassis(ctx, port)
+    return port.requested_host if chassis is None else chassis.hostname or chassis.id
+
+
+def _vif_type(ctx: Context, port: Port) -> str:
+    if _chassis(ctx, port) is not None:
+        return str(portbindings.VIF_TYPE_OVS)
+    return str(portbindings.VIF_TYPE_BINDING_FAILED if port.requested_host else portbindings.VIF_TYPE_UNBOUND)
+
+
+def _vif_details(ctx: Context, port: Port) -> dict[str, Any]:
+    chassis = _chassis(ctx, port)
+    if chassis is None:
+        return {}
+    return {
+        portbindings.CAP_PORT_FILTER: True,
+        portbindings.VIF_DETAILS_CONNECTIVITY: portbindings.CONNECTIVITY_L2,
+        portbindings.VIF_DETAILS_BRIDGE_NAME: chassis.bridge,
+    }
+
+
+_OWN_ATTRIBUTES = {
+    # Null asks for another MAC address (port-mac-address-regenerate); neutron-lib would draw one here, used or not.
+    "mac_address": port_definition.RESOURCE_ATTRIBUTE_MAP["ports"]["mac_address"]
+    | {"convert_to": _mac_or_none, "validate": {"type:mac_address_or_none": None}},
+    _HOST: portbindings.RESOURCE_ATTRIBUTE_MAP["ports"][_HOST] | {"validate": {"type:string_or_none": 255}},
+    REALIZATION: {"allow_post": False, "allow_put": False, "is_visible": True},
+}
+
+
+class Ports(Resource[Port]):
+    """Attachment points of networks."""
+
+    name = "port"
+    collection = "ports"
+    row = Port
+    attributes = AttributeMap(
+        "ports",
+        (port_definition, portbindings, port_security, allowedaddresspairs, extra_dhcp_opt),
+        STANDARD_ATTRIBUTES | _OWN_ATTRIBUTES,
+    )
+    view = STANDARD_VIEW | {
+        "network_id": column("network_id"),
+        "admin_state_up": column("admin_state_up"),
+        "mac_address": column("mac_address"),
+        "status": lambda ctx, port: ctx.services.port_status(port.id),
+        "device_id": column("device_id"),
+        "device_owner": column("device_owner"),
+        "fixed_ips": lambda ctx, port: [
+            {"subnet_id": fixed.subnet_id, "ip_address": fixed.ip_address} for fixed in port.fixed_ips
+        ],
+        _PAIRS: lambda ctx, port: [
+            {"ip_address": pair.ip_address, "mac_address": pair.mac_address} for pair in port.allowed_address_pairs
+        ],
+        _SECURITY: column("port_security_enabled"),
+        _OPTIONS: lambda ctx, port: [
+            {"opt_name": option.name, "opt_value": option.value, "ip_version": option.ip_version}
+            for option in port.extra_dhcp_opts
+        ],
+        _VNIC: column("vnic_type"),
+        _HOST: _host,
+        _VIF: _vif_type,
+        _DETAILS: _vif_details,
+        _PROFILE: lambda ctx, port: json.loads(port.binding_profile),
+        REALIZATION: lambda ctx, port: dict(ctx.services.realization(port.id)),
+    }
+    indexes: ClassVar = Resource.indexes | {"network_id": "network", "mac_address": "mac", "device_id": "device"}
+    rules: ClassVar = (
+        {
+            "get_port": policy.any_of(policy.admin, policy.project_reader, policy.network_reader),
+            "create_port": _NETWORK_USERS,
+            "create_port:fixed_ips": _NETWORK_USERS,
+            "update_port": _PROJECT_MEMBERS,
+            "update_port:fixed_ips": _NETWORK_MEMBERS,
+            "delete_port": _may_delete,
+        }
+        | {f"create_port:{name}": rule for name, rule in _ON_WRITING.items()}
+        | {f"update_port:{name}": rule for name, rule in _ON_WRITING.items()}
+        | {"update_port:mac_address": policy.any_of(policy.admin, policy.network_manager)}
+        | {f"get_port:{name}": policy.admin for name in (_HOST, _VIF, _DETAILS, _PROFILE, REALIZATION)}
+    )
+
+    def not_found(self, row_id: str) -> exceptions.NeutronException:
+        """Return PortNotFound."""
+        return exceptions.PortNotFound(port_id=row_id)
+
+    def related_ids(self, ctx: Context) -> Sequence[str]:
+        """Own ports, and all ports on own networks."""
+        found = set(ctx.store.find_ids(Port, "project", ctx.who.project_id))
+        for network_id in networks_of(ctx):
+            found.update(ctx.store.find_ids(Port, "network", network_id))
+        return sorted(found)
+
+    def target(self, ctx: Context, row: Port, values: Mapping[str, Any]) -> Target:
+        """Return the port, its owners, and its device's owner as it will be."""
+        target = target_on(ctx.store.get(Network, row.network_id), row)
+        return replace(target, device_owner=values.get("device_owner", row.device_owner))
+
+    def new_target(self, ctx: Context, values: Mapping[str, Any]) -> Target:
+        """Return the owner to be, the network's, and the device's. Raises NetworkNotFound."""
+        network = _network(ctx, values)
+        return Target(values["project_id"], network.project_id, network.shared, values["device_owner"])
+
+    def special_filter(self, name: str, values: list[str]) -> Filter | None:
+        """``fixed_ips`` filters by key: subnet_id, ip_address, and ip_address_substr."""
+        return _fixed_ips_filter(converters.convert_kvp_list_to_dict(values)) if name == "fixed_ips" else None
+
+    def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> Port:
+        """Take a MAC address, addresses and a key."""
+        network, port_id = _network(ctx, values), str(uuid4())
+        _check_device(ctx, values["device_owner"], values["device_id"])
+        mac = _take_mac(ctx, tx, network.id, port_id, values["mac_address"] if is_set(values["mac_address"]) else None)
+        addressing, wanted = Addressing(tx, network.id, port_id), values["fixed_ips"]
+        given_pairs = values[_PAIRS] if is_set(values[_PAIRS]) else []
+        secure = values[_SECURITY] if is_set(values[_SECURITY]) else network.port_security_enabled
+        if values["device_owner"].startswith(constants.DEVICE_OWNER_NETWORK_PREFIX):
+            secure = False
+        if given_pairs and not secure:
+            raise pair_errors.AddressPairAndPortSecurityRequired()
+        return Port(
+            id=port_id,
+            project_id=values["project_id"],
+            network_id=network.id,
+            key=next_number(tx, "port", PORT_KEY_BITS),
+            mac_address=mac,
+            fixed_ips=addressing.any() if wanted is constants.ATTR_NOT_SPECIFIED else addressing.take(wanted),
+            allowed_address_pairs=port_extras.address_pairs(given_pairs, mac),
+            port_security_enabled=secure,
+            extra_dhcp_opts=port_extras.dhcp_options((), values[_OPTIONS]),
+            requested_host=values[_HOST] if is_set(values[_HOST]) else "",
+            vnic_type=values[_VNIC],
+            binding_profile=port_extras.profile_text(values[_PROFILE] if is_set(values[_PROFILE]) else None),
+            **{name: values[name] for name in _PLAIN},
+        )
+
+    def update(self, ctx: Context, tx: Transaction, row: Port, values: dict[str, Any]) -> Port:
+        """Apply what is given; what a port that is plugged must keep is refused."""
+        changes: dict[str, Any] = {name: values[name] for name in _PLAIN if name in values}
+        if "device_id" in changes or "device_owner" in changes:
+            _check_device(ctx, changes.get("device_owner", row.device_owner), changes.get("device_id", row.device_id))
+        if values.get(_VNIC, row.vnic_type) != row.vnic_type:
+            if _vif_type(ctx, row) != portbindings.VIF_TYPE_UNBOUND:
+                raise exceptions.PortInUse(port_id=row.id, net_id=row.network_id, device_id=row.device_id)
+            changes["vnic_type"] = values[_VNIC]
+        if "mac_address" in values and values["mac_address"] != row.mac_address:
+            changes["mac_address"] = _change_mac(ctx, tx, row, values)
+        if "fixed_ips" in values:
+            changes["fixed_ips"] = Addressing(tx, row.network_id, row.id).change(row.fixed_ips, values["fixed_ips"])
+        if _PAIRS in values:
+            mac = changes.get("mac_address", row.mac_address)
+            changes["allowed_address_pairs"] = port_extras.address_pairs(values[_PAIRS], mac)
+        if _SECURITY in values:
+            changes["port_security_enabled"] = values[_SECURITY]
+        if values.get(_OPTIONS):
+            changes["extra_dhcp_opts"] = port_extras.dhcp_options(row.extra_dhcp_opts, values[_OPTIONS])
+        if _HOST in values:
+            changes["requested_host"] = values[_HOST] or ""
+        if _PROFILE in values:
+            changes["binding_profile"] = port_extras.profile_text(values[_PROFILE])
+        changed = replace(row, **changes)
+        if changed.allowed_address_pairs and not changed.port_security_enabled:
+            raise pair_errors.AddressPairAndPortSecurityRequired()
+        return changed
+
+    def delete(self, ctx: Context, tx: Transaction, row: Port) -> None:
+        """Give back its addresses."""
+        release_claims(tx, row.id)
+        tx.delete(Port, row.id)
+
+
+def _network(ctx: Context, values: Mapping[str, Any]) -> Network:
+    network = ctx.store.get(Network, values["network_id"])
+    if network is None or not sees_network(ctx, network):
+        raise exceptions.NetworkNotFound(net_id=values["network_id"])
+    return network
+
+
+def _check_device(ctx: Context, device_owner: str, device_id: str) -> None:
+    """Raise DeviceIDNotOwnedByTenant if somebody passes off his port as a router's."""
+    if device_owner in constants.ROUTER_INTERFACE_OWNERS and device_id and not ctx.who.is_admin:
+        raise exceptions.DeviceIDNotOwnedByTenant(device_id=device_id)
+
+
+def _take_mac(ctx: Context, tx: Transaction, network_id: str, port_id: str, wanted: str | None) -> str:
+    """Take a MAC address: the wanted one, or any. Raises MacAddressInUse, InvalidInput."""
+    if wanted is None:
+        base = ctx.services.settings.base_mac
+        mac = allocate_mac(tx, network_id, port_id, base)
+        # The network's own address stays claimed until the port goes; the next search passes it by.
+        return mac if mac != SERVICE_MAC else allocate_mac(tx, network_id, port_id, base)
+    if int(wanted[:2], 16) & 1:
+        raise invalid_input(f"mac_address '{wanted}' is a multicast address: give one whose first octet is even")
+    try:
+        if wanted == SERVICE_MAC:
+            raise TakenError(network_id, 0, "the network itself")
+        claim_mac(tx, network_id, wanted, port_id)
+    except TakenError:
+        raise exceptions.MacAddressInUse(net_id=network_id, mac=wanted) from None
+    return wanted
+
+
+def _change_mac(ctx: Context, tx: Transaction, port: Port, values: Mapping[str, Any]) -> str:
+    """Take another MAC address for a port. Raises PortBound, UnsupportedPortDeviceOwner, MacAddressInUse."""
+    vif_type, wanted = _vif_type(ctx, port), values["mac_address"]
+    if vif_type not in portbindings.VIF_UNPLUGGED_TYPES:
+        raise exceptions.PortBound(port_id=port.id, vif_type=vif_type, old_mac=port.mac_address, new_mac=wanted)
+    device_owner = values.get("device_owner", port.device_owner)
+    if device_owner.startswith(constants.DEVICE_OWNER_NETWORK_PREFIX):
+        raise exceptions.UnsupportedPortDeviceOwner(op="mac address update", device_owner=device_owner, port_id=port.id)
+    mac = _take_mac(ctx, tx, port.network_id, port.id, wanted)
+    release_mac(tx, port.network_id, port.mac_address)
+    return mac
+
+
+def _fixed_ips_filter(wanted: Mapping[str, list[str]]) -> Filter:
+    subnet_ids, whole, parts = (wanted.get(key, []) for key in ("subnet_id", "ip_address", "ip_address_substr"))
+
+    def matches(ctx: Context, port: Port) -> bool:
+        fixed = port.fixed_ips
+        return (
+            (not subnet_ids or any(f.subnet_id in subnet_ids for f in fixed))
+            and (not whole or any(f.ip_address in whole for f in fixed))
+            and (not parts or any(part in f.ip_address for f in fixed for part in parts))
+        )
+
+    if whole:
+        return Filter(matches, "address", whole)
+    return Filter(matches, "subnet", subnet_ids) if subnet_ids else Filter(matches)

@@ -1,0 +1,94 @@
+"""The WSGI application: finds the action for a request, and answers errors as Neutron words them."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import uuid4
+
+from routes import Mapper
+from webob import Request, Response, exc
+
+from sdnapp.api import attributes, discovery, operator
+from sdnapp.api.controller import Controller
+from sdnapp.api.errors import response_of
+from sdnapp.api.identity import identify
+from sdnapp.api.resource import Context, Resource
+from sdnapp.api.resources.networks import Networks
+from sdnapp.api.resources.ports import Ports
+from sdnapp.api.resources.subnets import Subnets
+from sdnapp.api.services import Services
+from topology.store import Store
+
+RESOURCES: tuple[Resource[Any], ...] = (Networks(), Subnets(), Ports())
+
+Handler = Callable[..., Response]
+"""Takes a context, a request and, by name, what the path holds."""
+
+StartResponse = Callable[..., Any]
+
+
+def make_app(store: Store, services: Services) -> "Application":
+    """Return the API over a store, as a WSGI application without sockets or threads of its own."""
+    return Application(store, services)
+
+
+class Application:
+    """The API: Neutron's resources under ``/v2.0``, the operator's views beside them."""
+
+    def __init__(self, store: Store, services: Services) -> None:
+        self._store, self._services = store, services
+        self._mapper = Mapper(register=False)
+        self._handlers: dict[str, dict[str, Handler]] = {}
+        attributes.register_options(services.settings)
+        self._add("/", GET=discovery.versions)
+        self._add("/v2.0", GET=lambda ctx, request: discovery.resources(request, RESOURCES))
+        self._add("/v2.0/extensions", GET=discovery.extensions)
+        self._add("/v2.0/extensions/{alias}", GET=discovery.extension)
+        for resource in RESOURCES:
+            controller = Controller(resource)
+            self._add(f"/v2.0/{resource.collection}", GET=controller.index, POST=controller.create)
+            self._add(
+                f"/v2.0/{resource.collection}/{{row_id}}",
+                GET=controller.show,
+                PUT=controller.update,
+                DELETE=controller.delete,
+            )
+        self._add("/healthz", GET=operator.health)
+        self._add("/metrics", GET=operator.metrics)
+        self._add("/realized", GET=operator.realized)
+        self._add("/sdnapp/status", GET=operator.status)
+        self._add("/sdnapp/trace", GET=operator.trace)
+        self._add("/sdnapp/chassis", GET=operator.chassis_list)
+        self._add("/sdnapp/chassis/{chassis_id}", GET=operator.chassis)
+        self._add("/sdnapp/flows/{chassis_id}", GET=operator.flows)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        request = Request(environ)
+        try:
+            response = self._respond(request)
+        except UnicodeError:
+            error = exc.HTTPBadRequest("The URL is not UTF-8")
+            response = response_of(error, request.method, "")
+        except Exception as error:
+            response = response_of(error, request.method, environ.get("PATH_INFO", ""))
+        response.headers["X-Openstack-Request-Id"] = f"req-{uuid4()}"
+        answer: Iterable[bytes] = response(environ, start_response)
+        return answer
+
+    def _add(self, path: str, **handlers: Handler) -> None:
+        """Serve a path by one handler for each method; what it names in braces, the handler takes by name."""
+        self._mapper.connect(None, path, path=path)
+        self._handlers[path] = handlers
+
+    def _respond(self, request: Request) -> Response:
+        found = self._mapper.match(request.path_info.rstrip("/") or "/")
+        if found is None:
+            raise exc.HTTPNotFound()
+        handlers = self._handlers[found.pop("path")]
+        handler = handlers.get(request.method)
+        if handler is None:
+            message = f"The method {request.method} is not allowed for this resource."
+            raise exc.HTTPMethodNotAllowed(message, headers={"Allow": ", ".join(handlers)})
+        who = identify(request, self._services.settings.default_project)
+        names = {name: value for name, value in found.items() if name not in ("action", "controller")}
+        return handler(Context(self._store, self._services, who), request, **names)
