@@ -1,8 +1,11 @@
 """A whole cloud: the fabric, the controller, and tenants' instances on their ports."""
 
+from ipaddress import IPv4Network
+from typing import Any
+
 from controller import Controller, sdnapp
 from fabric import CONTROLLER, MANAGEMENT, Fabric
-from hypervisor import PHYSICAL_NETWORK, Hypervisor
+from hypervisor import PHYSICAL_NETWORK
 from neutron import Document, Neutron
 from stations import Instance
 
@@ -28,24 +31,30 @@ class Cloud(Fabric):
                 *("chassis", "init", "--controller", CONTROLLER, "--encap-ip", hypervisor.underlay.address),
                 *("--bridge-mappings", f"{PHYSICAL_NETWORK}:br-ex"),
             )
+        self.api.wait_until_in_sync(self.hypervisors)
         for hypervisor in self.hypervisors.values():
             hypervisor.meet_gateway()
 
-    def launch(self, name: str, port: Document, hypervisor: Hypervisor) -> Instance:
+    def make_network(self, api: Neutron, cidr: str, enable_dhcp: bool = True, **attributes: Any) -> Document:
+        """Create a network with one subnet, through somebody's view of the API; attributes as for networks."""
+        network = api.create("network", **attributes)
+        api.create("subnet", network_id=network["id"], ip_version=4, cidr=cidr, enable_dhcp=enable_dhcp)
+        return network
+
+    def launch(self, name: str, port: Document, on: str) -> Instance:
         """Start an instance on a hypervisor, with a port; returns when the port is ACTIVE."""
         instance = self.add(name, Instance)
-        self.plug(instance, port["id"], port["mac_address"], hypervisor)
+        self.plug(instance, port, self.hypervisors[on])
         self.api.wait_for_status(port["id"])
         return instance
 
-    def set_address(self, instance: Instance, port: Document) -> None:
+    def set_address(self, instance: Instance) -> None:
         """Give an instance its port's addresses by hand, where there is no DHCP; MTU as the network's."""
-        network = self.api.show("network", port["network_id"])
+        network = self.api.show("network", instance.port["network_id"])
         instance.ip(f"link set eth0 mtu {network['mtu']}")
-        for fixed in port["fixed_ips"]:
+        for fixed in instance.port["fixed_ips"]:
             subnet = self.api.show("subnet", fixed["subnet_id"])
-            length = subnet["cidr"].partition("/")[2]
-            instance.ip(f"addr add {fixed['ip_address']}/{length} dev eth0")
+            instance.ip(f"addr add {fixed['ip_address']}/{IPv4Network(subnet['cidr']).prefixlen} dev eth0")
 
     def controller_log(self) -> str:
         """The end of the controller's log."""

@@ -20,7 +20,7 @@ Everything is in namespaces of its own; several fabrics stand side by side on on
 
 import subprocess
 from ipaddress import IPv4Network
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from fence import Fence
 from hypervisor import Hypervisor, Underlay
@@ -99,12 +99,12 @@ class Fabric:
         server.ip(f"addr add {address} dev eth0")
         return server
 
-    def plug(self, instance: Instance, port_id: str, mac_address: str, hypervisor: Hypervisor) -> None:
-        """Connect an instance's ``eth0`` to a hypervisor's integration bridge, as the port with this id."""
-        self.connect(instance, "eth0", hypervisor, instance.name, addr1=mac_address)
+    def plug(self, instance: Instance, port: dict[str, Any], hypervisor: Hypervisor) -> None:
+        """Connect an instance's ``eth0`` to a hypervisor's integration bridge, as a port (a document of the API)."""
+        instance.port, instance.hypervisor = port, hypervisor
+        self.connect(instance, "eth0", hypervisor, instance.name, addr1=instance.mac)
         instance.checksum_in_software()
-        instance.hypervisor = hypervisor
-        hypervisor.attach(instance.name, port_id, mac_address)
+        hypervisor.attach(instance.name, port["id"], instance.mac)
 
     def unplug(self, instance: Instance) -> None:
         """Take an instance's interface away, from the integration bridge and from the instance."""
@@ -113,7 +113,7 @@ class Fabric:
         self.network.links.remove(cable)
         cable.delete()
 
-    def migrate(self, instance: Instance, port_id: str, target: Hypervisor) -> None:
+    def migrate(self, instance: Instance, target: Hypervisor) -> None:
         """Move an instance, running and with its addresses, to another hypervisor.
 
         As in a live migration the interface appears on the target before the source forgets it.
@@ -129,7 +129,7 @@ class Fabric:
         target.addIntf(end, moveIntfFn=lambda *_: None)
         end.node = target
         target.ip(f"link set {end.name} up")
-        target.attach(end.name, port_id, instance.intf("eth0").mac)
+        target.attach(end.name, instance.port["id"], instance.mac)
         source.detach(end.name)
         instance.hypervisor = target
 

@@ -47,7 +47,12 @@ class Frame:
     @property
     def is_arp_request(self) -> bool:
         """Whether it asks for a MAC address."""
-        return self.ethertype == ETH_ARP and self.payload[6:8] == b"\x00\x01"
+        return self._arp_operation == 1
+
+    @property
+    def is_arp_reply(self) -> bool:
+        """Whether it tells a MAC address."""
+        return self._arp_operation == 2
 
     @property
     def udp_ports(self) -> tuple[int, int] | None:
@@ -78,6 +83,10 @@ class Frame:
     @property
     def _is_tagged(self) -> bool:
         return self.data[12:14] == ETH_VLAN.to_bytes(2, "big")
+
+    @property
+    def _arp_operation(self) -> int:
+        return int.from_bytes(self.payload[6:8], "big") if self.ethertype == ETH_ARP else 0
 
     @property
     def _udp(self) -> bytes:

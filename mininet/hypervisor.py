@@ -8,6 +8,7 @@
 All bridges use the userspace datapath, so that the kernel needs no Open vSwitch module and each hypervisor has its own.
 """
 
+import re
 import signal
 import subprocess
 import time
@@ -19,6 +20,8 @@ from fence import Fence
 from stations import CommandFailed, Station
 
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+DURATION = re.compile(r"duration=([\d.]+)s")
+STATISTICS = re.compile(r"(duration|n_packets|n_bytes|idle_age|hard_age)=[\d.]+s?, ?")
 PHYSICAL_NETWORK = "physnet1"
 
 
@@ -46,6 +49,7 @@ class Hypervisor(Station):
             },
             **params,
         )
+        self.silence()
         self.management = management
         self.underlay = underlay
         self._database: subprocess.Popen[Any] | None = None
@@ -60,7 +64,12 @@ class Hypervisor(Station):
             f"--remote=punix:{self.directory / 'db.sock'}",
             "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
         )
-        self.run("ovs-vsctl", "--retry", "--timeout=20", "--no-wait", "init")
+        deadline = time.monotonic() + 20
+        while not (self.directory / "db.sock").exists():  # ovs-vsctl itself would look again after a whole second only
+            if time.monotonic() > deadline:
+                raise CommandFailed(f"{self.name}: ovsdb-server does not start; see {self.directory}/ovsdb-server.log")
+            time.sleep(0.005)
+        self.run("ovs-vsctl", "--timeout=20", "--no-wait", "init")
         # One thread of each kind: a few guests need no more, and all hypervisors share one machine's processors.
         self.vsctl(
             "--no-wait set Open_vSwitch . other_config:n-handler-threads=1 other_config:n-revalidator-threads=1",
@@ -72,7 +81,8 @@ class Hypervisor(Station):
 
     def start_switch(self) -> None:
         """Start ``ovs-vswitchd``; after a restart, give br-phy its addresses again, as a hypervisor's boot does."""
-        self._switch = self._daemon("ovs-vswitchd", f"unix:{self.directory / 'db.sock'}")
+        # The priority that a distribution's start script gives it.
+        self._switch = self._daemon("ovs-vswitchd", f"unix:{self.directory / 'db.sock'}", nice=-10)
         # A change, if only of a mark, makes ovs-vsctl wait until ovs-vswitchd has set up all that it should.
         self.vsctl(
             f"set Open_vSwitch . external_ids:started={time.monotonic_ns()}",
@@ -87,6 +97,7 @@ class Hypervisor(Station):
             "link set br-ex up",
             f"route replace {self.underlay.everyone} via {self.underlay.gateway} dev br-phy",
         )
+
     def meet_gateway(self, timeout: float = 20) -> None:
         """Let Open vSwitch learn the core router's MAC address, once there is a tunnel port.
 
@@ -121,15 +132,22 @@ class Hypervisor(Station):
         """Run ``ovs-vsctl`` commands, given as words in a string each, in one transaction."""
         return self.run("ovs-vsctl", "--timeout=30", *" -- ".join(commands).split())
 
-    def flows(self, bridge: str = "br-int") -> list[str]:
-        """The flows that the switch holds now, as ``ovs-ofctl`` prints them, duration and counters included."""
-        dump = self.run("ovs-ofctl", "-O", "OpenFlow15", "dump-flows", f"unix:{self.directory}/{bridge}.mgmt")
+    def flows(self) -> set[str]:
+        """The flows that the integration bridge holds now, as ``ovs-ofctl`` prints them, without age and counters."""
+        return {STATISTICS.sub("", line) for line in self._dump()}
+
+    def youngest_flow(self) -> float:
+        """How many seconds ago a flow was last added or replaced."""
+        return min(float(age) for line in self._dump() for age in DURATION.findall(line))
+
+    def _dump(self) -> list[str]:
+        dump = self.run("ovs-ofctl", "-O", "OpenFlow13,OpenFlow15", "dump-flows", "br-int")
         return [line.strip() for line in dump.splitlines() if "table=" in line]
 
-    def _daemon(self, program: str, *arguments: str) -> subprocess.Popen[Any]:
+    def _daemon(self, program: str, *arguments: str, nice: int = 0) -> subprocess.Popen[Any]:
         with (self.directory / f"{program}.log").open("ab") as log:
             return self.start(
-                program,
+                *("nice", "-n", str(nice), program),
                 f"--pidfile={self.directory / program}.pid",
                 *arguments,
                 stdin=subprocess.DEVNULL,

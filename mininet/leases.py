@@ -28,11 +28,14 @@ class Lease:
     """From the start of the client to the end of its work."""
 
 
-def lease(instance: Instance, client: str = "udhcpc") -> Lease:
-    """Let an instance lease its address. Raises CommandFailed if the client gets none within some 20 seconds."""
+def lease(instance: Instance, client: str = "udhcpc", patience: int = 20) -> Lease:
+    """Let an instance lease its address. Raises CommandFailed if the client gets none within some ``patience`` seconds.
+
+    dhclient's patience is in its configuration.
+    """
     record = instance.directory / "lease"
     record.unlink(missing_ok=True)
-    command = {"udhcpc": _udhcpc, "dhclient": _dhclient}[client](instance, record)
+    command = _dhclient(instance, record) if client == "dhclient" else _udhcpc(record, patience)
     started = time.monotonic()
     instance.run(*command)
     elapsed = time.monotonic() - started
@@ -40,9 +43,9 @@ def lease(instance: Instance, client: str = "udhcpc") -> Lease:
     return Lease(**leased, milliseconds=elapsed * 1000)
 
 
-def _udhcpc(instance: Instance, record: Path) -> list[str]:
+def _udhcpc(record: Path, patience: int) -> list[str]:
     options = [f"-O{option}" for option in ("mtu", "staticroutes", "search")]
-    once = ["-f", "-q", "-n", "-t", "10", "-T", "2"]  # foreground, end when bound; ten tries, two seconds between
+    once = ["-f", "-q", "-n", "-T", "1", "-t", str(patience)]  # foreground, end when bound; a try each second
     return ["env", f"LEASE_FILE={record}", "udhcpc", "-i", "eth0", "-s", str(CONFIGURE), *once, *options]
 
 

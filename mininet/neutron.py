@@ -3,6 +3,7 @@
 import http.client
 import json
 import time
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -63,14 +64,19 @@ class Neutron:
         """Remove a resource."""
         self.request("DELETE", f"/v2.0/{kind}s/{identity}")
 
-    def wait_for_status(self, port_id: str, status: str = "ACTIVE", timeout: float = 30) -> Document:
-        """The port, as soon as it has a status. Raises NotReached."""
+    def wait_for(self, port_id: str, wanted: Callable[[Document], bool], timeout: float = 30) -> Document:
+        """The port, as soon as it is as wanted. Raises NotReached."""
         deadline = time.monotonic() + timeout
-        while (port := self.show("port", port_id))["status"] != status:
+        while not wanted(port := self.show("port", port_id)):
             if time.monotonic() > deadline:
-                raise NotReached(f"port {port_id} is {port['status']}, not {status}, after {timeout:g} s")
+                seen = f"{port['status']} on {port.get('binding:host_id') or 'no host'}"
+                raise NotReached(f"port {port_id} is still {seen} after {timeout:g} s")
             time.sleep(0.02)
         return port
+
+    def wait_for_status(self, port_id: str, status: str = "ACTIVE", timeout: float = 30) -> Document:
+        """The port, as soon as it has a status. Raises NotReached."""
+        return self.wait_for(port_id, lambda port: port["status"] == status, timeout)
 
     def wait_until_realized(self, timeout: float = 30) -> None:
         """Until every live chassis has confirmed all that was asked for so far. Raises ApiError 408."""
@@ -90,6 +96,16 @@ class Neutron:
         if response.status >= http.client.BAD_REQUEST:
             raise ApiError(response.status, f"{method} {path}: {text}")
         return json.loads(text) if text.startswith("{") else {}
+
+    def wait_until_in_sync(self, chassis: Iterable[str], timeout: float = 60) -> None:
+        """Until these chassis hold what they should. Raises NotReached."""
+        missing, deadline = set(chassis), time.monotonic() + timeout
+        while missing:
+            states = {row["id"]: row["state"] for row in self.request("GET", "/sdnapp/status")["chassis"]}
+            missing = {name for name in missing if states.get(name) != "in sync"}
+            if missing and time.monotonic() > deadline:
+                raise NotReached(f"not in sync after {timeout:g} s: {sorted(missing)}; chassis are {states}")
+            time.sleep(0.02)
 
     def is_up(self) -> bool:
         """Whether the service answers."""

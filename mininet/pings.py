@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 from stations import CommandFailed, Station
 
-SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received")
+SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received.* time (\d+)ms")
 
 
 @dataclass(frozen=True)
 class Answers:
-    """How many echo requests were sent, and how many answered."""
+    """How many echo requests were sent, how many answered, and how many seconds it took."""
 
     sent: int
     received: int
+    seconds: float
 
     @property
     def all(self) -> bool:
@@ -25,6 +26,11 @@ class Answers:
     def none(self) -> bool:
         """Whether no request was answered."""
         return self.sent > 0 and self.received == 0
+
+    @property
+    def dark(self) -> float:
+        """The seconds for which the unanswered ones stand."""
+        return self.seconds * (self.sent - self.received) / self.sent
 
     def __str__(self) -> str:
         return f"{self.received} of {self.sent} answered"
@@ -53,7 +59,7 @@ class Ping:
         output, _ = self._process.communicate(timeout=timeout)
         if (summary := SUMMARY.search(output)) is None:
             raise CommandFailed(f"{self._station.name}: ping: {output.strip()}")
-        return Answers(int(summary[1]), int(summary[2]))
+        return Answers(int(summary[1]), int(summary[2]), int(summary[3]) / 1000)
 
 
 def ping(station: Station, address: str, count: int = 3, interval: float = 0.1) -> Answers:

@@ -33,6 +33,10 @@ class Station(Node):
             self.cmd(f"export {variable}={value}")  # for who types commands at the Mininet prompt
         self.ip("link set lo up")
 
+    def silence(self) -> None:
+        """Keep this machine's own IPv6 off its interfaces, which belong to switches or to an IPv4 core."""
+        self.sysctl(net__ipv6__conf__default__disable_ipv6=1)
+
     def _popen(self, cmd: list[str], **params: Any) -> subprocess.Popen[Any]:
         """Mininet's own hook for starting processes, its shell's included."""
         return self.fence.popen(cmd, **params)
@@ -78,6 +82,7 @@ class Router(Station):
 
     def __init__(self, name: str, fence: Fence, **params: Any) -> None:
         super().__init__(name, fence, **params)
+        self.silence()
         self.sysctl(net__ipv4__ip_forward=1, net__ipv4__conf__all__rp_filter=0)
 
 
@@ -86,6 +91,7 @@ class LanSwitch(Station):
 
     def __init__(self, name: str, fence: Fence, **params: Any) -> None:
         super().__init__(name, fence, **params)
+        self.silence()
         self.ip("link add lan type bridge stp_state 0", "link set lan up")
 
     def enslave(self, interface: str) -> None:
@@ -94,9 +100,23 @@ class LanSwitch(Station):
 
 
 class Instance(Station):
-    """A tenant's machine. It has one interface, ``eth0``, once it is plugged; ``hypervisor`` is where."""
+    """A tenant's machine, or a physical server. It has one interface, ``eth0``.
+
+    Once it is plugged, ``port`` is its port as the API showed it, and ``hypervisor`` where it is.
+    """
 
     hypervisor: "Hypervisor"
+    port: dict[str, Any]
+
+    @property
+    def mac(self) -> str:
+        """The MAC address of its port."""
+        return str(self.port["mac_address"])
+
+    @property
+    def address(self) -> str:
+        """The first address of its port."""
+        return str(self.port["fixed_ips"][0]["ip_address"])
 
     def checksum_in_software(self) -> None:
         """Finish checksums before packets leave: a userspace switch reads them as they are, and TCP would stall."""

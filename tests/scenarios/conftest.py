@@ -3,5 +3,4 @@
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "mininet"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "mininet"))

@@ -40,7 +40,7 @@ def instances(fabric: Any) -> tuple[Any, Any]:
         ("red1", "red2"), (RED1, RED2), fabric.hypervisors.values(), strict=True
     ):
         instance = fabric.add(name, Instance)
-        fabric.plug(instance, f"port-of-{name}", mac, hypervisor)
+        fabric.plug(instance, {"id": f"port-of-{name}", "mac_address": mac}, hypervisor)
         instance.ip("link set eth0 mtu 1450", f"addr add {address}/24 dev eth0")
         made.append(instance)
     return made[0], made[1]
@@ -113,7 +113,7 @@ def test_a_switch_that_dies_takes_its_flows_with_it_and_carries_tunnels_again(
     assert ping(instances[0], RED2[1]).none
     hypervisor.start_switch()
     hypervisor.meet_gateway()
-    assert hypervisor.flows() == []
+    assert hypervisor.flows() == set()
     by_tunnel(fabric)
     assert ping(instances[0], RED2[1]).all
 
@@ -123,7 +123,7 @@ def test_an_instance_moves_with_its_address_and_neighbours(fabric: Any, instance
 
     by_tunnel(fabric)
     assert ping(instances[0], RED2[1]).all
-    fabric.migrate(instances[1], "port-of-red2", fabric.hypervisors["h1"])
+    fabric.migrate(instances[1], fabric.hypervisors["h1"])
     assert "red2" in fabric.hypervisors["h1"].vsctl("list-ports br-int").split()
     assert "red2" not in fabric.hypervisors["h2"].vsctl("list-ports br-int").split()
     set_flows(fabric.hypervisors["h1"], "in_port=red1,actions=output:red2", "in_port=red2,actions=output:red1")
