@@ -1,0 +1,62 @@
+"""``sdnapp chassis init``: makes the machine on which it runs a chassis of a controller."""
+
+import argparse
+from typing import Any
+
+from sdnapp.commands.errors import CommandError
+from sdnapp.commands.output import show_json
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "init",
+        parents=[common],
+        help="make this machine a chassis",
+        description="Tells this machine's Open vSwitch where the controller is; the controller sets up all else. "
+        "What is not named stays as it is, so the command may be repeated.",
+    )
+    parser.add_argument("--controller", required=True, metavar="HOST[:PORT]", help="the controller (port 6640)")
+    parser.add_argument(
+        "--encap-ip",
+        metavar="IP",
+        help="this machine's address for tunnels (default: the one that reaches the controller)",
+    )
+    parser.add_argument("--encap-type", metavar="TYPE", help="geneve, vxlan, or both with a comma in between")
+    parser.add_argument(
+        "--bridge-mappings", metavar="NETWORK:BRIDGE,...", help="physical networks and the bridges that lead to them"
+    )
+    parser.add_argument(
+        "--gateway",
+        action=argparse.BooleanOptionalAction,
+        help="let this chassis carry traffic between tenants and the outside",
+    )
+    parser.add_argument("--system-id", metavar="ID", help="name of the chassis (default: the one it has, or a new one)")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Set this machine up and print what its Open vSwitch now has."""
+    from sdnapp.ovsdb.local import InitError, init_chassis
+
+    try:
+        done = init_chassis(
+            given.controller,
+            encap_ip=given.encap_ip,
+            encap_type=given.encap_type,
+            bridge_mappings=given.bridge_mappings,
+            gateway=given.gateway,
+            system_id=given.system_id,
+        )
+    except InitError as error:
+        raise CommandError(str(error)) from error
+    settings = dict(done.settings)
+    if given.json:
+        show_json({"manager": done.manager, "settings": settings})
+        return 0
+    print(f"{settings.get('system-id')} is now a chassis of the controller at {done.manager}:")
+    width = max(map(len, settings))
+    for name, value in settings.items():
+        print(f"  {name.ljust(width)}  {value}")
+    print("`sdnapp chassis list` on the controller shows it as soon as it has connected.")
+    return 0

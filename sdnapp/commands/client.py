@@ -1,0 +1,76 @@
+"""Asks a running controller: GET over HTTP, JSON back."""
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from sdnapp.commands.errors import CommandError
+
+DEFAULT_URL = "http://127.0.0.1:9696"
+PATIENCE = 30.0
+"""Seconds that a controller may take to answer, beside what a request asks it to wait."""
+
+
+class Client:
+    """A controller at a URL."""
+
+    def __init__(self, url: str) -> None:
+        """Raises CommandError if the URL is none."""
+        parts = urlsplit(url)
+        try:
+            self._port = parts.port
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise CommandError(f"--url {url}: expected http://HOST:PORT, such as {DEFAULT_URL}")
+        self._url, self._host, self._base = url, parts.hostname, parts.path.rstrip("/")
+        self._secure = parts.scheme == "https"
+
+    def get(self, *path: str, query: dict[str, str | None] | None = None, accept: int = 200) -> Any:
+        """Return the document at a path, each part of which is quoted; ``accept`` is a status beside 200 to take.
+
+        Raises CommandError, with the controller's own words where it answers with an error.
+        """
+        target = f"{self._base}/{'/'.join(quote(part, safe='') for part in path)}"
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        if given:
+            target += f"?{urlencode(given)}"
+        status, body = self._fetch(target, PATIENCE + float(given.get("wait", 0)))
+        try:
+            document = json.loads(body)
+        except ValueError:
+            raise CommandError(
+                f"what answers at {self._url} is no sdnapp controller (status {status} and no JSON): check --url"
+            ) from None
+        if status not in (200, accept):
+            raise CommandError(_message(document) or f"the controller at {self._url} answered with status {status}")
+        return document
+
+    def _fetch(self, target: str, patience: float) -> tuple[int, bytes]:
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = kind(self._host, self._port, timeout=patience)
+        try:
+            connection.request("GET", target, headers={"Accept": "application/json"})
+            response = connection.getresponse()
+            return response.status, response.read()
+        except TimeoutError:
+            raise CommandError(f"the controller at {self._url} did not answer within {patience:.0f} s") from None
+        except (ConnectionRefusedError, http.client.RemoteDisconnected):
+            raise CommandError(
+                f"no controller answers at {self._url}: start one with `osken-manager sdnapp`, "
+                "or name another with --url or SDNAPP_URL"
+            ) from None
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CommandError(f"cannot reach a controller at {self._url}: {reason}; check --url") from None
+        finally:
+            connection.close()
+
+
+def _message(document: Any) -> str:
+    """Return the words of an error body, ``{"NeutronError": {"message": ...}}``; empty if it is none."""
+    error = document.get("NeutronError") if isinstance(document, dict) else None
+    if isinstance(error, dict):
+        return str(error.get("message", ""))
+    return error if isinstance(error, str) else ""

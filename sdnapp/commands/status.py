@@ -1,0 +1,49 @@
+"""``sdnapp status``: chassis, sessions, and what is not realised, and why."""
+
+import argparse
+from typing import Any
+
+from sdnapp.commands.client import Client
+from sdnapp.commands.output import show_json, table
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("status", parents=[common], help="show what is not realised, and why")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print the status."""
+    document = Client(given.url).get("sdnapp", "status")
+    if given.json:
+        show_json(document)
+        return 0
+    ports, chassis = document["ports"], document["chassis"]
+    alive = sum(row["alive"] for row in chassis)
+    print(
+        f"Revision {document['revision']}: {document['networks']} networks, "
+        f"{ports['active']} of {ports['total']} ports active, {alive} of {len(chassis)} chassis alive."
+    )
+    _section(
+        "",
+        ("chassis", "hostname", "alive", "state", "confirmed", "ports"),
+        [[row[key] for key in ("id", "hostname", "alive", "state", "confirmed_revision", "ports")] for row in chassis],
+    )
+    _section(
+        "Ports that are not active:",
+        ("port", "name", "network", "host", "reason"),
+        [[row[key] for key in ("port_id", "name", "network", "host", "reason")] for row in document["unrealized"]],
+    )
+    _section(
+        "Flows that switches refused:",
+        ("chassis", "owner", "reason"),
+        [[row[key] for key in ("chassis", "owner", "reason")] for row in document["rejected"]],
+    )
+    return 0
+
+
+def _section(title: str, titles: tuple[str, ...], rows: list[list[Any]]) -> None:
+    if rows:
+        print(f"\n{title}" if title else "")
+        print(table(titles, rows))

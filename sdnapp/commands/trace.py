@@ -1,0 +1,92 @@
+"""``sdnapp trace``: the road of a packet through the flows, and with ``--live`` what Open vSwitch says about it."""
+
+import argparse
+from typing import Any
+
+from sdnapp.commands import live_trace
+from sdnapp.commands.client import Client
+from sdnapp.commands.live_trace import Step
+from sdnapp.commands.output import cell, show_json, table
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("trace", parents=[common], help="follow a packet from a port to an address")
+    parser.add_argument("--port", required=True, metavar="PORT", help="id of the port that sends")
+    parser.add_argument("--to", required=True, metavar="ADDRESS", help="IPv4 address that it sends to")
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="also ask this machine's Open vSwitch (run it on the sender's chassis, as root); "
+        "exit status 1 where it disagrees",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print the trace; return 1 if Open vSwitch disagrees with it."""
+    client = Client(given.url)
+    document = client.get("sdnapp", "trace", query={"port": given.port, "to": given.to})
+    if not given.live:
+        if given.json:
+            show_json(document)
+        else:
+            _show(document)
+        return 0
+    if not given.json:
+        _show(document)
+    source = document["from"]["chassis"]
+    live_trace.check_is_local(source)
+    tables = client.get("sdnapp", "flows", source)["tables"]
+    live = live_trace.ask(document["bridge"], document["live_flow"], {each["number"]: each["name"] for each in tables})
+    expected = live_trace.expected_steps(document["steps"], source)
+    difference = live_trace.first_difference(expected, live)
+    owners = {int(flow["cookie"], 16): flow["owner"] for each in tables for flow in each["flows"]}
+    if given.json:
+        steps = [
+            {
+                "table": step.table,
+                "cookie": None if step.cookie is None else f"{step.cookie:#018x}",
+                "owner": None if step.cookie is None else owners.get(step.cookie),
+            }
+            for step in live
+        ]
+        show_json({**document, "live": {"steps": steps, "agrees": difference is None, "first_difference": difference}})
+    else:
+        _show_live(source, expected, live, owners, difference)
+    return 0 if difference is None else 1
+
+
+def _show(document: dict[str, Any]) -> None:
+    print(
+        table(
+            ("chassis", "table", "owner", "match", "actions"),
+            [
+                (step["chassis"], step["table"], step["owner"] or "no match", step["match"] or "any", step["actions"])
+                for step in document["steps"]
+            ],
+        )
+    )
+    print(f"\n{document['verdict']}: {cell(document['explanation'])}")
+
+
+def _show_live(
+    chassis: str,
+    expected: list[Step],
+    live: list[Step],
+    owners: dict[int, str],
+    difference: int | None,
+) -> None:
+    def row(step: Step) -> tuple[str, str, str]:
+        if step.cookie is None:
+            return step.table, "no match", "-"
+        return step.table, owners.get(step.cookie, "a flow that is not ours"), f"{step.cookie:#018x}"
+
+    print(f"\nOpen vSwitch on {chassis}:")
+    print(table(("table", "owner", "cookie"), map(row, live)))
+    if difference is None:
+        print("\nOpen vSwitch agrees.")
+        return
+    print(f"\nOpen vSwitch disagrees at step {difference + 1}:")
+    for who, steps in (("expected", expected), ("Open vSwitch", live)):
+        print(f"  {who:<12}  {'  '.join(row(steps[difference])) if difference < len(steps) else 'had ended'}")

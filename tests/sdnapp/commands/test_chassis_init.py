@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from sdnapp.ovsdb import local
+from sdnapp.ovsdb.local import InitError, Initialized
+
+DONE = Initialized("tcp:192.0.2.1:6640", (("system-id", "hv1"), ("sdnapp-encap-ip", "192.0.2.11")))
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    seen = []
+
+    def init_chassis(controller, **options):
+        seen.append((controller, options))
+        return DONE
+
+    monkeypatch.setattr(local, "init_chassis", init_chassis)
+    return seen
+
+
+def test_what_is_not_named_is_left_alone(sdnapp, calls):
+    status, out, _ = sdnapp("chassis", "init", "--controller", "192.0.2.1")
+    names = ("encap_ip", "encap_type", "bridge_mappings", "gateway", "system_id")
+    assert status == 0 and calls == [("192.0.2.1", dict.fromkeys(names))]
+    assert out.startswith("hv1 is now a chassis of the controller at tcp:192.0.2.1:6640:\n")
+    assert "  sdnapp-encap-ip  192.0.2.11\n" in out
+
+
+def test_all_that_can_be_named(sdnapp, calls):
+    status, out, _ = sdnapp(
+        *("chassis", "init", "--json", "--controller", "c:6641", "--encap-ip", "192.0.2.11", "--encap-type", "vxlan"),
+        *("--bridge-mappings", "physnet1:br-ex", "--gateway", "--system-id", "hv1"),
+    )
+    assert status == 0
+    assert calls == [
+        (
+            "c:6641",
+            {
+                "encap_ip": "192.0.2.11",
+                "encap_type": "vxlan",
+                "bridge_mappings": "physnet1:br-ex",
+                "gateway": True,
+                "system_id": "hv1",
+            },
+        )
+    ]
+    assert json.loads(out) == {"manager": DONE.manager, "settings": dict(DONE.settings)}
+
+
+def test_a_gateway_can_be_taken_back(sdnapp, calls):
+    sdnapp("chassis", "init", "--controller", "c", "--no-gateway")
+    assert calls[0][1]["gateway"] is False
+
+
+def test_what_went_wrong_is_one_line(sdnapp, monkeypatch):
+    def fail(controller, **options):
+        raise InitError("Open vSwitch is not installed: apt install openvswitch-switch")
+
+    monkeypatch.setattr(local, "init_chassis", fail)
+    assert sdnapp("chassis", "init", "--controller", "c") == (
+        1,
+        "",
+        "sdnapp: Open vSwitch is not installed: apt install openvswitch-switch\n",
+    )
+
+
+def test_the_controller_must_be_named(sdnapp):
+    assert sdnapp("chassis", "init")[0] == 2

@@ -1,0 +1,249 @@
+"""Chassis, status, flows and wait: what is asked of the controller, and what people see of the answer."""
+
+import json
+
+import pytest
+
+HV1 = {
+    "id": "hv1",
+    "hostname": "one.example.org",
+    "datapath_id": "00006eba234b984b",
+    "bridge": "br-int",
+    "encap_ip": "192.0.2.11",
+    "encap_types": ["geneve", "vxlan"],
+    "bridge_mappings": {"physnet1": "br-ex"},
+    "gateway": True,
+    "alive": True,
+    "state": "in sync",
+    "confirmed_revision": 10,
+    "ports": ["port-a", "port-b"],
+    "openflow": {
+        "connected": True,
+        "datapath_id": "00006eba234b984b",
+        "address": "192.0.2.11:44726",
+        "since": "2026-11-22T11:33:37+00:00",
+        "state": "in sync",
+        "flows": 25,
+        "flow_mods_sent": 26,
+        "bundles": 3,
+        "rejected": 0,
+        "confirmed_revision": 10,
+        "packets_dropped": 0,
+        "last_error": None,
+    },
+    "ovsdb": {
+        "connected": True,
+        "chassis": "hv1",
+        "address": "192.0.2.11:32792",
+        "connected_since": 1795347217.08,
+        "last_seen": 0.05,
+        "openflow_connected": True,
+        "problems": ["sdnapp-encap-type: gre is no encapsulation"],
+    },
+}
+HV2 = {
+    **HV1,
+    "id": "hv2",
+    "hostname": "",
+    "encap_ip": None,
+    "encap_types": [],
+    "bridge_mappings": {},
+    "gateway": False,
+    "alive": False,
+    "state": "dead",
+    "confirmed_revision": 0,
+    "ports": [],
+    "openflow": {"connected": False},
+    "ovsdb": {"connected": False},
+}
+
+
+def test_chassis_list(stub, sdnapp):
+    stub.answer("/sdnapp/chassis", {"chassis": [HV1, HV2]})
+    status, out, _ = sdnapp("chassis", "list")
+    assert status == 0
+    assert out == (
+        "ID   HOSTNAME         ENCAP IP    ENCAP TYPES   ALIVE  OVSDB      OPENFLOW  FLOWS  PORTS\n"
+        "hv1  one.example.org  192.0.2.11  geneve,vxlan  yes    1 problem  in sync   25     2\n"
+        "hv2  -                -           -             no     no         no        -      0\n"
+    )
+
+
+def test_chassis_list_of_none_is_its_titles(stub, sdnapp):
+    stub.answer("/sdnapp/chassis", {"chassis": []})
+    assert sdnapp("chassis", "list")[1].startswith("ID  HOSTNAME")
+
+
+def test_chassis_show(stub, sdnapp):
+    stub.answer("/sdnapp/chassis/hv1", {"chassis": HV1})
+    status, out, _ = sdnapp("chassis", "show", "hv1")
+    assert status == 0
+    lines = [line.split(maxsplit=1) for line in out.splitlines()]
+    assert ["bridge", "mappings     physnet1:br-ex"] in lines
+    assert ["port", "port-a"] in [line.split() for line in out.splitlines()]
+    assert ["port", "port-b"] in [line.split() for line in out.splitlines()]
+    assert "problem             sdnapp-encap-type: gre is no encapsulation\n" in out
+    assert "openflow address    192.0.2.11:44726\n" in out
+    assert "last error          -\n" in out
+
+
+def test_chassis_show_of_a_dead_one(stub, sdnapp):
+    stub.answer("/sdnapp/chassis/hv2", {"chassis": HV2})
+    status, out, _ = sdnapp("chassis", "show", "hv2")
+    assert status == 0 and "openflow            no\n" in out and "alive               no\n" in out
+
+
+def test_chassis_that_is_not_known(stub, sdnapp):
+    assert sdnapp("chassis", "show", "a b/c?d") == (1, "", "sdnapp: There is no such thing.\n")
+    assert stub.asked == ["/sdnapp/chassis/a%20b%2Fc%3Fd"]
+
+
+STATUS = {
+    "revision": 42,
+    "chassis": [
+        {
+            "id": "hv1",
+            "hostname": "one",
+            "alive": True,
+            "state": "in sync",
+            "confirmed_revision": 42,
+            "ports": 3,
+        },
+        {"id": "hv2", "hostname": "two", "alive": False, "state": "dead", "confirmed_revision": 0, "ports": 0},
+    ],
+    "networks": 2,
+    "ports": {"total": 4, "active": 3},
+    "unrealized": [
+        {"port_id": "port-d", "name": "web\x1b[2J", "network": "red", "host": None, "reason": "not plugged: no chassis"}
+    ],
+    "rejected": [{"chassis": "hv1", "owner": "port/port-a", "feature": "dhcp", "reason": "dhcp: OFPFMFC_TABLE_FULL"}],
+}
+
+
+def test_status(stub, sdnapp):
+    stub.answer("/sdnapp/status", STATUS)
+    assert sdnapp("status") == (
+        0,
+        "Revision 42: 2 networks, 3 of 4 ports active, 1 of 2 chassis alive.\n"
+        "\n"
+        "CHASSIS  HOSTNAME  ALIVE  STATE    CONFIRMED  PORTS\n"
+        "hv1      one       yes    in sync  42         3\n"
+        "hv2      two       no     dead     0          0\n"
+        "\n"
+        "Ports that are not active:\n"
+        "PORT    NAME     NETWORK  HOST  REASON\n"
+        "port-d  web?[2J  red      -     not plugged: no chassis\n"
+        "\n"
+        "Flows that switches refused:\n"
+        "CHASSIS  OWNER        REASON\n"
+        "hv1      port/port-a  dhcp: OFPFMFC_TABLE_FULL\n",
+        "",
+    )
+
+
+FLOWS = {
+    "chassis": "hv1",
+    "tables": [
+        {
+            "name": "classification",
+            "number": 0,
+            "flows": [
+                {
+                    "owner": "port/port-a",
+                    "feature": "classification",
+                    "priority": 100,
+                    "cookie": "0x00020ae8beb73480",
+                    "match": "in_port=2",
+                    "actions": "set(network=1),goto(dhcp)",
+                }
+            ],
+        },
+        {"name": "port_security", "number": 10, "flows": []},
+        {
+            "name": "dhcp",
+            "number": 30,
+            "flows": [
+                {
+                    "owner": "table/dhcp",
+                    "feature": "miss",
+                    "priority": 0,
+                    "cookie": "0x00017c91459fa882",
+                    "match": "",
+                    "actions": "goto(forwarding)",
+                }
+            ],
+        },
+    ],
+}
+
+
+def test_flows_by_table_with_their_owners(stub, sdnapp):
+    stub.answer("/sdnapp/flows/hv1", FLOWS)
+    assert sdnapp("flows", "hv1") == (
+        0,
+        "classification (table 0)\n"
+        "PRIORITY  OWNER        MATCH      ACTIONS\n"
+        "100       port/port-a  in_port=2  set(network=1),goto(dhcp)\n"
+        "\n"
+        "dhcp (table 30)\n"
+        "PRIORITY  OWNER       MATCH  ACTIONS\n"
+        "0         table/dhcp  any    goto(forwarding)\n",
+        "",
+    )
+    assert stub.asked == ["/sdnapp/flows/hv1"]
+
+
+def test_flows_narrowed(stub, sdnapp):
+    stub.answer("/sdnapp/flows/hv1", {"chassis": "hv1", "tables": [{"name": "dhcp", "number": 30, "flows": []}]})
+    assert sdnapp("flows", "hv1", "--owner", "port/a&b", "--table", "dhcp") == (0, "no flows\n", "")
+    assert stub.asked == ["/sdnapp/flows/hv1?owner=port%2Fa%26b&table=dhcp"]
+
+
+def test_flows_of_a_table_that_is_not_there(stub, sdnapp):
+    stub.answer("/sdnapp/flows/hv1", {"chassis": "hv1", "tables": []})
+    assert sdnapp("flows", "hv1", "--table", "nat") == (
+        1,
+        "",
+        "sdnapp: there is no table nat: `sdnapp flows hv1` shows them all\n",
+    )
+
+
+def test_wait(stub, sdnapp):
+    stub.answer("/realized", {"realized": True, "revision": 42})
+    assert sdnapp("wait") == (0, "revision 42 is confirmed by every live chassis\n", "")
+    assert sdnapp("wait", "--revision", "40", "--timeout", "2.5")[0] == 0
+    assert stub.asked == ["/realized?wait=60", "/realized?wait=2.5&revision=40"]
+
+
+def test_wait_that_was_too_short(stub, sdnapp):
+    stub.answer("/realized", {"realized": False, "revision": 42}, 408)
+    status, out, err = sdnapp("wait", "--timeout", "0")
+    assert (status, out) == (1, "") and err == (
+        "sdnapp: revision 42 is not confirmed after 0 s: `sdnapp status` shows which chassis lags\n"
+    )
+    status, out, err = sdnapp("wait", "--json")
+    assert status == 1 and json.loads(out) == {"realized": False, "revision": 42} and err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--timeout", "-1"], ["--timeout", "soon"], ["--timeout", "nan"], ["--revision", "-1"]]
+)
+def test_wait_for_what_cannot_be(sdnapp, arguments):
+    status, _, err = sdnapp("wait", *arguments)
+    assert status == 2 and "Traceback" not in err and arguments[1] in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "document"),
+    [
+        (["chassis", "list"], "/sdnapp/chassis", {"chassis": [HV1]}),
+        (["chassis", "show", "hv1"], "/sdnapp/chassis/hv1", {"chassis": HV1}),
+        (["status"], "/sdnapp/status", STATUS),
+        (["flows", "hv1"], "/sdnapp/flows/hv1", FLOWS),
+        (["wait"], "/realized", {"realized": True, "revision": 1}),
+    ],
+)
+def test_programs_get_what_the_controller_said(stub, sdnapp, arguments, path, document):
+    stub.answer(path, document)
+    status, out, err = sdnapp(*arguments, "--json")
+    assert (status, json.loads(out), err) == (0, document, "")
