@@ -235,6 +235,67 @@ def test_what_listens_does_not_share_its_port(apps):
             other.bind(("127.0.0.1", port))
 
 
+def ours(state: Path, *options: str) -> list[str]:
+    """Arguments that start our application on loopback, on ports that are free."""
+    return [
+        *("--ofp-listen-host", "127.0.0.1", "--ofp-tcp-listen-port", str(free_port())),
+        *("--sdnapp-ovsdb-listen-host", "127.0.0.1", "--sdnapp-ovsdb-listen-port", "0"),
+        *("--sdnapp-api-listen-port", "0", "--sdnapp-state-dir", str(state)),
+        *options,
+        "sdnapp",
+    ]
+
+
+def test_our_application_runs_beside_others_and_leaves_its_store_in_order(apps):
+    with running(apps, *ours(apps / "state"), "tiny") as process:
+        assert process.stdout.readline() == "started tiny\n"
+        port = connect_to_api(apps / "stderr")
+        port.close()
+        process.terminate()
+        since = time.monotonic()
+        assert process.wait(DEADLINE) == 0
+        assert time.monotonic() - since < 1.0
+    log = (apps / "stderr").read_text()
+    assert "stopping: SIGTERM" in log and "Traceback" not in log and "Warning" not in log
+    assert {path.name for path in (apps / "state").iterdir()} == {"store.sqlite", "store.sqlite-lock"}
+
+
+def connect_to_api(log: Path) -> socket.socket:
+    end = time.monotonic() + DEADLINE
+    while (found := re.search(r"API listens on http://127\.0\.0\.1:(\d+)", log.read_text())) is None:
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.02)
+    return connect(int(found[1]))
+
+
+def test_a_second_controller_on_the_same_store_is_turned_away(apps):
+    with running(apps, *ours(apps / "state"), "tiny") as process:
+        assert process.stdout.readline() == "started tiny\n"
+        done = run(*ours(apps / "state"), path=apps)
+        assert done.returncode == 2
+        assert f"is in use by another controller (process {process.pid}): stop that one" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("option", "name"), [("api", "the API"), ("ovsdb", "OVSDB")])
+def test_a_port_of_ours_that_is_in_use_is_named(apps, option, name):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        done = run(*ours(apps / "state", f"--sdnapp-{option}-listen-port", port), path=apps)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last == f"osken-manager: {name} cannot listen on 127.0.0.1:{port}: Address already in use"
+
+
+def test_options_are_checked_before_anything_starts(apps):
+    done = run(*ours(apps / "state", "--sdnapp-api-listen-host", "0.0.0.0"), path=apps)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("osken-manager: api_listen_host: with auth_strategy = noauth, whoever reaches 0.0.0.0")
+
+
 def test_it_prepares_eventlet_and_only_the_current_openflow_port():
     program = """
 from sdnapp import osken_manager

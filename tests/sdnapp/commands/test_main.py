@@ -4,11 +4,13 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from sdnapp.commands.main import main
 
+ROOT = Path(__file__).parents[3]
 STATUS = {
     "revision": 7,
     "chassis": [],
@@ -108,7 +110,8 @@ def test_a_reader_that_leaves_early_is_no_traceback(stub):
     os.close(reader)
     done = subprocess.run(
         [sys.executable, "-c", "from sdnapp.commands.main import main; raise SystemExit(main())", "status"],
-        env={**os.environ, "SDNAPP_URL": stub.url, "PYTHONPATH": os.getcwd()},
+        env={**os.environ, "SDNAPP_URL": stub.url},
+        cwd=ROOT,
         stdout=writer,
         stderr=subprocess.PIPE,
         timeout=30,
@@ -125,5 +128,6 @@ import sdnapp.commands.main
 heavy = {"os_ken", "eventlet", "neutron_lib", "oslo_config", "webob", "netaddr", "flows", "topology"}
 print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "[]\n"
