@@ -98,7 +98,10 @@ class Connection:
         except Refused as error:
             LOG.log(logging.DEBUG if error.quiet else logging.WARNING, "%s closed: %s", self._name, error)
         except (PeerLost, OSError) as error:
-            LOG.log(logging.WARNING if self.chassis_id else logging.INFO, "%s lost: %s", self._name, error)
+            if self._closing is not None:
+                LOG.info("%s closed: %s", self._name, self._closing)
+            else:
+                LOG.log(logging.WARNING if self.chassis_id else logging.INFO, "%s lost: %s", self._name, error)
         except Exception:
             LOG.exception("%s closed by an error", self._name)
         finally:
@@ -157,7 +160,7 @@ class Connection:
                 changed = False
             else:
                 if not data:
-                    raise PeerLost(self._closing or "closed by the switch")
+                    raise PeerLost("closed by the switch")
                 changed = self._session.receive(data, time.monotonic())
                 # A peer that always has more to say must not keep the others waiting.
                 hub.sleep(0)

@@ -1,0 +1,202 @@
+"""What is read from a switch's database: settings, good and bad, and what is plugged in."""
+
+import pytest
+
+from sdnapp.ovsdb.naming import patch_ports
+from sdnapp.ovsdb.observation import observe
+from sdnapp.ovsdb.replica import Replica
+from sdnapp.ovsdb.rows import Bridge, Interface, Port, Uuid
+from sdnapp.ovsdb.settings import Settings, read_settings
+from tests.sdnapp.ovsdb.fake_database import FakeDatabase
+from topology.placement import Plugged
+from topology.values import Chassis
+
+HV1 = {
+    "system-id": "hv1",
+    "hostname": "hv1.example",
+    "sdnapp-encap-ip": "192.0.2.1",
+    "sdnapp-encap-type": "vxlan, geneve",
+    "sdnapp-bridge-mappings": "physnet1:br-ex, physnet2:br-prov",
+    "sdnapp-gateway": "true",
+}
+
+
+def test_all_settings_are_read() -> None:
+    settings, problems = read_settings(HV1 | {"sdnapp-bridge": "br-x", "sdnapp-datapath-type": "netdev"})
+    assert problems == ()
+    assert settings == Settings(
+        system_id="hv1",
+        hostname="hv1.example",
+        bridge="br-x",
+        encap_ip="192.0.2.1",
+        encap_types=("vxlan", "geneve"),
+        bridge_mappings=(("physnet1", "br-ex"), ("physnet2", "br-prov")),
+        gateway=True,
+        datapath_type="netdev",
+    )
+
+
+def test_defaults() -> None:
+    settings, problems = read_settings({"system-id": "hv1", "sdnapp-encap-ip": "192.0.2.1"})
+    assert problems == ()
+    assert settings == Settings(
+        system_id="hv1", hostname="hv1", bridge="br-int", encap_ip="192.0.2.1", encap_types=("geneve",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "field", "left"),
+    [
+        ("system-id", "", "system_id", None),
+        ("system-id", "a b", "system_id", None),
+        ("system-id", "a/b", "system_id", None),
+        ("system-id", "a@b", "system_id", None),
+        ("system-id", "a\nb", "system_id", None),
+        ("system-id", "x" * 256, "system_id", None),
+        ("sdnapp-bridge", "a-name-that-is-too-long", "bridge", None),
+        ("sdnapp-bridge", "br/int", "bridge", None),
+        ("sdnapp-encap-ip", "192.0.2", "encap_ip", None),
+        ("sdnapp-encap-ip", "192.0.2.256", "encap_ip", None),
+        ("sdnapp-encap-ip", "0.0.0.0", "encap_ip", None),
+        ("sdnapp-encap-ip", "224.0.0.1", "encap_ip", None),
+        ("sdnapp-encap-ip", "255.255.255.255", "encap_ip", None),
+        ("sdnapp-encap-ip", "2001:db8::1", "encap_ip", None),
+        ("sdnapp-encap-type", "gre", "encap_types", ()),
+        ("sdnapp-encap-type", "geneve,stt", "encap_types", ()),
+        ("sdnapp-encap-type", ",", "encap_types", ()),
+        ("sdnapp-gateway", "maybe", "gateway", False),
+        ("sdnapp-bridge-mappings", "physnet1", "bridge_mappings", ()),
+        ("sdnapp-bridge-mappings", ":br-ex", "bridge_mappings", ()),
+        ("sdnapp-bridge-mappings", "physnet1:a-name-that-is-too-long", "bridge_mappings", ()),
+        ("sdnapp-bridge-mappings", "a:b:c", "bridge_mappings", ()),
+        ("sdnapp-bridge-mappings", "physnet1:br-int", "bridge_mappings", ()),
+        ("sdnapp-bridge-mappings", "a:br-a,a:br-b,c:br-c", "bridge_mappings", (("a", "br-a"), ("c", "br-c"))),
+        ("sdnapp-bridge-mappings", "a:br-a,b:br-a,c", "bridge_mappings", (("a", "br-a"),)),
+    ],
+)
+def test_a_malformed_setting_is_told_with_key_and_fix_and_the_rest_works(
+    key: str, value: str, field: str, left: object
+) -> None:
+    settings, problems = read_settings(HV1 | {key: value})
+    assert getattr(settings, field) == left
+    assert problems and {problem.key for problem in problems} == {key}
+    assert f"ovs-vsctl set Open_vSwitch . external_ids:{key}=" in str(problems[0])
+    good, _ = read_settings(HV1)
+    for name in ("system_id", "encap_ip", "encap_types", "bridge_mappings", "gateway"):
+        if name != field and not (field == "encap_ip" and name == "encap_types"):
+            assert getattr(settings, name) == getattr(good, name)
+
+
+def test_no_tunnels_without_an_address_is_no_problem() -> None:
+    settings, problems = read_settings({"system-id": "hv1"})
+    assert (settings.encap_ip, settings.encap_types, problems) == (None, (), ())
+
+
+@pytest.mark.parametrize(
+    ("network", "names"),
+    [
+        ("physnet1", ("sdn-physnet1-int", "sdn-physnet1-ext")),
+        ("x" * 16, (f"sdn-{'x' * 16}-int", f"sdn-{'x' * 16}-ext")),
+    ],
+)
+def test_patch_ports_are_named_after_their_network(network: str, names: tuple[str, str]) -> None:
+    assert patch_ports(network) == names
+
+
+def test_patch_ports_of_odd_names_are_short_and_differ() -> None:
+    odd = ["x" * 17, "x" * 18, "a b", "ä", "x" * 64]
+    names = [name for network in odd for name in patch_ports(network)]
+    assert len(set(names)) == len(names)
+    assert all(len(name) <= 24 and name.isascii() for name in names)
+    assert patch_ports("ä") == patch_ports("ä")
+
+
+@pytest.fixture
+def database() -> FakeDatabase:
+    database = FakeDatabase(HV1)
+    bridge = database.add_bridge("br-int", datapath_id="00000000000000ab")
+    database.add_bridge("br-ex")
+    database.add_port(bridge, "sdn-geneve", owned=True, type="geneve", ofport=1)
+    database.add_port(bridge, "sdn-vxlan", owned=True, type="vxlan", ofport=2)
+    database.add_port(bridge, "sdn-physnet1-int", owned=True, type="patch", ofport=3)
+    return database
+
+
+def plug(database: FakeDatabase, name: str, port_id: str, ofport: int | None, **values: object) -> Uuid:
+    key = next(key for key, row in database.rows[Bridge].items() if row.name == "br-int")
+    return database.add_port(key, name, ofport=ofport, external_ids={"iface-id": port_id}, **values)
+
+
+def test_a_chassis_is_seen(database: FakeDatabase) -> None:
+    observation = observe(database.replica())
+    assert observation.chassis == Chassis(
+        id="hv1",
+        hostname="hv1.example",
+        datapath_id="00000000000000ab",
+        bridge="br-int",
+        encap_ip="192.0.2.1",
+        encap_types=("vxlan", "geneve"),
+        bridge_mappings=(("physnet1", "br-ex"), ("physnet2", "br-prov")),
+        gateway=True,
+        tunnel_ports=(("vxlan", 2), ("geneve", 1)),
+        patch_ports=(("physnet1", 3),),
+    )
+    assert observation.plugged == {} and observation.problems == ()
+
+
+def test_ports_of_others_are_no_tunnel_of_ours(database: FakeDatabase) -> None:
+    key = next(key for key, row in database.rows[Interface].items() if row.name == "sdn-geneve")
+    database.change(key, external_ids={})
+    chassis = observe(database.replica()).chassis
+    assert chassis is not None and chassis.tunnel_ports == (("vxlan", 2),)
+
+
+def test_plugged_interfaces_are_those_of_the_integration_bridge_that_have_a_number(database: FakeDatabase) -> None:
+    plug(database, "tap1", "port-1", 7)
+    plug(database, "tap2", "port-2", None)
+    plug(database, "tap3", "port-3", -1, error="could not open network device tap3 (No such device)")
+    plug(database, "tap4", "not an id", 8)
+    external = next(key for key, row in database.rows[Bridge].items() if row.name == "br-ex")
+    database.add_port(external, "tap5", ofport=9, external_ids={"iface-id": "port-5"})
+    observation = observe(database.replica())
+    assert observation.plugged == {"port-1": Plugged(7, "tap1")}
+    assert len(observation.problems) == 2
+    assert any("tap3" in p and "port-3" in p and "No such device" in p for p in observation.problems)
+    assert any("tap4" in p and "'not an id'" in p for p in observation.problems)
+
+
+def test_every_interface_of_a_bond_is_seen(database: FakeDatabase) -> None:
+    first = plug(database, "tap1", "port-1", 7)
+    second = database.put(Interface(name="tap2", ofport=8, external_ids={"iface-id": "port-2"}))
+    port = next(key for key, row in database.rows[Port].items() if first in row.interfaces)
+    database.change(port, interfaces=frozenset({first, second}))
+    assert observe(database.replica()).plugged == {"port-1": Plugged(7, "tap1"), "port-2": Plugged(8, "tap2")}
+
+
+@pytest.mark.parametrize("numbers", [(7, 9), (9, 7)])
+def test_the_higher_port_number_wins_and_it_is_told(database: FakeDatabase, numbers: tuple[int, int]) -> None:
+    names = dict(zip(numbers, ("tapa", "tapb"), strict=True))
+    for number, name in names.items():
+        plug(database, name, "port-1", number)
+    observation = observe(database.replica())
+    assert observation.plugged == {"port-1": Plugged(9, names[9])}
+    [problem] = observation.problems
+    assert problem.startswith(f"interfaces {names[9]} and {names[7]} both claim port port-1: {names[9]} has it")
+
+
+def test_without_system_id_there_is_no_chassis(database: FakeDatabase) -> None:
+    database.settings(sdnapp_encap_ip="192.0.2.1")
+    observation = observe(database.replica())
+    assert observation.chassis is None
+    assert observation.problems[0].startswith("system-id is not set")
+
+
+def test_an_empty_database_is_told() -> None:
+    observation = observe(Replica())
+    assert observation.chassis is None and observation.problems == ("its database is empty: ovs-vsctl init",)
+
+
+def test_a_bridge_that_is_not_there_yet(database: FakeDatabase) -> None:
+    database.settings(system_id="hv1", sdnapp_bridge="br-new")
+    chassis = observe(database.replica()).chassis
+    assert chassis == Chassis(id="hv1", hostname="hv1", bridge="br-new")
