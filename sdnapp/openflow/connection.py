@@ -10,9 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from os_ken.controller.controller import Datapath
 from os_ken.controller.handler import DEAD_DISPATCHER
 from os_ken.lib import hub
 from os_ken.lib.dpid import dpid_to_str
@@ -20,6 +19,9 @@ from os_ken.lib.dpid import dpid_to_str
 from flows.flow import Flow
 from sdnapp.openflow.messages import ECHO_REQUEST, PacketIn, PortStatus, message
 from sdnapp.openflow.session import Broken, Confirmed, Effect, Rejected, Send, Session
+
+if TYPE_CHECKING:
+    from os_ken.controller.controller import Datapath
 
 LOG = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class Callbacks:
 class Connection:
     """A connected switch, from the end of the handshake until either side closes."""
 
-    def __init__(self, datapath: Datapath, callbacks: Callbacks) -> None:
+    def __init__(self, datapath: "Datapath", callbacks: Callbacks) -> None:
         self.datapath = datapath
         self.datapath_id: str = dpid_to_str(datapath.id)
         self.address = address_text(datapath.address)
@@ -171,8 +173,6 @@ class Connection:
                     self._inbox.get()()
                 if self._outgoing:
                     self._send_piece()
-            except hub.TaskExit:
-                raise
             except Exception:
                 # What is on the switch is not certain any more. It will come again, and be read back.
                 LOG.exception("switch %s at %s: session failed, closing it", self.datapath_id, self.address)

@@ -317,9 +317,14 @@ class Session:
             room -= len(removed)
             self._touched.update(dict.fromkeys(added[room:]))
             added = added[:room]
-        keys = {flow.key for flow in added} if removed else set()
-        overwritten = {flow.key: flow for flow in removed if flow.key in keys}
-        deleted = [flow for flow in removed if flow.key not in keys]
+        deleted, overwritten = removed, {}
+        if removed and added:
+            deleted, keys = [], {flow.key for flow in added}
+            for flow in removed:
+                if (key := flow.key) in keys:
+                    overwritten[key] = flow
+                else:
+                    deleted.append(flow)
         self._bundle = _Bundle(self.next_xid, stale, deleted, overwritten, added, revision)
         self._take_xids(len(self._bundle) + 3)
         self.bundles += 1

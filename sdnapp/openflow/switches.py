@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import os_ken.base.app_manager  # noqa: F401 (comes before the controller, as they import each other)
 from os_ken import cfg
 from os_ken.controller.controller import Datapath
 from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER

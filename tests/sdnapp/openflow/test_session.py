@@ -251,6 +251,18 @@ def test_a_passing_failure_rejects_nobody() -> None:
     assert wire.switch.table == table_of([a_flow(1)])
 
 
+def test_longer_trouble_forgets_nothing() -> None:
+    wire = Wire()
+    for place in range(10):
+        wire.switch.table[0, 5, encode_match(a_flow(place).match)] = 77, b""
+    # Long enough for bundles to be halved, twice.
+    wire.switch.silent_failures = PATIENCE + 2
+    wire.assign([a_flow(1), a_flow(2)])
+    wire.settle()
+    assert wire.rejected == []
+    assert wire.switch.table == table_of([a_flow(1), a_flow(2)])
+
+
 def test_a_flow_that_looks_like_ours_is_not_trusted() -> None:
     wire = Wire()
     wire.assign([a_flow(1), a_flow(2)])
@@ -310,6 +322,8 @@ class AnyHistory(RuleBasedStateMachine):
         super().__init__()
         self.wire = Wire()
         self.desired: dict[int, Flow] = {}
+        self.history: list[frozenset[Flow]] = [frozenset()]
+        """What was desired at each revision."""
         self.revision = 0
         self.assigned = False
 
@@ -323,6 +337,7 @@ class AnyHistory(RuleBasedStateMachine):
                 self.desired[change.match[0].value] = change
         self.revision += 1
         after = set(self.desired.values())
+        self.history.append(frozenset(after))
         return [*(after - before)], [*(before - after)]
 
     @rule(changes=st.lists(st.one_of(FLOW, PLACES), max_size=4))
@@ -364,9 +379,13 @@ class AnyHistory(RuleBasedStateMachine):
         self.reconnect()
 
     @invariant()
-    def what_is_confirmed_was_desired(self) -> None:
+    def what_is_confirmed_is_held(self) -> None:
+        """A flow that was desired at the confirmed revision, and ever since, is on the switch, unless refused."""
         if self.wire.confirmed:
-            assert self.wire.confirmed[-1].revision <= self.revision
+            confirmed = self.wire.confirmed[-1].revision
+            ever_since = frozenset.intersection(*self.history[confirmed:])
+            missing = {flow for flow in ever_since if flow.cookie not in self.wire.holds()}
+            assert missing <= {effect.flow for effect in self.wire.rejected}
 
     @rule()
     def settles(self) -> None:

@@ -1,0 +1,153 @@
+"""A connection never makes its callers wait, and outlives faults that are not its own. On native threads here."""
+
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
+
+from sdnapp.openflow import messages
+from sdnapp.openflow.connection import PACKETS_WAITING, PIECE, Callbacks, Connection, address_text
+from sdnapp.openflow.session import Session
+from tests.sdnapp.openflow.test_session import a_flow
+
+NAMES = ("connected", "disconnected", "confirmed", "rejected", "packet_in", "ports")
+
+
+def until(condition: Callable[[], Any], what: str) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.005)
+
+
+class FakeDatapath:
+    """Keeps what is sent; sending waits while ``open`` is not set."""
+
+    def __init__(self) -> None:
+        self.id = 0xAB
+        self.address = ("192.0.2.1", 40000)
+        self.ports = {1: SimpleNamespace(name=b"p1")}
+        self.state = MAIN_DISPATCHER
+        self.sent: list[bytes] = []
+        self.open = threading.Event()
+        self.open.set()
+
+    def send(self, data: bytes) -> None:
+        self.open.wait(10)
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.state = DEAD_DISPATCHER
+
+    def messages(self) -> list[bytes]:
+        data, found = b"".join(self.sent), []
+        while data:
+            (length,) = struct.unpack_from("!H", data, 2)
+            found.append(data[:length])
+            data = data[length:]
+        return found
+
+
+class Told:
+    """Callbacks that keep what they are told; ``fail`` makes them raise."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[Any, ...]] = []
+        self.fail = False
+        self.callbacks = Callbacks(**{f"on_{name}": self._note(name) for name in NAMES})
+
+    def _note(self, name: str) -> Callable[..., None]:
+        def note(*arguments: Any) -> None:
+            self.events.append((name, *arguments))
+            if self.fail:
+                raise RuntimeError("the application's fault")
+
+        return note
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def datapath() -> FakeDatapath:
+    return FakeDatapath()
+
+
+@pytest.fixture
+def connection(told: Told, datapath: FakeDatapath) -> Iterator[Connection]:
+    connection = Connection(datapath, told.callbacks)  # type: ignore[arg-type]
+    connection.start()
+    yield connection
+    datapath.open.set()
+    connection.stop()
+
+
+def test_what_is_told_first_and_last(connection: Connection, told: Told, datapath: FakeDatapath) -> None:
+    until(lambda: len(told.events) == 2, "ports are told")
+    assert told.events == [
+        ("connected", "00000000000000ab", "192.0.2.1:40000"),
+        ("ports", "00000000000000ab", {1: "p1"}),
+    ]
+    connection.stop()
+    connection.post(lambda session: session.assign([], 1))
+    assert told.events[2:] == [("disconnected", "00000000000000ab")]
+    assert datapath.state == DEAD_DISPATCHER
+
+
+def test_a_slow_switch_holds_nobody_up(connection: Connection, datapath: FakeDatapath) -> None:
+    datapath.open.clear()
+    before = time.monotonic()
+    for _ in range(PACKETS_WAITING * 2):
+        connection.send(b"a packet")
+    assert time.monotonic() - before < 1
+    assert PACKETS_WAITING - 2 <= connection.status()["packets_dropped"] <= PACKETS_WAITING
+    datapath.open.set()
+    until(lambda: len(datapath.sent) >= PACKETS_WAITING, "what waited is sent")
+
+
+def test_a_bundle_goes_in_pieces_with_packets_between(connection: Connection, datapath: FakeDatapath) -> None:
+    flows = [a_flow(place) for place in range(1, 2001)]
+    connection.post(lambda session: session.assign(flows, 1))
+    until(lambda: datapath.sent, "flows are asked for")
+    datapath.open.clear()
+    connection.post(lambda session: session.entries_read(1, [], False))
+    until(lambda: connection.session.bundles, "the bundle is made")
+    connection.send(messages.packet_out(0, 1, 2, b"urgent"))
+    datapath.open.set()
+    until(lambda: datapath.messages()[-1][1] == messages.BARRIER_REQUEST, "all is sent")
+    assert max(map(len, datapath.sent)) < PIECE + 1000
+    kinds = [data[1] for data in datapath.messages()]
+    assert kinds.count(messages.EXPERIMENTER) == 2002
+    assert kinds.index(messages.PACKET_OUT) < 1000
+
+
+def test_a_failing_callback_does_not_stop_the_session(
+    connection: Connection, told: Told, datapath: FakeDatapath
+) -> None:
+    told.fail = True
+    connection.post(lambda session: session.assign([], 1))
+    connection.post(lambda session: session.entries_read(1, [], False))
+    until(lambda: told.events[-1][0] == "confirmed", "the first revision is confirmed")
+    connection.post(lambda session: session.update([], [], 2))
+    until(lambda: told.events[-1] == ("confirmed", "00000000000000ab", 2), "the second revision is confirmed")
+    assert connection.is_open
+
+
+def test_a_failing_session_closes_the_connection(connection: Connection, datapath: FakeDatapath) -> None:
+    def broken(session: Session) -> Any:
+        raise RuntimeError("a fault of ours")
+
+    connection.post(broken)
+    until(lambda: datapath.state == DEAD_DISPATCHER, "the connection is closed, so that the switch comes again")
+
+
+def test_addresses_are_written_as_people_do() -> None:
+    assert address_text(("192.0.2.1", 5)) == "192.0.2.1:5"
+    assert address_text(("2001:db8::1", 5, 0, 0)) == "[2001:db8::1]:5"
