@@ -7,7 +7,7 @@ packet up grows with the number of such shapes, about a dozen in a table of ours
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from flows.actions import Action, Goto, Move, Output, PopVlan, PushVlan, Resubmit, SetField
+from flows.actions import Action, Goto, Move, PopVlan, PushVlan, SetField
 from flows.fields import VLAN_PRESENT
 from flows.flow import Flow, Term, field_named
 from flows.pipeline import TABLES
@@ -15,10 +15,9 @@ from flows.pipeline import TABLES
 Shape = tuple[tuple[str, int], ...]
 """The fields that a flow matches on, each with its mask (all ones where exact)."""
 
-READ_ONLY = frozenset({"eth_type", "ip_proto"})
-PORT_NUMBERS = range(1, 0xFF00)
-"""Ports that Open vSwitch numbers; above are reserved ports, which actions name, and the bridge's own."""
-LOCAL_PORT = 0xFFFFFFFE
+READ_ONLY = frozenset({"in_port", "eth_type", "ip_proto"})
+"""OpenFlow 1.3 has no way to set these; Nicira's, for the port, is not among our actions."""
+MAX_TAGS = 2
 MAX_ARP_OP = 0xFF
 """Open vSwitch keeps eight bits of the operation."""
 
@@ -81,19 +80,18 @@ def refusal(flow: Flow) -> str | None:
     """Say why Open vSwitch would refuse a flow, or return None.
 
     As in OpenFlow 1.3.5, sections 7.2.3.6 to 7.2.3.8 and 5.12: a match or a set of a field needs its prerequisites in
-    the match (OFPBMC_BAD_PREREQ, OFPBAC_MATCH_INCONSISTENT), a value has no bits outside its mask
-    (OFPBMC_BAD_WILDCARDS), a path only leads forward.
+    the match (OFPBMC_BAD_PREREQ, OFPBAC_MATCH_INCONSISTENT), and a path only leads forward.
     """
     known = {term.field: term for term in flow.match}
     for term in flow.match:
-        if term.value & ~_mask(term):
-            return f"{term.field} has bits outside its mask"
         if missing := _unmet(term.field, known):
             return f"matching on {term.field} needs {missing} in the match"
     tags = int(_has_tag(known.get("vlan_vid")))
     for action in flow.actions:
         if isinstance(action, PushVlan):
             tags += 1
+            if tags > MAX_TAGS:
+                return f"more than {MAX_TAGS} VLAN tags"
         if (
             isinstance(action, PopVlan | SetField)
             and (isinstance(action, PopVlan) or action.field == "vlan_vid")
@@ -123,10 +121,6 @@ def _refused_action(flow: Flow, action: Action, known: dict[str, Term]) -> str |
             return _unsettable(target, known)
         case Goto(table) if TABLES[table].number <= flow.table:
             return f"goto leads back to {table}"
-        case Output(port) if port not in PORT_NUMBERS and port != LOCAL_PORT:
-            return f"{port:#x} is no port of a switch"
-        case Resubmit(table) if table not in TABLES.by_name:
-            return f"there is no table named {table}"
     return None
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from flows.actions import Action, Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
 from flows.fields import ETH_TYPE_VLAN, VLAN_PRESENT
 from flows.flow import Flow, field_named
-from flows.lookup import MAX_ARP_OP, FlowTable, refusal
+from flows.lookup import MAX_ARP_OP, MAX_TAGS, FlowTable, refusal
 from flows.packets import METADATA, Packet
 from flows.pipeline import REGISTERS, TABLES
 
@@ -96,17 +96,17 @@ class _TooManyResubmitsError(Exception):
 class _State:
     """The packet and its metadata on their way through the tables."""
 
-    __slots__ = ("_below", "_fields", "_hidden", "_registers", "_stacked")
+    __slots__ = ("_below", "_fields", "_hidden", "_registers", "_tags")
 
     def __init__(self, packet: Packet, in_port: int, tunnel: Mapping[str, int]) -> None:
         self._fields = {name: value for name, value in packet.items() if name not in METADATA}
         self._fields |= {"in_port": in_port, **tunnel}
-        self._below = list(packet.inner_vlans)
         self._registers = [0] * 16
         # With the default vlan-limit of 1, Open vSwitch looks below one tag and no deeper.
+        self._tags = [packet["vlan_vid"]] if "vlan_vid" in packet else []
+        self._below = packet.inner_vlans
         self._hidden: dict[str, int] = {}
-        self._stacked = bool(self._below)
-        if self._stacked:
+        if self._below:
             self._hidden = {name: value for name, value in self._fields.items() if name not in LINK_FIELDS}
             self._hidden["eth_type"] = self._fields.get("eth_type", 0)
             for name in self._hidden:
@@ -133,6 +133,8 @@ class _State:
             self._fields[name] = value
             if name == "arp_op":
                 self._hidden.pop(name, None)
+            elif name == "vlan_vid":
+                self._tags[0] = value
 
     def has(self, name: str) -> bool:
         """Say whether the packet has the header that a field is part of."""
@@ -141,24 +143,22 @@ class _State:
         return all(self.read(needed) == value for needed, value in field_named(name).needs)
 
     def push_vlan(self) -> None:
-        if self.has("vlan_vid"):
-            self._below.insert(0, self._fields["vlan_vid"])
+        # One tag too many pushes out the lowest of those that it knows.
+        self._tags = [VLAN_PRESENT, *self._tags][:MAX_TAGS]
         self._fields["vlan_vid"] = VLAN_PRESENT
 
     def pop_vlan(self) -> None:
         # A tag that was hidden on arrival stays so until another switch looks at the packet.
-        self._fields["vlan_vid"] = self._below.pop(0) if self._below and not self._stacked else 0
+        self._tags = self._tags[1:]
+        self._fields["vlan_vid"] = self._tags[0] if self._tags else 0
 
     def on_wire(self) -> Packet:
         """Return the packet as it would leave now."""
-        fields = {name: value for name, value in self._fields.items() if name not in METADATA} | self._hidden
-        below = tuple(self._below)
-        if not fields.get("vlan_vid") and below:
-            fields["vlan_vid"], *rest = below
-            below = tuple(rest)
-        elif not fields.get("vlan_vid"):
-            fields.pop("vlan_vid", None)
-        return Packet.of_numbers(fields, below)
+        fields = {name: value for name, value in self._fields.items() if name not in OPTIONAL} | self._hidden
+        tags = (*self._tags, *self._below)
+        if tags:
+            fields["vlan_vid"] = tags[0]
+        return Packet.of_numbers(fields, tags[1:])
 
     def seen(self) -> Packet:
         """Return the packet as a flow table sees it now, with its metadata."""

@@ -73,46 +73,48 @@ TAGGED = Term("vlan_vid", VLAN_PRESENT | 5, None)
 SET_TAG = SetField("vlan_vid", VLAN_PRESENT | 7)
 
 
-@pytest.mark.parametrize(
-    ("flow", "reason"),
-    [
-        (raw_entry(terms=[Term("arp_op", 1, None)]), "arp_op needs eth_type=0x806"),
-        (raw_entry(terms=[Term("eth_type", 0x0800, 0xFF00), Term("ipv4_src", 1, None)]), "needs eth_type=0x800"),
-        (raw_entry(terms=[IPV4, Term("udp_dst", 67, None)]), "needs ip_proto=0x11"),
-        (raw_entry(terms=[Term("eth_dst", 3, 1)]), "outside its mask"),
-        (raw_entry(SetField("arp_op", 2)), "setting arp_op needs"),
-        (raw_entry(SetField("arp_op", 300), terms=[ARP]), "8 bits"),
-        (raw_entry(SetField("eth_type", 0x0800)), "read-only"),
-        (raw_entry(SetField("ip_proto", 1), terms=[IPV4]), "read-only"),
-        (raw_entry(SET_TAG), "no VLAN tag"),
-        (raw_entry(PopVlan()), "no VLAN tag"),
-        (raw_entry(PopVlan(), terms=[Term("vlan_vid", 0, None)]), "no VLAN tag"),
-        (raw_entry(PopVlan(), PopVlan(), terms=[TAGGED]), "no VLAN tag"),
-        (raw_entry(PushVlan(), SetField("vlan_vid", 7)), "without the bit VLAN_PRESENT"),
-        (raw_entry(Move("arp_sha", "eth_dst")), "reading arp_sha needs"),
-        (raw_entry(Move("eth_src", "arp_tha")), "setting arp_tha needs"),
-        (raw_entry(Move("eth_src", "tun_dst")), "differ in width"),
-        (raw_entry(Output(0)), "no port"),
-        (raw_entry(Output(0xFFFFFFF8)), "no port"),
-        (raw_entry(Goto("classification"), table="forwarding"), "leads back"),
-        (raw_entry(Resubmit("nowhere")), "no table named nowhere"),
-    ],
-)
+REFUSED = [
+    (raw_entry(terms=[Term("arp_op", 1, None)]), "arp_op needs eth_type=0x806"),
+    (raw_entry(terms=[Term("eth_type", 0x0800, 0xFF00), Term("ipv4_src", 1, None)]), "needs eth_type=0x800"),
+    (raw_entry(terms=[IPV4, Term("udp_dst", 67, None)]), "needs ip_proto=0x11"),
+    (raw_entry(SetField("in_port", 1)), "read-only"),
+    (raw_entry(SetField("arp_op", 2)), "setting arp_op needs"),
+    (raw_entry(SetField("arp_op", 300), terms=[ARP]), "8 bits"),
+    (raw_entry(SetField("eth_type", 0x0800)), "read-only"),
+    (raw_entry(SetField("ip_proto", 1), terms=[IPV4]), "read-only"),
+    (raw_entry(SET_TAG), "no VLAN tag"),
+    (raw_entry(PopVlan()), "no VLAN tag"),
+    (raw_entry(PopVlan(), terms=[Term("vlan_vid", 0, None)]), "no VLAN tag"),
+    (raw_entry(PopVlan(), PopVlan(), terms=[TAGGED]), "no VLAN tag"),
+    (raw_entry(PushVlan(), PushVlan(), terms=[TAGGED]), "more than 2 VLAN tags"),
+    (raw_entry(PushVlan(), SetField("vlan_vid", 7)), "without the bit VLAN_PRESENT"),
+    (raw_entry(Move("arp_sha", "eth_dst")), "reading arp_sha needs"),
+    (raw_entry(Move("eth_src", "arp_tha")), "setting arp_tha needs"),
+    (raw_entry(Goto("classification"), table="forwarding"), "leads back"),
+]
+
+
+@pytest.mark.parametrize(("flow", "reason"), REFUSED)
 def test_refuses_what_open_vswitch_refuses(flow, reason):
     assert reason in refusal(flow)
 
 
-@pytest.mark.parametrize(
-    "flow",
-    [
-        raw_entry(SetField("arp_op", 2), Move("eth_src", "arp_tha"), terms=[ARP]),
-        raw_entry(PopVlan(), terms=[TAGGED]),
-        raw_entry(PopVlan(), terms=[Term("vlan_vid", VLAN_PRESENT, VLAN_PRESENT)]),
-        raw_entry(SET_TAG, terms=[TAGGED]),
-        raw_entry(PushVlan(), SET_TAG, Output(0xFFFFFFFE)),
-        raw_entry(SetField("network", 5), SetField("tun_dst", 1), Goto("forwarding")),
-        raw_entry(SetField("in_port", 0), Resubmit("classification"), table="forwarding"),
-    ],
-)
+ACCEPTED = [
+    raw_entry(SetField("arp_op", 2), Move("eth_src", "arp_tha"), terms=[ARP]),
+    raw_entry(PopVlan(), terms=[TAGGED]),
+    raw_entry(PopVlan(), terms=[Term("vlan_vid", VLAN_PRESENT, VLAN_PRESENT)]),
+    raw_entry(SET_TAG, terms=[TAGGED]),
+    raw_entry(PushVlan(), SET_TAG, Output(0xFFFFFFFE)),
+    raw_entry(SetField("network", 5), SetField("tun_dst", 1), Goto("forwarding")),
+    raw_entry(Resubmit("classification"), table="forwarding"),
+]
+
+
+@pytest.mark.parametrize("flow", ACCEPTED)
 def test_accepts_the_rest(flow):
     assert refusal(flow) is None
+
+
+def test_refuses_a_copy_between_fields_of_different_width():
+    # Open vSwitch would copy a part; what we encode is always the whole.
+    assert "differ in width" in (refusal(raw_entry(Move("eth_src", "tun_dst"))) or "")

@@ -40,7 +40,6 @@ def test_output_sends_the_packet_as_it_is_then():
 
 def test_output_to_the_port_it_came_by_is_dropped_and_in_port_sends_back():
     assert sent(run(entry(Output(1), OutputInPort(), Output(2)))) == [(1, PING), (2, PING)]
-    assert sent(run(entry(SetField("in_port", 4), Output(1), Output(4)))) == [(1, PING)]
 
 
 def test_output_to_a_missing_port_is_a_fault():
@@ -172,6 +171,13 @@ def test_two_tags_hide_what_is_below():
         packet=twice,
     )
     assert sent(popped) == [(2, PING.tagged(6)), (3, PING.tagged(6))]
+
+
+def test_a_third_tag_pushes_out_the_lowest():
+    passage = run(entry(PushVlan(), PushVlan(), Output(2)), packet=PING.tagged(5))
+    assert sent(passage) == [(2, PING.tagged(0, 0))]
+    hidden = run(entry(PushVlan(), PushVlan(), Output(2)), packet=PING.tagged(5, 6))
+    assert sent(hidden) == [(2, PING.tagged(0, 0, 6))]
 
 
 def test_setting_a_field_of_a_header_that_is_not_there_does_nothing():

@@ -1,0 +1,199 @@
+"""The cloud of the stories on real Open vSwitch: a private instance for each chassis, and the core in between.
+
+Flows go out in our own encoding. Tunnels are real: each ``br-phy`` carries the chassis's address, and the frames that
+it sends are taken from its uplink and handed to the uplink of the chassis that they are for. Physical networks are
+wires held by hand in the same way. Whatever is injected here is injected in the simulator too, and both must agree.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from ipaddress import IPv4Address
+from typing import Any
+
+from flows.flow import Flow
+from flows.packets import Packet
+from flows.simulator import Crossing, Delivery, PhysicalFrame, ToController, Walk
+from sdnapp.openflow.messages import PacketIn
+from tests.clouds import CHASSIS, ENCAP_IPS, PATCH_PORTS, TUNNEL_PORTS, SimulatedCloud
+from tests.real_ovs.frames import Envelope, from_bytes, seal, to_bytes, unseal
+from tests.real_ovs.openflow_client import OpenFlowClient
+from tests.real_ovs.ovs_dummy import OvsDummy
+
+BRIDGE, UNDERLAY, UPLINK = "br-int", "br-phy", "uplink"
+STRANGER_IP, STRANGER_MAC = "192.0.2.66", "aa:55:00:00:00:66"
+NETWORK = "192.0.2.0/24"
+
+
+def underlay_mac(address: str) -> str:
+    """The MAC address of who has an address on the core."""
+    return f"aa:55:00:00:00:{int(IPv4Address(address)) & 0xFF:02x}"
+
+
+class RealChassis:
+    """One Open vSwitch with an integration bridge, tunnel ports, and an uplink to the core."""
+
+    def __init__(self, address: str) -> None:
+        self.ovs = OvsDummy(tunnels=True)
+        self.ovs.start()
+        try:
+            self._connect_to_core(address)
+            self.ovs.add_bridge(BRIDGE)
+            for kind, ofport in TUNNEL_PORTS.items():
+                options = ("options:remote_ip=flow", "options:key=flow", f"ofport_request={ofport}")
+                self.ovs.vsctl("add-port", BRIDGE, kind, "--", "set", "Interface", kind, f"type={kind}", *options)
+            self._watched = {UPLINK: 0}
+            for name, ofport in PATCH_PORTS.items():
+                self.plug(name, ofport)
+            self.client = OpenFlowClient(self.ovs.directory, BRIDGE)
+        except BaseException:
+            self.ovs.stop()
+            raise
+        self._installed: frozenset[Flow] = frozenset()
+
+    def close(self) -> None:
+        """End it. Raises AssertionError if ``ovs-vswitchd`` had ended before."""
+        died = self.ovs.died()
+        with self.client:
+            self.ovs.stop()
+        assert died is None, died
+
+    def plug(self, name: str, ofport: int) -> None:
+        """Add an interface to the integration bridge."""
+        assert self.ovs.add_port(BRIDGE, name, ofport=ofport) == ofport
+        # Frames of a namesake from before are still in the capture.
+        self._watched[name] = len(self.ovs.sent(name))
+
+    def unplug(self, name: str) -> None:
+        """Remove an interface."""
+        del self._watched[name]
+        self.ovs.del_port(name)
+
+    def install(self, flows: Iterable[Flow]) -> None:
+        """Let the bridge hold these flows and no others; the switch must refuse none."""
+        wanted = frozenset(flows)
+        if wanted == self._installed:
+            return
+        self.client.change(wanted - self._installed, self._installed - wanted)
+        self._installed = wanted
+        # Else what the datapath has cached from the flows before is settled in the background, within half a second.
+        self.ovs.appctl("revalidator/purge")
+
+    def send(self, interface: str, frame: bytes) -> tuple[list[tuple[str, bytes]], list[PacketIn]]:
+        """Let a frame arrive by an interface; return what left, with the interfaces, and what the controller got."""
+        self.ovs.receive(interface, frame)
+        # The switch looks at its interfaces between two commands: when it answers the next one, all is done.
+        self.ovs.appctl("version")
+        left = []
+        for name, seen in self._watched.items():
+            frames = self.ovs.sent(name)
+            left += [(name, frame) for frame in frames[seen:]]
+            self._watched[name] = len(frames)
+        return left, self.client.packet_ins()
+
+    def _connect_to_core(self, address: str) -> None:
+        self.ovs.add_bridge(UNDERLAY)
+        self.ovs.vsctl("set", "Bridge", UNDERLAY, f'other_config:hwaddr="{underlay_mac(address)}"')
+        self.ovs.add_port(UNDERLAY, UPLINK, ofport=1)
+        self.ovs.ofctl("add-flow", UNDERLAY, "in_port=LOCAL,actions=output:1")
+        self.ovs.ofctl("add-flow", UNDERLAY, "in_port=1,actions=LOCAL")
+        self.ovs.appctl("netdev-dummy/ip4addr", UNDERLAY, f"{address}/24")
+        self.ovs.appctl("ovs/route/add", NETWORK, UNDERLAY)
+        for other in ENCAP_IPS.values():
+            if other != address:
+                self.ovs.appctl("tnl/neigh/set", UNDERLAY, other, underlay_mac(other))
+
+
+@contextmanager
+def real_chassis() -> Iterator[dict[str, RealChassis]]:
+    """Start one switch for each chassis of a cloud, and end them."""
+    with ExitStack() as stack:
+        chassis = {}
+        for name in CHASSIS:
+            chassis[name] = RealChassis(ENCAP_IPS[name])
+            stack.callback(chassis[name].close)
+        yield chassis
+
+
+class RealCloud(SimulatedCloud):
+    """Real chassis beside the simulated ones, that must do the same. They outlive the cloud, as bare as before."""
+
+    def __init__(self, chassis: dict[str, RealChassis]) -> None:
+        self._real = chassis
+        self._interfaces: dict[str, tuple[str, str]] = {}
+        self._place_of: dict[tuple[str, str], str] = {}
+        super().__init__()
+
+    def clear(self) -> None:
+        """Remove every interface and every flow."""
+        for chassis, interface in self._interfaces.values():
+            self._real[chassis].unplug(interface)
+        for real in self._real.values():
+            real.install(())
+
+    def _follow(self) -> None:
+        super()._follow()
+        for name, chassis in self._real.items():
+            chassis.install(self.engine.desired(name).values())
+
+    def _plug(self, place: str, chassis: str) -> int:
+        ofport = super()._plug(place, chassis)
+        # The kernel's limit of 15 characters for the names of interfaces holds for dummies as well.
+        interface = f"tap{ofport}"
+        self._interfaces[place] = (chassis, interface)
+        self._place_of[chassis, interface] = place
+        self._real[chassis].plug(interface, ofport)
+        return ofport
+
+    def _unplug(self, place: str, chassis: str) -> None:
+        super()._unplug(place, chassis)
+        self._real[chassis].unplug(self._interfaces.pop(place)[1])
+
+    def _inject(self, place: str, packet: Packet) -> Walk:
+        walk = self._run([(*self._interfaces[place], to_bytes(packet))])
+        return agreed(walk, super()._inject(place, packet))
+
+    def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str) -> Walk:
+        address = ENCAP_IPS[chassis]
+        envelope = Envelope(STRANGER_IP, address, encapsulation, tun_id, to_bytes(packet))
+        walk = self._run([(chassis, UPLINK, seal(envelope, STRANGER_MAC, underlay_mac(address)))])
+        return agreed(walk, super()._inject_core(chassis, packet, tun_id, encapsulation))
+
+    def _inject_physical(self, physical_network: str, packet: Packet) -> Walk:
+        walk = self._run([(name, physical_network, to_bytes(packet)) for name in CHASSIS])
+        return agreed(walk, super()._inject_physical(physical_network, packet))
+
+    def _run(self, waiting: list[tuple[str, str, bytes]]) -> Walk:
+        """Carry frames between the chassis until none is on its way."""
+        walk = Walk()
+        while waiting:
+            name, interface, frame = waiting.pop(0)
+            left, packet_ins = self._real[name].send(interface, frame)
+            for packet_in in packet_ins:
+                walk.to_controller.append(self._to_controller(name, packet_in))
+            for out, sent in left:
+                if out == UPLINK:
+                    envelope = unseal(sent)
+                    (target,) = (other for other in CHASSIS if ENCAP_IPS[other] == envelope.target)
+                    walk.on_core.append(Crossing(name, target, envelope.tun_id, from_bytes(envelope.frame)))
+                    waiting.append((target, UPLINK, sent))
+                elif out in PATCH_PORTS:
+                    walk.on_physical.append(PhysicalFrame(name, out, from_bytes(sent)))
+                    waiting += [(other, out, sent) for other in CHASSIS if other != name]
+                else:
+                    walk.deliveries.append(Delivery(self._place_of[name, out], from_bytes(sent)))
+        return walk
+
+    def _to_controller(self, name: str, packet_in: PacketIn) -> ToController:
+        (flow,) = (flow for flow in self.engine.desired(name).values() if flow.cookie == packet_in.cookie)
+        return ToController(name, flow, from_bytes(packet_in.data))
+
+
+def agreed(real: Walk, simulated: Walk) -> Walk:
+    """Return the real walk. Raises AssertionError where the simulated one has another outcome."""
+    for part in ("deliveries", "on_core", "on_physical", "to_controller"):
+        assert _in_order(getattr(real, part)) == _in_order(getattr(simulated, part)), f"{part} differ"
+    return real
+
+
+def _in_order(items: list[Any]) -> list[Any]:
+    return sorted(items, key=repr)

@@ -1,0 +1,171 @@
+"""The simulator agrees with Open vSwitch: on which flows are refused, and on what becomes of packets."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flows.actions import Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
+from flows.fields import VLAN_PRESENT, mac_to_int, parse_ipv4
+from flows.flow import Flow
+from flows.lookup import refusal
+from flows.packets import Packet, icmp_echo
+from flows.pipeline import TABLES
+from flows.simulated_switch import MAX_RESUBMITS, Switch
+from tests.flows.handmade import ADDRESSES, MACS, any_packets, entry, matches
+from tests.flows.test_lookup import ACCEPTED, REFUSED
+from tests.real_ovs.frames import from_bytes, to_bytes
+from tests.real_ovs.openflow_client import OpenFlowClient
+from tests.real_ovs.ovs_dummy import OvsDummy, missing
+
+pytestmark = pytest.mark.ovs
+
+PORTS = {number: f"p{number}" for number in (1, 2, 3, 4)}
+NAMES = [table.name for table in TABLES]
+THOROUGH = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PING = icmp_echo(MACS[0], MACS[1], ADDRESSES[0], ADDRESSES[1])
+
+Outcome = tuple[list[tuple[int, Packet]], list[tuple[int, Packet]]]
+"""What left, with port numbers; what the controller got, with the flows' cookies."""
+
+
+class RealSwitch:
+    """One bridge with four ports."""
+
+    def __init__(self, ovs: OvsDummy) -> None:
+        self._ovs = ovs
+        ovs.add_bridge("br")
+        for number, name in PORTS.items():
+            ovs.add_port("br", name, ofport=number)
+        self.client = OpenFlowClient(ovs.directory, "br")
+        self._seen = dict.fromkeys(PORTS, 0)
+
+    def hold(self, flows: list[Flow]) -> None:
+        # Whatever an example that failed has left behind.
+        self._ovs.ofctl("del-flows", "br")
+        self.client.change(flows, [])
+        self._ovs.appctl("revalidator/purge")
+
+    def receive(self, in_port: int, packet: Packet) -> Outcome:
+        self._ovs.receive(PORTS[in_port], to_bytes(packet))
+        self._ovs.appctl("version")
+        left = []
+        for number, name in PORTS.items():
+            frames = self._ovs.sent(name)
+            left += [(number, from_bytes(frame)) for frame in frames[self._seen[number] :]]
+            self._seen[number] = len(frames)
+        return left, [(message.cookie, from_bytes(message.data)) for message in self.client.packet_ins()]
+
+
+@pytest.fixture(scope="module")
+def switch() -> Iterator[RealSwitch]:
+    if absent := missing():
+        pytest.skip(f"needs Open vSwitch: {', '.join(absent)} not found")
+    with OvsDummy() as ovs:
+        switch = RealSwitch(ovs)
+        with switch.client:
+            yield switch
+        assert ovs.died() is None, ovs.died()
+
+
+def simulated(flows: list[Flow], in_port: int, packet: Packet) -> Outcome:
+    passage = Switch("hv1", flows, PORTS).receive(in_port, packet)
+    left = [(emission.port, emission.packet) for emission in passage.emissions]
+    return left, [(flow.cookie, packet) for flow, packet in passage.packet_ins]
+
+
+def in_order(outcome: Outcome) -> list[list[str]]:
+    return [sorted(map(repr, part)) for part in outcome]
+
+
+_SETTABLE: dict[str, st.SearchStrategy[int]] = {
+    "in_port": st.integers(1, 4),
+    "eth_src": st.sampled_from(MACS).map(mac_to_int),
+    "eth_dst": st.sampled_from(MACS).map(mac_to_int),
+    "vlan_vid": st.integers(1, 3).map(VLAN_PRESENT.__or__),
+    "ipv4_src": st.sampled_from(ADDRESSES).map(parse_ipv4),
+    "udp_dst": st.integers(66, 68),
+    "arp_op": st.integers(1, 2),
+    "arp_tpa": st.sampled_from(ADDRESSES).map(parse_ipv4),
+    "network": st.integers(0, 2),
+    "from_core": st.integers(0, 1),
+    "eth_type": st.just(0x0800),
+    "ip_proto": st.just(17),
+}
+_MOVES = [
+    ("eth_src", "eth_dst"),
+    ("arp_sha", "arp_tha"),
+    ("arp_spa", "arp_tpa"),
+    ("eth_src", "arp_sha"),
+    ("arp_sha", "eth_dst"),
+    ("ipv4_src", "ipv4_dst"),
+    ("ipv4_dst", "from_port"),
+    ("from_port", "to_port"),
+    ("udp_src", "udp_dst"),
+]
+_PLAIN = st.one_of(
+    st.builds(Output, st.sampled_from([1, 2, 3, 4, 9])),
+    st.sampled_from(sorted(_SETTABLE)).flatmap(lambda name: st.builds(SetField, st.just(name), _SETTABLE[name])),
+    st.sampled_from(_MOVES).map(lambda move: Move(*move)),
+    st.sampled_from([OutputInPort(), Controller()]),
+    st.sampled_from([PushVlan(), PopVlan()]),
+)
+
+
+@st.composite
+def any_flow(draw: Callable) -> Flow:
+    """A flow of any table that only leads forward; Open vSwitch may refuse it."""
+    at = draw(st.integers(0, 3))
+    later = st.sampled_from(NAMES[at + 1 : 5])
+    actions = draw(st.lists(_PLAIN | st.builds(Resubmit, later), max_size=5))
+    actions += draw(st.just([]) | st.builds(Goto, later).map(lambda goto: [goto]))
+    return entry(*actions, table=NAMES[at], priority=draw(st.integers(0, 9)), **draw(matches()))
+
+
+def one_of_each_priority(flows: list[Flow]) -> list[Flow]:
+    """Of flows that could tie, the first: which one of them wins is for the switch to choose."""
+    return list({(flow.table, flow.priority): flow for flow in reversed(flows)}.values())
+
+
+@pytest.mark.parametrize("flow", [flow for flow, _ in REFUSED] + ACCEPTED, ids=str)
+def test_each_known_refusal(switch, flow):
+    switch.hold([])
+    assert bool(switch.client.offer([flow])) == (refusal(flow) is not None)
+
+
+@THOROUGH
+@given(flows=st.lists(any_flow(), max_size=12).map(one_of_each_priority))
+def test_the_same_flows_are_refused(switch, flows):
+    switch.hold([])
+    refused = switch.client.offer(flows)
+    assert {str(flow) for flow in refused} == {str(flow) for flow in flows if refusal(flow)}, refused
+
+
+@THOROUGH
+@given(
+    flows=st.lists(any_flow().filter(lambda flow: not refusal(flow)), min_size=1, max_size=12).map(
+        one_of_each_priority
+    ),
+    arrivals=st.lists(st.tuples(st.integers(1, 4), any_packets), min_size=1, max_size=6),
+)
+def test_the_same_becomes_of_packets(switch, flows, arrivals):
+    switch.hold(flows)
+    for in_port, packet in arrivals:
+        assert in_order(switch.receive(in_port, packet)) == in_order(simulated(flows, in_port, packet))
+
+
+@pytest.mark.parametrize("ending", [(), (Goto(NAMES[3]),), (Resubmit(NAMES[3]),)], ids=["at", "goto", "resubmit"])
+def test_the_limit_on_table_visits(switch, ending):
+    first = 64
+    each = (MAX_RESUBMITS - first) // first
+    flows = [
+        entry(Output(2), *[Resubmit(NAMES[1])] * first, *ending),
+        entry(*[Resubmit(NAMES[2])] * each, table=NAMES[1]),
+        entry(table=NAMES[2]),
+        entry(Output(3), table=NAMES[3]),
+    ]
+    switch.hold(flows)
+    real = switch.receive(1, PING)
+    assert in_order(real) == in_order(simulated(flows, 1, PING))
+    assert real[0] == ([] if ending else [(2, PING)])
