@@ -7,6 +7,7 @@ Sources: OpenFlow 1.3.5, section 7, and ONF extension 230 (bundles for OpenFlow 
 """
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from os_ken.ofproto import ofproto_v1_3
@@ -173,9 +174,16 @@ def read_error(data: bytes) -> str:
             return _experimenter_error(experimenter, code)
     except struct.error as error:
         raise MalformedMessage(f"error message: {error}") from None
+    return _standard_error(kind, code)
+
+
+# os-ken looks through its whole module for a name; errors may come by the thousand.
+@lru_cache
+def _standard_error(kind: int, code: int) -> str:
     return f"{ofproto_v1_3.ofp_error_type_to_str(kind)} {ofproto_v1_3.ofp_error_code_to_str(kind, code)}"
 
 
+@lru_cache
 def _experimenter_error(experimenter: int, code: int) -> str:
     if experimenter == _ONF:
         names = (name for name, value in vars(ofproto_v1_3).items() if name.startswith("ONFERR_") and value == code)

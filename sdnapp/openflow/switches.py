@@ -23,6 +23,7 @@ from flows.flow import Flow
 from sdnapp.openflow import messages
 from sdnapp.openflow.connection import PROBE, Callbacks, Connection, Step, address_text
 from sdnapp.openflow.messages import MalformedMessage
+from sdnapp.openflow.session import State
 from sdnapp.openflow.tap import tap
 
 LOG = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ REMIND_SECONDS = 60.0
 OPENFLOW_PORT = 6653
 ECHO_SECONDS = 5.0
 ECHOES_MISSED = 3
-"""A switch that leaves three echo requests unanswered, 5 s apart, is taken for dead: after 20 s at most."""
+"""A switch that leaves more than three echo requests unanswered, 5 s apart, is taken for dead: after 25 s at most."""
 
 _TAKEN = frozenset(
     {
@@ -50,7 +51,7 @@ _TAKEN = frozenset(
 
 
 def set_defaults() -> None:
-    """Set os-ken's options to what suits us, where the user says nothing. Call it before options are parsed.
+    """Set os-ken's options to what suits us, where the user says nothing. Call it before os-ken listens.
 
     Dead switches are noticed (os-ken does not look for them by default), and one port is listened on: without a port
     named, os-ken also opens the old 6633.
@@ -188,6 +189,9 @@ class Switches:
     def _take(self, connection: Connection, kind: int, xid: int, data: bytes) -> bool:
         """Take a message that is for us; return False for one that os-ken shall handle."""
         if kind == messages.PACKET_IN:
+            if connection.session.state is State.HELD:
+                # Not ours yet, or not at all: another application may want it.
+                return False
             connection.packet_arrived(messages.read_packet_in(data))
             return True
         if kind == messages.PORT_STATUS:

@@ -173,6 +173,10 @@ def serve(descriptor: int, port: int) -> None:
         def state_changed(self, event: Any) -> None:
             switches.state_changed(event.datapath, event.state)
 
+        @set_ev_cls(ofp_event.EventOFPPacketIn, MAIN_DISPATCHER)  # type: ignore[untyped-decorator]
+        def packet_in(self, event: Any) -> None:
+            tell("left_to_others", event.msg.data)
+
     def watch_stalls() -> None:
         """Tell of every moment in which the loop was held for longer than 50 ms."""
         while True:

@@ -210,6 +210,16 @@ def test_packets_in_and_out(bridge: OvsDummy, controller: ControllerProcess) -> 
     assert controller.logged("ERROR") == []
 
 
+def test_packets_of_an_unassigned_switch_are_left_to_other_applications(
+    bridge: OvsDummy, controller: ControllerProcess
+) -> None:
+    bridge.add_port("br-int", "p1")
+    bridge.ofctl("add-flow", "br-int", "actions=CONTROLLER:65535")
+    bridge.receive("p1", FRAME)
+    controller.wait("left_to_others", FRAME)
+    assert controller.of("packet_in") == []
+
+
 def test_ports_are_told_as_they_come_and_go(bridge: OvsDummy, controller: ControllerProcess) -> None:
     number = bridge.add_port("br-int", "tap12345678-90")
     controller.wait("ports", where=lambda _, ports: ports.get(number) == "tap12345678-90")
