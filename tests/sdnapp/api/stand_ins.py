@@ -1,4 +1,4 @@
-"""What the API needs from the application, made for tests; and a client that checks what must hold after any request."""
+"""What the API needs from the application, made for tests; and a client that checks what must hold after a request."""
 
 import json
 from dataclasses import dataclass, field
@@ -34,8 +34,8 @@ class StandInOperator:
     def status(self) -> dict[str, Any]:
         return {"chassis": {"alive": 1}}
 
-    def flows(self, chassis_id: str, owner: str | None) -> list[dict[str, Any]] | None:
-        return [{"table": "classification", "owner": owner or "port/x"}] if chassis_id == "hv1" else None
+    def flows(self, chassis_id: str, owner: str | None, table: str | None) -> dict[str, Any] | None:
+        return {"flows": [{"table": table or "dhcp", "owner": owner or "port/x"}]} if chassis_id == "hv1" else None
 
     def trace(self, port_id: str, to: str) -> dict[str, Any]:
         if port_id == "nowhere":

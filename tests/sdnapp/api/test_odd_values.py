@@ -1,0 +1,170 @@
+"""Whatever JSON value is put into whichever attribute: never a 500, and after an error the store is as it was.
+
+``Api.call`` asserts both on each request, and that claims and rows agree.
+"""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sdnapp.api.wsgi import RESOURCES
+from tests.sdnapp.api.stand_ins import RED, Api
+
+ATTRIBUTES = {resource.collection: sorted(resource.attributes.specs) for resource in RESOURCES}
+REQUIRED: dict[str, dict[str, Any]] = {
+    "networks": {},
+    "subnets": {"ip_version": 4, "cidr": "10.7.0.0/24"},
+    "ports": {},
+}
+
+# What comes close to being right, next to what does not.
+near_misses = st.sampled_from(
+    [
+        "10.0.0.5",
+        "10.0.0.0/24",
+        "10.0.0.0/255.255.255.0",
+        "10.0.0.0/0.0.0.255",
+        "0.0.0.0/0",
+        "255.255.255.255/32",
+        "2001:db8::1",
+        "2001:db8::/64",
+        "::ffff:10.0.0.1",
+        "fe80::1%eth0",
+        "02:00:00:00:00:01",
+        "0200.0000.0001",
+        "0f8fad5b-d9cb-469f-a165-70867728950e",
+        "geneve",
+        "vlan",
+        "flat",
+        "network:dhcp",
+        "network:router_interface",
+        "bootfile-name",
+        "true",
+        "",
+        " ",
+        "\x00",
+        "\u2028",
+        "9" * 400,
+        "-1",
+        0,
+        -1,
+        4,
+        6,
+        1 << 24,
+        1 << 70,
+        10**400,
+        0.5,
+        1e308,
+        -0.0,
+    ]
+)
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+keys = st.sampled_from(
+    [
+        *("start", "end", "destination", "nexthop", "subnet_id", "ip_address", "mac_address"),
+        *("opt_name", "opt_value", "ip_version", "network_type"),
+    ]
+)
+values = st.recursive(
+    near_misses | scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys | st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+addresses = st.ip_addresses().map(str) | st.ip_addresses(network="10.0.0.0/24").map(str) | near_misses | scalars
+networks = st.builds(lambda address, length: f"{address}/{length}", addresses, st.integers(0, 130)) | near_misses
+options = st.sampled_from(["mtu", "router", "bootfile-name", "classless-static-route", "150", "52", "no-such"])
+
+
+def lists_of(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(st.fixed_dictionaries({}, optional=keys), max_size=4)
+
+
+SHAPED: dict[str, st.SearchStrategy[Any]] = {
+    "cidr": networks,
+    "gateway_ip": addresses,
+    "dns_nameservers": st.lists(addresses, max_size=6),
+    "allocation_pools": lists_of(start=addresses, end=addresses),
+    "host_routes": lists_of(destination=networks, nexthop=addresses),
+    "fixed_ips": lists_of(ip_address=addresses, subnet_id=near_misses),
+    "allowed_address_pairs": lists_of(ip_address=addresses | networks, mac_address=near_misses),
+    "extra_dhcp_opts": lists_of(opt_name=options, opt_value=near_misses | scalars, ip_version=near_misses),
+    "binding:profile": st.dictionaries(st.text(), values, max_size=3),
+}
+"""Values of the right shape, so that what is wrong inside gets further in."""
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    collection = draw(st.sampled_from(sorted(ATTRIBUTES)))
+    names = draw(st.lists(st.sampled_from(ATTRIBUTES[collection]), min_size=1, max_size=3, unique=True))
+    return collection, {name: draw(SHAPED.get(name, values) | values) for name in names}
+
+
+relaxed = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@relaxed
+@given(bodies(), st.sampled_from([{}, RED]))
+def test_odd_values_in_new_objects(body: tuple[str, dict[str, Any]], who: dict[str, str]) -> None:
+    collection, attributes = body
+    api = Api()
+    network = api.network(who)
+    api.subnet(network, who=who)
+    needed = REQUIRED[collection] | ({} if collection == "networks" else {"network_id": network})
+    answer = api.call("POST", f"/v2.0/{collection}", {collection[:-1]: needed | attributes}, who)
+    assert answer.status in (201, 400, 403, 404, 409, 503)
+    if answer.status == 201:
+        assert api.get(f"{collection}/{answer.first['id']}", who).first == answer.first
+        assert api.delete(collection, answer.first["id"]).status == 204
+
+
+@relaxed
+@given(bodies(), st.sampled_from([{}, RED]))
+def test_odd_values_in_changes(body: tuple[str, dict[str, Any]], who: dict[str, str]) -> None:
+    collection, attributes = body
+    api = Api()
+    network = api.network(who)
+    subnet = api.subnet(network, who=who)
+    port = api.port(network, who)
+    row_id = {"networks": network, "subnets": subnet, "ports": port}[collection]
+    answer = api.call("PUT", f"/v2.0/{collection}/{row_id}", {collection[:-1]: attributes}, who)
+    assert answer.status in (200, 400, 403, 404, 409)
+    shown = api.get(f"{collection}/{row_id}", who).first
+    if answer.status == 200:
+        assert shown == answer.first
+
+
+@relaxed
+@given(values, st.sampled_from(["POST", "PUT"]), st.sampled_from(sorted(ATTRIBUTES)))
+def test_odd_bodies(body: Any, method: str, collection: str) -> None:
+    api = Api()
+    network = api.network()
+    path = f"/v2.0/{collection}" if method == "POST" else f"/v2.0/{collection}/{network}"
+    for each in (body, {collection: body}, {collection[:-1]: body}):
+        assert api.call(method, path, each).status in (200, 201, 400, 404)
+
+
+@relaxed
+@given(
+    st.sampled_from(sorted(ATTRIBUTES)),
+    st.dictionaries(
+        st.sampled_from(["fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"])
+        | st.sampled_from(sorted({name for names in ATTRIBUTES.values() for name in names}))
+        | st.text(st.characters(codec="utf-8"), max_size=5),
+        st.lists(near_misses.map(str) | st.text(st.characters(codec="utf-8")), min_size=1, max_size=2),
+        max_size=3,
+    ),
+)
+def test_odd_queries(collection: str, query: dict[str, list[str]]) -> None:
+    api = Api()
+    network = api.network()
+    api.subnet(network)
+    api.port(network)
+    answer = api.call("GET", f"/v2.0/{collection}?{urlencode(query, doseq=True)}")
+    assert answer.status in (200, 400, 404)
+    if answer.status == 200:
+        assert len(answer.body[collection]) <= 1

@@ -1,0 +1,67 @@
+"""The operator's views."""
+
+import pytest
+from webob import Request
+
+from tests.sdnapp.api.stand_ins import RED, Api
+
+PATHS = [
+    "/metrics",
+    "/realized",
+    "/sdnapp/status",
+    "/sdnapp/chassis",
+    "/sdnapp/chassis/hv1",
+    "/sdnapp/flows/hv1",
+    "/sdnapp/trace?port=a&to=b",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_administrators_only(api: Api, path: str) -> None:
+    assert api.call("GET", path).status == 200
+    answer = api.call("GET", path, who=RED)
+    assert answer.error == (403, "PolicyNotAuthorized")
+
+
+def test_health_is_for_all(api: Api) -> None:
+    assert api.call("GET", "/healthz", who=RED).body == {"status": "ok"}
+
+
+def test_what_the_application_says_is_handed_out(api: Api) -> None:
+    assert api.call("GET", "/sdnapp/chassis").body == {"chassis": [{"id": "hv1", "alive": True}]}
+    assert api.call("GET", "/sdnapp/chassis/hv1").body == {"chassis": {"id": "hv1", "bridge": "br-int"}}
+    assert api.call("GET", "/sdnapp/status").body == {"chassis": {"alive": 1}}
+    assert api.call("GET", "/sdnapp/flows/hv1").body == {"flows": [{"table": "dhcp", "owner": "port/x"}]}
+    chosen = api.call("GET", "/sdnapp/flows/hv1?owner=port/y&table=miss").body
+    assert chosen == {"flows": [{"table": "miss", "owner": "port/y"}]}
+    assert api.call("GET", "/sdnapp/trace?port=a&to=10.0.0.1").body == {"from": "a", "to": "10.0.0.1"}
+    assert api.call("GET", "/metrics").body == b"sdnapp_chassis 1\n"
+
+
+@pytest.mark.parametrize("path", ["/sdnapp/chassis/x", "/sdnapp/flows/x"])
+def test_a_chassis_that_is_not_there(api: Api, path: str) -> None:
+    answer = api.call("GET", path)
+    assert answer.error == (404, "HTTPNotFound")
+    assert answer.message == "Chassis x could not be found."
+
+
+@pytest.mark.parametrize("query", ["", "port=a", "to=b", "port=nowhere&to=b"])
+def test_a_trace_needs_two_ends(api: Api, query: str) -> None:
+    assert api.call("GET", f"/sdnapp/trace?{query}").error == (400, "HTTPBadRequest")
+
+
+def test_waiting_until_switches_hold_what_they_should(api: Api) -> None:
+    api.network()
+    assert api.call("GET", "/realized").body == {"realized": True, "revision": 1}
+    assert api.call("GET", "/realized?wait=2.5&revision=7").body == {"realized": True, "revision": 7}
+    assert api.services.operator.waited == [(1, 0.0), (7, 2.5)]
+    api.services.operator.is_realized = False
+    response = Request.blank("/realized?wait=0").get_response(api.app)
+    assert (response.status_int, response.json) == (408, {"realized": False, "revision": 1})
+
+
+@pytest.mark.parametrize(
+    "query", ["wait=x", "wait=-1", "wait=nan", "wait=1e9", "revision=x", "revision=-1", "revision=\u00b2"]
+)
+def test_what_cannot_be_waited_for(api: Api, query: str) -> None:
+    assert api.call("GET", f"/realized?{query}").error == (400, "HTTPBadRequest")
