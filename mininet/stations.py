@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import namespaces
 from fence import Fence
 from mininet.link import Link
 from mininet.node import Node
@@ -41,13 +42,20 @@ class Station(Node):
         """Mininet's own hook for starting processes, its shell's included."""
         return self.fence.popen(cmd, **params)
 
-    def start(self, *command: str, **options: Any) -> subprocess.Popen[Any]:
-        """Start a command here that goes on beside us; options as for ``subprocess.Popen``.
+    def popen(self, *args: Any, **kwargs: Any) -> subprocess.Popen[Any]:
+        """Mininet's own way to start a process, for its prompt.
 
-        Its process id is the command's own, as ``mnexec`` replaces itself.
+        It would enter the mount namespace as well, and so leave a chroot that this process may be in.
         """
-        options.setdefault("env", os.environ | self.environment)
-        return self.fence.popen(["mnexec", "-da", str(self.pid), *command], **options)
+        return super().popen(*args, mncmd=["nsenter", f"--net=/proc/{self.pid}/ns/net"], **kwargs)
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[Any]:
+        """Start a command here that goes on beside us, out of reach of the terminal's Ctrl-C.
+
+        Options as for ``subprocess.Popen``.
+        """
+        with namespaces.visiting(namespaces.NET, self.pid):
+            return self.fence.popen(list(command), env=os.environ | self.environment, start_new_session=True, **options)
 
     def run(self, *command: str, stdin: str | None = None, timeout: float = 60) -> str:
         """Run a command here to its end and return what it printed. Raises CommandFailed."""
