@@ -67,6 +67,8 @@ def response_of(error: Exception, method: str, path: str) -> Response:
     if status == 500:
         LOG.error("%s %s failed", method, path, exc_info=error)
         kind, message = "HTTPInternalServerError", _INTERNAL
+    elif isinstance(error, ConflictError | StorageError):
+        LOG.error("%s %s failed: %s", method, path, error)
     if len(message) > _LONGEST_MESSAGE:
         message = message[:_LONGEST_MESSAGE] + "..."
     body = {"NeutronError": {"type": kind, "message": message, "detail": ""}}

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from neutron_lib import constants, exceptions
@@ -27,14 +27,13 @@ from sdnapp.api.resource import (
     sees_network,
     target_on,
 )
-from sdnapp.api.resources import port_extras
+from sdnapp.api.resources import binding, port_extras
 from sdnapp.api.resources.addresses import Addressing
 from sdnapp.api.resources.release import release_claims
 from topology.addressing import SERVICE_MAC
 from topology.allocation import PORT_KEY_BITS, TakenError, allocate_mac, claim_mac, next_number, release_mac
-from topology.facts import View, binding_in_force
 from topology.store import Transaction
-from topology.values import Chassis, Network, Port
+from topology.values import Network, Port
 
 REALIZATION = "sdnapp:realization"
 _HOST, _VIF, _DETAILS = portbindings.HOST_ID, portbindings.VIF_TYPE, portbindings.VIF_DETAILS
@@ -79,38 +78,6 @@ def _mac_or_none(value: object) -> Any:
     return None if value is None else converters.convert_to_sanitized_mac_address(value)
 
 
-def _chassis(ctx: Context, port: Port) -> Chassis | None:
-    """Return the chassis that the port is meant for or, where none was named, the one where it is plugged."""
-    host = port.requested_host
-    if not host:
-        # Of a view, this fact asks for rows only.
-        binding = binding_in_force(cast(View, ctx.store), port.id)
-        return ctx.store.get(Chassis, binding.chassis_id) if binding is not None else None
-    return ctx.store.get(Chassis, host) or next(iter(ctx.store.find(Chassis, "hostname", host)), None)
-
-
-def _host(ctx: Context, port: Port) -> str:
-    chassis = None if port.requested_host else _chassis(ctx, port)
-    return port.requested_host if chassis is None else chassis.hostname or chassis.id
-
-
-def _vif_type(ctx: Context, port: Port) -> str:
-    if _chassis(ctx, port) is not None:
-        return str(portbindings.VIF_TYPE_OVS)
-    return str(portbindings.VIF_TYPE_BINDING_FAILED if port.requested_host else portbindings.VIF_TYPE_UNBOUND)
-
-
-def _vif_details(ctx: Context, port: Port) -> dict[str, Any]:
-    chassis = _chassis(ctx, port)
-    if chassis is None:
-        return {}
-    return {
-        portbindings.CAP_PORT_FILTER: True,
-        portbindings.VIF_DETAILS_CONNECTIVITY: portbindings.CONNECTIVITY_L2,
-        portbindings.VIF_DETAILS_BRIDGE_NAME: chassis.bridge,
-    }
-
-
 _OWN_ATTRIBUTES = {
     # Null asks for another MAC address (port-mac-address-regenerate); neutron-lib would draw one here, used or not.
     "mac_address": port_definition.RESOURCE_ATTRIBUTE_MAP["ports"]["mac_address"]
@@ -150,9 +117,9 @@ class Ports(Resource[Port]):
             for option in port.extra_dhcp_opts
         ],
         _VNIC: column("vnic_type"),
-        _HOST: _host,
-        _VIF: _vif_type,
-        _DETAILS: _vif_details,
+        _HOST: binding.host,
+        _VIF: binding.vif_type,
+        _DETAILS: binding.vif_details,
         _PROFILE: lambda ctx, port: json.loads(port.binding_profile),
         REALIZATION: lambda ctx, port: dict(ctx.services.realization(port.id)),
     }
@@ -231,7 +198,7 @@ class Ports(Resource[Port]):
         if "device_id" in changes or "device_owner" in changes:
             _check_device(ctx, changes.get("device_owner", row.device_owner), changes.get("device_id", row.device_id))
         if values.get(_VNIC, row.vnic_type) != row.vnic_type:
-            if _vif_type(ctx, row) != portbindings.VIF_TYPE_UNBOUND:
+            if binding.vif_type(ctx, row) != portbindings.VIF_TYPE_UNBOUND:
                 raise exceptions.PortInUse(port_id=row.id, net_id=row.network_id, device_id=row.device_id)
             changes["vnic_type"] = values[_VNIC]
         if "mac_address" in values and values["mac_address"] != row.mac_address:
@@ -293,7 +260,7 @@ def _take_mac(ctx: Context, tx: Transaction, network_id: str, port_id: str, want
 
 def _change_mac(ctx: Context, tx: Transaction, port: Port, values: Mapping[str, Any]) -> str:
     """Take another MAC address for a port. Raises PortBound, UnsupportedPortDeviceOwner, MacAddressInUse."""
-    vif_type, wanted = _vif_type(ctx, port), values["mac_address"]
+    vif_type, wanted = binding.vif_type(ctx, port), values["mac_address"]
     if vif_type not in portbindings.VIF_UNPLUGGED_TYPES:
         raise exceptions.PortBound(port_id=port.id, vif_type=vif_type, old_mac=port.mac_address, new_mac=wanted)
     device_owner = values.get("device_owner", port.device_owner)

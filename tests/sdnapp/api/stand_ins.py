@@ -97,8 +97,8 @@ class Api:
     Whatever is sent never gives a 500, and an answer that is an error leaves the store as it was.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self.store = Store()
+    def __init__(self, settings: Settings | None = None, store: Store | None = None) -> None:
+        self.store = store or Store()
         self.services = StandInServices(settings or Settings())
         self.app = make_app(self.store, self.services)
 

@@ -422,6 +422,14 @@ def test_a_port_is_bound_to_the_host_that_it_is_meant_for(api: Api, network: str
     assert (port["binding:host_id"], port["binding:vif_type"]) == (host, "ovs")
 
 
+def test_a_port_plugged_elsewhere_than_its_host_says_is_bound_all_the_same(api: Api, network: str) -> None:
+    port = api.port(network, binding__host_id="unknown")
+    observe(api.store, Chassis("hv1"), {port: Plugged(5, "tap5")})
+    shown = api.get(f"ports/{port}").first
+    assert (shown["binding:host_id"], shown["binding:vif_type"]) == ("unknown", "ovs")
+    assert api.put("ports", port, mac_address="02:00:00:00:00:09").error == (409, "PortBound")
+
+
 def test_a_port_passed_off_as_a_routers_is_refused(api: Api) -> None:
     network = api.network(RED)
     answer = api.post("ports", RED, network_id=network, device_owner="network:router_interface", device_id="r")

@@ -10,6 +10,7 @@ from webob import Request
 
 from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import RED, Api
+from topology.storage import StorageError
 
 HTTP_BAD_REQUEST = (400, "HTTPBadRequest")
 INVALID = "Body contains invalid data"
@@ -246,3 +247,14 @@ def test_extensions(api: Api) -> None:
     answer = api.get("extensions/x")
     assert answer.error == (404, "HTTPNotFound")
     assert answer.message == "Extension with alias x does not exist"
+
+
+def test_a_store_that_cannot_write_is_said_and_logged(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    def full(expected: object, writes: object) -> int:
+        raise StorageError("the disk is full")
+
+    api.store._storage.commit = full  # type: ignore[method-assign]
+    with caplog.at_level(logging.ERROR):
+        answer = api.post("networks")
+    assert answer.error == (503, "StorageError")
+    assert "POST /v2.0/networks failed: the disk is full" in caplog.text
