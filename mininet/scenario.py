@@ -1,11 +1,10 @@
-"""Runs a scenario by name: ``python mininet/scenario.py NAME [--keep]``, as root; ``list`` tells the names.
+"""Runs a scenario by name: ``python mininet/scenario.py NAME [--keep]``, as root.
 
 A scenario is a module in ``scenarios/`` with a function ``run(cloud, checks)`` and a docstring whose first line says
 what it shows. The exit status is 0 only if all its checks held.
 """
 
 import argparse
-import ast
 import importlib
 import os
 import signal
@@ -23,15 +22,6 @@ from mininet.log import setLogLevel
 
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def names() -> dict[str, str]:
-    """All scenarios, each with the first line of its docstring."""
-    found = {}
-    for path in sorted(SCENARIOS.glob("*.py")):
-        docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
-        found[path.stem] = docstring.partition("\n")[0]
-    return found
 
 
 class Run:
@@ -66,7 +56,9 @@ class Run:
 
     def prompt(self) -> None:
         """Mininet's prompt, until the user leaves it."""
-        print("The cloud stays up. Try: nodes, red1 ping 10.0.0.3, h1 ovs-vsctl show; exit or Ctrl-C removes it.")
+        print("The cloud stays up until exit or Ctrl-C. The machines, each of which can be told a command:")
+        print(" ".join(self.cloud.network.nameToNode))
+        print("For example: h1 ovs-vsctl show; controller sdnapp status", flush=True)
         self._at_prompt = True
         CLI(self.cloud.network)
 
@@ -93,13 +85,9 @@ class Run:
 def main() -> int:
     """Run the scenario named on the command line."""
     parser = argparse.ArgumentParser(description="Run a scenario on an emulated cloud.")
-    parser.add_argument("name", choices=[*names(), "list"])
+    parser.add_argument("name", choices=sorted(path.stem for path in SCENARIOS.glob("*.py")))
     parser.add_argument("--keep", action="store_true", help="leave the cloud up with a Mininet prompt")
     arguments = parser.parse_args()
-    if arguments.name == "list":
-        for name, summary in names().items():
-            print(f"{name:20} {summary}")
-        return 0
     setLogLevel("output")
     run = Run(arguments.name)
     held = run.perform()
