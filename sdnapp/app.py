@@ -147,6 +147,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         settings = Settings(
             default_network_type=options.tenant_network_type,
             vni_ranges=(options.vni_range,),
+            vlan_ranges=options.vlan_ranges,
             underlay_mtu=options.underlay_mtu,
         )
         app = make_app(self._store, ApiServices(self._controller, self._operations, settings))

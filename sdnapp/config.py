@@ -18,6 +18,7 @@ from oslo_config import cfg, iniparser, types
 GROUP = cfg.OptGroup("sdnapp", "The sdnapp application")
 ENVIRONMENT_PREFIX = "OS_SDNAPP__"
 VNI_MAX = (1 << 24) - 1
+VLAN_MAX = 4094
 LEASE_MAX = (1 << 32) - 2
 """RFC 2131, section 3.3: 0xffffffff would mean for ever, and then nothing could be changed any more."""
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
@@ -81,6 +82,12 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         default=f"1:{VNI_MAX}",
         help="Network identifiers (VNI, 24 bits) that tenants' overlay networks take, as FIRST:LAST, both inclusive.",
     ),
+    cfg.ListOpt(
+        "vlan-ranges",
+        default=[],
+        help="VLAN ids to give to VLAN networks that name none, comma separated, each as PHYSICAL_NETWORK:FIRST:LAST, "
+        "both inclusive.",
+    ),
     cfg.IntOpt(
         "dhcp-lease-seconds",
         default=86400,
@@ -118,6 +125,7 @@ class Options:
     underlay_mtu: int
     tenant_network_type: str
     vni_range: tuple[int, int]
+    vlan_ranges: dict[str, list[tuple[int, int]]]
     dhcp_lease_seconds: int
     dhcp_dns_servers: tuple[str, ...]
     dhcp_domain: str
@@ -146,6 +154,7 @@ def load_options(conf: cfg.ConfigOpts) -> Options:
     values["state_dir"] = state_dir = Path(values["state_dir"] or default_state_dir()).expanduser().absolute()
     values["store_url"] = values["store_url"] or f"sqlite://{state_dir}/store.sqlite"
     values["vni_range"] = _vni_range(values["vni_range"])
+    values["vlan_ranges"] = _vlan_ranges(values["vlan_ranges"])
     values["dhcp_dns_servers"] = tuple(values["dhcp_dns_servers"])
     options = Options(**values)
     _check_authentication(options)
@@ -184,6 +193,16 @@ def _vni_range(text: str) -> tuple[int, int]:
     if not 1 <= first <= last <= VNI_MAX:
         raise OptionError(f"vni_range: {text!r} is no FIRST:LAST within 1:{VNI_MAX}")
     return first, last
+
+
+def _vlan_ranges(items: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for item in items:
+        found = re.fullmatch(r"\s*([^:\s]+):(\d{1,4}):(\d{1,4})\s*", item, re.ASCII)
+        if not found or not 1 <= int(found[2]) <= int(found[3]) <= VLAN_MAX:
+            raise OptionError(f"vlan_ranges: {item!r} is no PHYSICAL_NETWORK:FIRST:LAST within 1:{VLAN_MAX}")
+        ranges.setdefault(found[1], []).append((int(found[2]), int(found[3])))
+    return {name: sorted(each) for name, each in ranges.items()}
 
 
 def _check_authentication(options: Options) -> None:

@@ -70,6 +70,22 @@ def claim_lowest(tx: Transaction, scope: str, ranges: Iterable[tuple[int, int]],
     raise ExhaustedError(scope)
 
 
+def claim_in_turn(tx: Transaction, scope: str, ranges: Iterable[tuple[int, int]], owner: str) -> int:
+    """Take the next free value after the one that was taken in turn last; begin anew behind the end of the ranges.
+
+    For numbers that a switch may still remember after they were given back: a chassis that nobody reaches keeps the
+    VNI of a network that is gone, and must not find another tenant's network behind it. Ranges are in rising order.
+    Raises ExhaustedError if none is free.
+    """
+    ranges, turn = list(ranges), f"turn/{scope}"
+    counter = tx.get(Counter, turn)
+    last = counter.value if counter else -1
+    ahead = [(max(first, last + 1), end) for first, end in ranges if end > last]
+    value = claim_lowest(tx, scope, [*ahead, *ranges], owner)
+    tx.put(Counter(turn, value))
+    return value
+
+
 def release(tx: Transaction, scope: str, value: int) -> None:
     """Give a value back, if it is taken."""
     tx.delete(Claim, f"{scope}/{value}")

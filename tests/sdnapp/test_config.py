@@ -40,6 +40,7 @@ def test_what_holds_when_nothing_is_said(tmp_path):
         underlay_mtu=1500,
         tenant_network_type="geneve",
         vni_range=(1, (1 << 24) - 1),
+        vlan_ranges={},
         dhcp_lease_seconds=86400,
         dhcp_dns_servers=(),
         dhcp_domain="",
@@ -105,6 +106,7 @@ def test_every_option_can_be_set_in_a_file(tmp_path):
         "underlay_mtu": 9000,
         "tenant_network_type": "vxlan",
         "vni_range": "100:200",
+        "vlan_ranges": "physnet1:300:400,physnet2:5:5,physnet1:100:200",
         "dhcp_lease_seconds": 600,
         "dhcp_dns_servers": "192.0.2.53, 192.0.2.54",
         "dhcp_domain": "cloud.example.org",
@@ -112,7 +114,12 @@ def test_every_option_can_be_set_in_a_file(tmp_path):
     assert set(values) == {opt.dest for opt in OPTIONS}
     file = tmp_path / "sdnapp.conf"
     file.write_text("[sdnapp]\n" + "".join(f"{name} = {value}\n" for name, value in values.items()))
-    expected = {**values, "vni_range": (100, 200), "dhcp_dns_servers": ("192.0.2.53", "192.0.2.54")}
+    expected = {
+        **values,
+        "vni_range": (100, 200),
+        "vlan_ranges": {"physnet1": [(100, 200), (300, 400)], "physnet2": [(5, 5)]},
+        "dhcp_dns_servers": ("192.0.2.53", "192.0.2.54"),
+    }
     assert load("--config-file", str(file)) == Options(**expected)
 
 
@@ -129,6 +136,9 @@ def test_every_option_can_be_set_in_a_file(tmp_path):
         ("VNI_RANGE", "5:4", "vni_range"),
         ("VNI_RANGE", "1:16777216", "vni_range"),
         ("VNI_RANGE", "all", "vni_range"),
+        ("VLAN_RANGES", "physnet1:1:4095", "vlan_ranges: 'physnet1:1:4095' is no PHYSICAL_NETWORK:FIRST:LAST"),
+        ("VLAN_RANGES", "physnet1:9:8", "vlan_ranges"),
+        ("VLAN_RANGES", "100:200", "vlan_ranges"),
         ("UNDERLAY_MTU", "100", "underlay_mtu: .*640"),
         ("UNDERLAY_MTU", "big", "underlay_mtu: .*big"),
         ("DHCP_LEASE_SECONDS", "4294967295", "dhcp_lease_seconds"),

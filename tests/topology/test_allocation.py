@@ -13,6 +13,7 @@ from topology.allocation import (
     allocate_mac,
     claim,
     claim_address,
+    claim_in_turn,
     claim_lowest,
     claim_mac,
     lowest_free,
@@ -266,3 +267,23 @@ class AnyAllocation(RuleBasedStateMachine):
 
 
 TestAnyAllocation = AnyAllocation.TestCase
+
+
+def test_a_number_taken_in_turn_comes_back_only_after_all_others() -> None:
+    store = Store()
+    with store.transaction() as tx:
+        assert [claim_in_turn(tx, "vni", [(1, 2), (5, 6)], "network/1") for _ in range(2)] == [1, 2]
+        release(tx, "vni", 2)
+        release(tx, "vni", 1)
+        assert [claim_in_turn(tx, "vni", [(1, 2), (5, 6)], "network/2") for _ in range(4)] == [5, 6, 1, 2]
+        with pytest.raises(ExhaustedError):
+            claim_in_turn(tx, "vni", [(1, 2), (5, 6)], "network/3")
+        release(tx, "vni", 5)
+        assert claim_in_turn(tx, "vni", [(1, 2), (5, 6)], "network/3") == 5
+
+
+def test_what_is_taken_by_name_is_passed_over_in_turn() -> None:
+    store = Store()
+    with store.transaction() as tx:
+        claim(tx, "vni", 2, "network/1")
+        assert [claim_in_turn(tx, "vni", [(1, 9)], "network/2") for _ in range(2)] == [1, 3]

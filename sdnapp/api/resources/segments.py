@@ -9,7 +9,7 @@ from neutron_lib.api.definitions import provider_net
 from sdnapp.api.attributes import is_set
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.services import MAX_VNI, Settings
-from topology.allocation import ExhaustedError, TakenError, claim, claim_lowest, release
+from topology.allocation import ExhaustedError, TakenError, claim, claim_in_turn, release
 from topology.store import Transaction
 from topology.values import Segment
 
@@ -70,7 +70,7 @@ def _take_overlay(tx: Transaction, settings: Settings, network_id: str, wanted: 
         raise invalid_input(f"provider:physical_network specified for {wanted.network_type} network")
     scope, vni = _scope(wanted.network_type, None), wanted.segmentation_id
     if vni is None:
-        vni = _lowest(tx, scope, settings.vni_ranges, network_id)
+        vni = _next(tx, scope, settings.vni_ranges, network_id)
         if vni is None:
             raise exceptions.NoNetworkAvailable()
     else:
@@ -94,7 +94,7 @@ def _take_vlan(tx: Transaction, settings: Settings, network_id: str, wanted: Seg
             f"physical_network '{physical_network}' has no VLAN ids to give out: name a provider:segmentation_id"
         )
     for name in [physical_network] if physical_network else settings.vlan_ranges:
-        found = _lowest(tx, _scope("vlan", name), settings.vlan_ranges[name], network_id)
+        found = _next(tx, _scope("vlan", name), settings.vlan_ranges[name], network_id)
         if found is not None:
             return Segment("vlan", found, name)
     raise exceptions.NoNetworkAvailable()
@@ -120,8 +120,8 @@ def _take_flat(tx: Transaction, network_id: str, wanted: Segment) -> Segment:
     return Segment("flat", None, wanted.physical_network)
 
 
-def _lowest(tx: Transaction, scope: str, ranges: Iterable[tuple[int, int]], owner: str) -> int | None:
+def _next(tx: Transaction, scope: str, ranges: Iterable[tuple[int, int]], owner: str) -> int | None:
     try:
-        return claim_lowest(tx, scope, ranges, owner)
+        return claim_in_turn(tx, scope, ranges, owner)
     except ExhaustedError:
         return None
