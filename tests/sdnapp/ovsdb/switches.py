@@ -6,7 +6,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from sdnapp.ovsdb.jsonrpc import MessageStream, Request, write_reply, write_request
+from sdnapp.ovsdb.jsonrpc import MessageStream, Reply, Request, write_reply, write_request
 from tests.sdnapp.ovsdb.fake_database import FakeDatabase, Rejected, encode_row
 
 
@@ -63,6 +63,7 @@ class Switch(Peer):
         self.transactions = 0
         self.closed = threading.Event()
         self._mute = threading.Event()
+        self._answered = threading.Event()
         self._lock = threading.Lock()
         self._told: dict[str, dict[str, Any]] = {}
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -85,9 +86,18 @@ class Switch(Peer):
             if update:
                 self.send(write_request("update2", ["sdnapp", update], None))
 
+    def understood(self) -> bool:
+        """Wait until the server has acted on all that it was told so far: it answers in order."""
+        self._answered.clear()
+        with self._lock:
+            self.send(write_request("echo", [], "understood"))
+        return self._answered.wait(10)
+
     def _serve(self) -> None:
         try:
             while (message := self.message()) is not None:
+                if isinstance(message, Reply):
+                    self._answered.set()
                 if isinstance(message, Request) and not self._mute.is_set():
                     self._answer(message)
         except OSError:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from sdnapp.ovsdb import pace
 from sdnapp.ovsdb.connection import Callbacks
+from sdnapp.ovsdb.rows import Bridge
 from sdnapp.ovsdb.server import OvsdbServer
 from sdnapp.ovsdb.session import Timing
 from tests.real_ovs.ovs_dummy import wait_for
@@ -61,7 +63,7 @@ def test_a_switch_is_seen_set_up_and_lost(watcher: Watcher) -> None:
 def test_plugging_is_told_once_for_each_change(watcher: Watcher) -> None:
     with switch_of(watcher, "hv1") as switch:
         wait_for(lambda: watcher.ready("hv1"), "the bridge is up")
-        key = next(iter(switch.database.rows[type(switch.database.bridge("br-int"))]))
+        key = next(iter(switch.database.rows[Bridge]))
         before = len(watcher.events)
         for number in range(50):
             switch.database.add_port(key, f"tap{number}", ofport=100 + number, external_ids={"iface-id": f"p{number}"})
@@ -184,15 +186,32 @@ def test_a_peer_that_says_nothing_is_let_go(hasty: Watcher) -> None:
         assert peer.is_closed()
 
 
-def test_a_failing_listener_is_told_again(watcher: Watcher, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_change_that_could_not_be_told_is_told_again(watcher: Watcher, caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
         watcher.fail = lambda: None
         raise RuntimeError("the store is closed")
 
-    watcher.fail = fail
-    with switch_of(watcher, "hv1"):
-        wait_for(lambda: watcher.ready("hv1"), "it is told in the end")
+    with switch_of(watcher, "hv1") as switch:
+        wait_for(lambda: watcher.ready("hv1"), "the bridge is up")
+        watcher.fail = fail
+        switch.database.settings(system_id="hv1", sdnapp_gateway="true")
+        switch.changed()
+        wait_for(lambda: watcher.chassis["hv1"].gateway, "it is told in the end, though nothing else happens")
     assert any("could not be told" in line for line in warnings(caplog))
+
+
+def test_what_means_nothing_to_the_controller_is_not_told(watcher: Watcher) -> None:
+    with switch_of(watcher, "hv1") as switch:
+        wait_for(lambda: watcher.ready("hv1"), "the bridge is up")
+        before = len(watcher.events)
+        for number in range(5):
+            switch.database.settings(system_id="hv1", note=str(number))
+            switch.changed()
+            assert switch.understood()
+        switch.database.settings(system_id="hv1", sdnapp_gateway="true")
+        switch.changed()
+        wait_for(lambda: watcher.chassis["hv1"].gateway, "a change that matters is told")
+        assert len(watcher.events) == before + 1
 
 
 def test_a_switch_that_refuses_is_told_and_not_flooded(watcher: Watcher, caplog: pytest.LogCaptureFixture) -> None:
@@ -206,16 +225,28 @@ def test_a_switch_that_refuses_is_told_and_not_flooded(watcher: Watcher, caplog:
         assert len(warnings(caplog)) == 1
 
 
-def test_who_undoes_our_settings_gets_no_race(watcher: Watcher) -> None:
+def test_who_undoes_our_settings_gets_no_race_and_is_told_as_long_as_it_lasts(
+    watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "AFTER_SUCCESS", 0.3)
+    monkeypatch.setattr(pace, "WINDOW", 4.0)
     with switch_of(watcher, "hv1") as switch:
         wait_for(lambda: watcher.ready("hv1"), "the bridge is up")
-        bridge = next(iter(switch.database.rows[type(switch.database.bridge("br-int"))]))
-        before, end = switch.transactions, time.monotonic() + 1.5
-        while time.monotonic() < end:
+        bridge = next(iter(switch.database.rows[Bridge]))
+
+        def undo() -> list[str]:
             switch.database.change(bridge, fail_mode=None)
             switch.changed()
-            time.sleep(0.05)
-        assert before < switch.transactions <= before + 3
+            assert switch.understood()
+            problems: list[str] = watcher.server.status()[0]["problems"]
+            return problems
+
+        before, begin = switch.transactions, time.monotonic()
+        [problem] = wait_for(undo, "the quarrel is told")
+        assert problem.startswith("bridge br-int: fail_mode secure: 4 times in a minute")
+        assert switch.transactions == before + 4
+        assert time.monotonic() - begin > 3 * 0.3
+        wait_for(lambda: watcher.server.status()[0]["problems"] == [], "the quarrel is over")
 
 
 def test_thirty_switches_come_at_once(watcher: Watcher) -> None:

@@ -61,6 +61,13 @@ def test_an_old_switch_gets_the_plain_monitor() -> None:
     assert names(session) == set()
 
 
+def test_an_update_before_the_copy_is_none_of_ours() -> None:
+    session = Session(0.0, TIMING)
+    assert not session.receive(write_request("update2", ["sdnapp", {"Bridge": {"b": {"delete": None}}}], None), 0.0)
+    assert not session.receive(write_request("update2", ["sdnapp", "junk"], None), 0.0)
+    assert not synced().receive(write_request("update2", ["another monitor", {}], None), 1.0)
+
+
 def test_a_database_of_another_kind_is_refused() -> None:
     session = Session(0.0, TIMING)
     for _ in range(2):
