@@ -40,7 +40,8 @@ def instances(fabric: Any) -> tuple[Any, Any]:
         ("red1", "red2"), (RED1, RED2), fabric.hypervisors.values(), strict=True
     ):
         instance = fabric.add(name, Instance)
-        fabric.plug(instance, {"id": f"port-of-{name}", "mac_address": mac}, hypervisor)
+        port = {"id": f"port-of-{name}", "mac_address": mac, "fixed_ips": [{"ip_address": address}]}
+        fabric.plug(instance, port, hypervisor)
         instance.ip("link set eth0 mtu 1450", f"addr add {address}/24 dev eth0")
         made.append(instance)
     return made[0], made[1]
@@ -73,8 +74,23 @@ def test_two_instances_talk_through_a_tunnel_over_two_routers(fabric: Any, insta
         assert {frame.inner.source for frame in core.read() if frame.inner} == {RED1[0], RED2[0]}
 
 
-def test_tcp_does_not_stall(instances: tuple[Any, Any]) -> None:
+def test_a_leak_between_tenants_is_seen(fabric: Any, instances: tuple[Any, Any]) -> None:
+    import reachability
+    from checks import Checks
+
+    by_tunnel(fabric)
+    leaking, apart = Checks(), Checks()
+    reachability.measure({"red": [instances[0]], "blue": [instances[1]]}).check(leaking)
+    assert not leaking.hold
+    for hypervisor in fabric.hypervisors.values():
+        set_flows(hypervisor, "actions=drop")
+    reachability.measure({"red": [instances[0]], "blue": [instances[1]]}).check(apart)
+    assert apart.hold
+
+
+def test_tcp_does_not_stall(fabric: Any, instances: tuple[Any, Any]) -> None:
     """Also the proof that checksums are right when packets reach the userspace datapath."""
+    by_tunnel(fabric)
     megabyte = 1 << 20
     receiver = instances[1].start("socat", "-u", "TCP-LISTEN:9000", f"SYSTEM:wc -c > {instances[1].directory}/received")
     sender = instances[0].start(
