@@ -40,6 +40,7 @@ def test_output_sends_the_packet_as_it_is_then():
 
 def test_output_to_the_port_it_came_by_is_dropped_and_in_port_sends_back():
     assert sent(run(entry(Output(1), OutputInPort(), Output(2)))) == [(1, PING), (2, PING)]
+    assert sent(run(entry(Output(1), OutputInPort(), in_port=3), in_port=3)) == [(1, PING), (3, PING)]
 
 
 def test_output_to_a_missing_port_is_a_fault():
@@ -188,6 +189,12 @@ def test_setting_a_field_of_a_header_that_is_not_there_does_nothing():
         packet=PING.tagged(5),
     )
     assert sent(passage) == [(2, PING)]
+    turned = run(
+        entry(Resubmit(SECOND), Move("vlan_vid", "vlan_vid"), Output(2), vlan_vid=(VLAN_PRESENT, VLAN_PRESENT)),
+        entry(PopVlan(), table=SECOND, vlan_vid=(VLAN_PRESENT, VLAN_PRESENT)),
+        packet=PING.tagged(5),
+    )
+    assert sent(turned) == [(2, PING)]
 
 
 def test_only_eight_bits_of_an_arp_operation_are_seen_and_all_are_kept():

@@ -1,12 +1,13 @@
 """The simulator agrees with Open vSwitch: on which flows are refused, and on what becomes of packets."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.actions import Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
+from flows.actions import Action, Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
 from flows.fields import VLAN_PRESENT, mac_to_int, parse_ipv4
 from flows.flow import Flow
 from flows.lookup import refusal
@@ -113,14 +114,48 @@ _PLAIN = st.one_of(
 )
 
 
+Arrival = tuple[int, Packet]
+_ARRIVALS = st.tuples(st.integers(1, 4), any_packets)
+
+
 @st.composite
-def any_flow(draw: Callable) -> Flow:
-    """A flow of any table that only leads forward; Open vSwitch may refuse it."""
-    at = draw(st.integers(0, 3))
+def any_flow(draw: Callable, arrivals: tuple[Arrival, ...] = ()) -> Flow:
+    """A flow of any table that only leads forward. Mostly one of the arrivals matches, unless it changes on the way.
+
+    Open vSwitch may refuse it.
+    """
+    at = draw(st.sampled_from([0, 0, 1, 2, 3]))
     later = st.sampled_from(NAMES[at + 1 : 5])
-    actions = draw(st.lists(_PLAIN | st.builds(Resubmit, later), max_size=5))
-    actions += draw(st.just([]) | st.builds(Goto, later).map(lambda goto: [goto]))
-    return entry(*actions, table=NAMES[at], priority=draw(st.integers(0, 9)), **draw(matches()))
+    actions = draw(st.lists(_PLAIN | st.builds(Resubmit, later), max_size=8))
+    actions += draw(st.just([Output(3)]) | st.builds(Goto, later).map(lambda goto: [goto]))
+    if arrivals and draw(st.integers(0, 3)):
+        in_port, packet = draw(st.sampled_from(arrivals))
+        seen = packet.but(in_port=in_port)
+        names = draw(st.lists(st.sampled_from(sorted(seen)), unique=True, max_size=2))
+        terms = {name: seen[name] for name in names}
+    else:
+        terms = draw(matches())
+    return entry(*actions, table=NAMES[at], priority=draw(st.integers(0, 9)), **terms)
+
+
+@st.composite
+def scenes(draw: Callable) -> tuple[list[Flow], list[Arrival]]:
+    """Flows that Open vSwitch takes, no two of one priority, and packets that come in."""
+    arrivals = draw(st.lists(_ARRIVALS, min_size=1, max_size=4))
+    flows = draw(st.lists(any_flow(tuple(arrivals)), min_size=4, max_size=16))
+    # A packet with two tags, copied to the controller, is parsed anew by the userspace datapath (3.1.0), which finds
+    # no IPv4 header below the second: what is set there after that is lost. Not ours to imitate.
+    without = draw(st.sampled_from([Controller, PushVlan]))
+    return one_of_each_priority([repaired(flow, without) for flow in flows]), arrivals
+
+
+def repaired(flow: Flow, without: type) -> Flow:
+    """Leave out the actions of one kind, and those that Open vSwitch would refuse."""
+    kept: tuple[Action, ...] = ()
+    for action in flow.actions:
+        if not isinstance(action, without) and not refusal(replace(flow, actions=(*kept, action))):
+            kept = (*kept, action)
+    return replace(flow, actions=kept)
 
 
 def one_of_each_priority(flows: list[Flow]) -> list[Flow]:
@@ -135,7 +170,7 @@ def test_each_known_refusal(switch, flow):
 
 
 @THOROUGH
-@given(flows=st.lists(any_flow(), max_size=12).map(one_of_each_priority))
+@given(flows=st.lists(any_flow(), min_size=4, max_size=16).map(one_of_each_priority))
 def test_the_same_flows_are_refused(switch, flows):
     switch.hold([])
     refused = switch.client.offer(flows)
@@ -143,13 +178,9 @@ def test_the_same_flows_are_refused(switch, flows):
 
 
 @THOROUGH
-@given(
-    flows=st.lists(any_flow().filter(lambda flow: not refusal(flow)), min_size=1, max_size=12).map(
-        one_of_each_priority
-    ),
-    arrivals=st.lists(st.tuples(st.integers(1, 4), any_packets), min_size=1, max_size=6),
-)
-def test_the_same_becomes_of_packets(switch, flows, arrivals):
+@given(scene=scenes())
+def test_the_same_becomes_of_packets(switch, scene):
+    flows, arrivals = scene
     switch.hold(flows)
     for in_port, packet in arrivals:
         assert in_order(switch.receive(in_port, packet)) == in_order(simulated(flows, in_port, packet))
