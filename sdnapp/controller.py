@@ -7,6 +7,7 @@ sends that, and the confirmation makes port status true. Nothing here opens a so
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from flows.delta import Delta
@@ -126,6 +127,10 @@ class Controller:
         """A chassis has reported itself and the interfaces plugged into it, completely."""
         if chassis.datapath_id and self.store.get(Chassis, NAMED_PREFIX + chassis.datapath_id) is not None:
             forget(self.store, NAMED_PREFIX + chassis.datapath_id)
+        known = self.store.get(Chassis, chassis.id)
+        if known is not None and not chassis.datapath_id:
+            # A database that has just started does not know it yet; the switch itself may never have stopped.
+            chassis = replace(chassis, datapath_id=known.datapath_id)
         observe(self.store, chassis, plugged)
 
     def adopt_by_name(self, datapath_id: str) -> None:

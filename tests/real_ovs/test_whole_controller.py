@@ -153,6 +153,26 @@ def test_a_restart_of_the_switch_converges_to_the_same_flows(cloud: Cloud) -> No
         cloud.controller.wait_status(port["id"])
 
 
+def test_a_restart_of_the_database_disturbs_nothing(cloud: Cloud) -> None:
+    first, second = two_ports(cloud)
+    cloud.plug("hv1", first)
+    cloud.controller.wait_status(first["id"])
+    before, sent = cloud.dump("hv1"), cloud.sent("hv1")
+    switch = cloud.switches["hv1"]
+    since = cloud.controller.chassis("hv1")["ovsdb"]["connected_since"]
+    switch.kill_server()
+    switch.start_server()
+    wait_for(
+        lambda: cloud.controller.chassis("hv1")["ovsdb"].get("connected_since", since) != since,
+        "the database speaks again",
+    )
+    assert cloud.controller.port(first["id"])["status"] == "ACTIVE"
+    assert cloud.sent("hv1") == sent and cloud.dump("hv1") == before
+    cloud.plug("hv1", second)
+    cloud.controller.wait_status(second["id"])
+    assert cloud.controller.log.count("chassis hv1 is datapath") == 1, "the OpenFlow session went on"
+
+
 def test_a_port_that_comes_back_with_another_number(cloud: Cloud) -> None:
     first, _ = two_ports(cloud)
     tap = cloud.plug("hv1", first)
