@@ -81,7 +81,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             callbacks=Callbacks(
                 on_connected=lambda chassis_id, address: None,
                 on_observed=self._controller.observed,
-                on_lost=lambda chassis_id: None,
+                on_lost=self._controller.database_lost,
             ),
             openflow_port=self.CONF.ofp_tcp_listen_port,
             host=self._options.ovsdb_listen_host,

@@ -46,10 +46,7 @@ class Controller:
     ) -> None:
         """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``."""
         self.store = store
-        self.engine = Engine(store)
         self.responders = responders
-        for chassis_id in store.ids(Chassis):
-            responders.learn(self.engine.desired(chassis_id).values())
         self.realization = Realization()
         self._switches = switches
         self._wake = wake
@@ -58,45 +55,97 @@ class Controller:
         self._progress = threading.Condition()
         self._connected: set[str] = set()
         self._attached: dict[str, str] = {}
+        self._astray: set[str] = set()
+        """Attached chassis that did not hear of a difference, so that only all of their flows bring them back."""
+        self._speaking: set[str] = set()
+        """Chassis whose databases are connected."""
+        self._contested: frozenset[str] = frozenset()
         self._ports_by_name: dict[str, dict[int, str]] = {}
         self._failures: dict[Any, str] = {}
+        self._look_again = False
+        """Whether it may be other datapaths than before that are chassis."""
+        self._engine_is_sound = True
+        self.engine = self._new_engine()
         store.watch(self._note)
 
     def catch_up(self) -> None:
-        """Follow the store to its present revision. Cheap when there is nothing to do."""
-        if not self._changes:
-            return
+        """Follow the store to its present revision. Cheap when there is nothing to do.
+
+        No difference is ever lost: a chassis that one did not reach is given all of its flows, now or the next time.
+        """
         with self._busy:
-            changes, self._changes = self._changes, []
-            deltas = self.engine.update(changes)
-            self.responders.follow(deltas.values())
+            if not (self._changes or self._astray or self._look_again):
+                return
+            changes, self._changes, self._look_again = self._changes, [], False
+            deltas = self._follow(changes)
             self._report_failures()
             fresh = self._attach_all()
-            for chassis_id, datapath_id in self._attached.items():
-                if chassis_id in fresh:
-                    continue
-                delta = deltas.get(chassis_id, NOTHING)
-                owners = {flow.owner for flow in (*delta.added, *delta.removed)}
-                self.realization.changed(chassis_id, owners, self.engine.revision)
-                self._switches.update(datapath_id, delta.added, delta.removed, self.engine.revision)
+            for chassis_id in self._attached.keys() - fresh - self._astray:
+                self._tell(chassis_id, deltas.get(chassis_id, NOTHING))
+            for chassis_id in sorted(self._astray):
+                self._assign(chassis_id)
         self._rebind_names(changes)
+
+    def _new_engine(self) -> Engine:
+        engine = Engine(self.store)
+        self.responders.learn(
+            flow for chassis_id in self.store.ids(Chassis) for flow in engine.desired(chassis_id).values()
+        )
+        return engine
+
+    def _follow(self, changes: Iterable[Change]) -> Mapping[str, Delta]:
+        """Bring the engine up to date; return what differs for each chassis that is not astray."""
+        if self._engine_is_sound:
+            try:
+                deltas = self.engine.update(changes)
+            except Exception:
+                LOG.exception("the flows could not be brought up to date with a change: all are computed anew")
+            else:
+                self.responders.follow(deltas.values())
+                return deltas
+        self._engine_is_sound = False
+        self._astray.update(self._attached)
+        self.engine = self._new_engine()
+        self._engine_is_sound = True
+        return {}
+
+    def _tell(self, chassis_id: str, delta: Delta) -> None:
+        """Have an attached chassis make a difference."""
+        self.realization.changed(chassis_id, delta, self.engine.revision)
+        try:
+            self._switches.update(self._attached[chassis_id], delta.added, delta.removed, self.engine.revision)
+        except Exception:
+            LOG.exception("chassis %s could not be told of a change: it will be given all of its flows", chassis_id)
+            self._astray.add(chassis_id)
+
+    def _assign(self, chassis_id: str) -> None:
+        """Have an attached chassis hold exactly what it should, whatever it was told before."""
+        self._astray.add(chassis_id)
+        self.realization.connected(chassis_id, self.engine.revision)
+        try:
+            flows = self.engine.desired(chassis_id).values()
+            self._switches.assign(self._attached[chassis_id], flows, self.engine.revision)
+        except Exception:
+            LOG.exception("chassis %s could not be given its flows: it is tried again", chassis_id)
+        else:
+            self._astray.discard(chassis_id)
 
     # What switches tell
 
     def switch_connected(self, datapath_id: str) -> None:
         """A switch has finished its handshake."""
         self._connected.add(datapath_id)
+        self._look_again = True
         self.catch_up()
-        with self._busy:
-            self._attach_all()
 
     def switch_disconnected(self, datapath_id: str) -> None:
         """A switch's session is over; its flows stay where they are."""
-        self._connected.discard(datapath_id)
-        self._ports_by_name.pop(datapath_id, None)
-        for chassis_id, attached in list(self._attached.items()):
-            if attached == datapath_id:
-                self._detach(chassis_id)
+        with self._busy:
+            self._connected.discard(datapath_id)
+            self._ports_by_name.pop(datapath_id, None)
+            for chassis_id, attached in list(self._attached.items()):
+                if attached == datapath_id:
+                    self._detach(chassis_id)
 
     def confirmed(self, datapath_id: str, revision: int) -> None:
         """A switch has confirmed, by barrier, all up to a revision."""
@@ -108,11 +157,12 @@ class Controller:
     def rejected(self, datapath_id: str, flow: Flow, reason: str) -> None:
         """A switch has refused a flow; everything else went on without it."""
         chassis_id = self.chassis_of(datapath_id)
-        if chassis_id is not None:
+        # One that is not wanted any more, as the switch will hear soon, must not stand in the status for ever.
+        if chassis_id is not None and self.engine.desired(chassis_id).get(flow.key) == flow:
             LOG.error(
                 "chassis %s rejected a flow of %s (%s): %s: %s", chassis_id, flow.owner, flow.feature, reason, flow
             )
-            self.realization.rejected(chassis_id, flow.owner, f"{flow.feature}: {reason}")
+            self.realization.rejected(chassis_id, flow, reason)
             self._moved()
 
     def ports_named(self, datapath_id: str, names: Mapping[int, str]) -> None:
@@ -132,6 +182,14 @@ class Controller:
             # A database that has just started does not know it yet; the switch itself may never have stopped.
             chassis = replace(chassis, datapath_id=known.datapath_id)
         observe(self.store, chassis, plugged)
+        if chassis.id not in self._speaking:
+            self._speaking.add(chassis.id)
+            self._reconsider()
+
+    def database_lost(self, chassis_id: str) -> None:
+        """A chassis's database is not connected any more; what it has told stands."""
+        self._speaking.discard(chassis_id)
+        self._reconsider()
 
     def adopt_by_name(self, datapath_id: str) -> None:
         """Make a connected switch that no OVSDB connection has claimed a chassis of its own."""
@@ -161,6 +219,10 @@ class Controller:
             chassis_id: self.realization.standing(chassis_id, owners)
             for chassis_id in self.engine.ask(facts.hosts, network_id)
         }
+        for failure in self.engine.failures.values():
+            for chassis_id in standings:
+                if failure.args in ((port_id,), (network_id,), (chassis_id, network_id)):
+                    standings[chassis_id] = f"{failure.unit} yields no flows: {failure.error}"
         network = self.engine.ask(facts.live_network, network_id)
         lacking = self.engine.ask(facts.obstacle, own, network.segment) if network else None
         return standings | {own: lacking} if lacking else standings
@@ -201,6 +263,10 @@ class Controller:
         self._changes.append(change)
         self._wake()
 
+    def _reconsider(self) -> None:
+        self._look_again = True
+        self._wake()
+
     def _moved(self) -> None:
         with self._progress:
             self._progress.notify_all()
@@ -208,26 +274,41 @@ class Controller:
     def _attach_all(self) -> set[str]:
         """Give every connected datapath that has a chassis its flows; return the chassis that are new."""
         fresh = set()
+        claims = {datapath_id: self._claims(datapath_id) for datapath_id in self._connected}
         for chassis_id, datapath_id in list(self._attached.items()):
-            if self._chassis_claiming(datapath_id) != chassis_id:
+            if chassis_id not in claims.get(datapath_id, ()):
                 self._detach(chassis_id)
-        for datapath_id in self._connected - set(self._attached.values()):
-            claiming = self._chassis_claiming(datapath_id)
-            if claiming is None:
-                continue
-            self._attached[claiming] = datapath_id
-            self.realization.connected(claiming)
-            fresh.add(claiming)
-            LOG.info("chassis %s is datapath %s", claiming, datapath_id)
-            self._switches.assign(datapath_id, self.engine.desired(claiming).values(), self.engine.revision)
+        served = set(self._attached.values())
+        for datapath_id in sorted(claims.keys() - served):
+            if len(claims[datapath_id]) == 1:
+                (claiming,) = claims[datapath_id]
+                self._attached[claiming] = datapath_id
+                LOG.info("chassis %s is datapath %s", claiming, datapath_id)
+                self._assign(claiming)
+                fresh.add(claiming)
+        contested = frozenset(at for at, each in claims.items() if len(self._speaking.intersection(each)) > 1)
+        for datapath_id in sorted(contested - self._contested):
+            LOG.error(
+                "chassis %s all say that their datapath is %s: give each one of its own: "
+                "ovs-vsctl set bridge BRIDGE other_config:datapath-id=<16 hexadecimal digits>",
+                " and ".join(claims[datapath_id]),
+                datapath_id,
+            )
+        self._contested = contested
         return fresh
 
-    def _chassis_claiming(self, datapath_id: str) -> str | None:
-        claims = self.store.find_ids(Chassis, "datapath", datapath_id)
-        return min(claims, key=lambda each: (each.startswith(NAMED_PREFIX), each), default=None)
+    def _claims(self, datapath_id: str) -> list[str]:
+        """Return the chassis that a datapath may be: one, unless several databases that are connected say so.
+
+        A machine that was installed anew may leave the row of its former self behind, with the same datapath.
+        """
+        named = self.store.find_ids(Chassis, "datapath", datapath_id)
+        told = [chassis_id for chassis_id in named if not chassis_id.startswith(NAMED_PREFIX)] or list(named)
+        return [chassis_id for chassis_id in told if chassis_id in self._speaking] or told
 
     def _detach(self, chassis_id: str) -> None:
         del self._attached[chassis_id]
+        self._astray.discard(chassis_id)
         self.realization.disconnected(chassis_id)
         self._moved()
 
@@ -251,6 +332,8 @@ class Controller:
         for call, failure in self.engine.failures.items():
             if self._failures.get(call) != failure.error:
                 LOG.error("%s%s yields no flows: %s", failure.unit, failure.args, failure.error)
+        for call in self._failures.keys() - now.keys():
+            LOG.info("%s%s yields flows again, or is not needed any more", call.function.__name__, call.args)
         self._failures = now
 
     def bindings_at(self, chassis_id: str) -> list[str]:

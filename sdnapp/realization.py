@@ -7,18 +7,26 @@ Only chassis in sync count: a dead one holds nobody up, and one that returns is 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from flows.delta import Delta
+from flows.flow import Flow
+
 DEAD, SYNCING, IN_SYNC = "dead", "syncing", "in sync"
 CONFIRMED, PENDING = "confirmed", "pending"
 
 
 @dataclass
 class Progress:
-    """Where one chassis stands. ``pending`` maps an owner of flows to the revision that changed them last."""
+    """Where one chassis stands.
+
+    ``since`` is the revision whose confirmation brings it in sync, ``pending`` maps an owner of flows to the revision
+    that changed them last, ``rejected`` an owner to those of its flows that the switch refused, with the reasons.
+    """
 
     state: str = DEAD
+    since: int = 0
     confirmed: int = 0
     pending: dict[str, int] = field(default_factory=dict)
-    rejected: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, dict[Flow, str]] = field(default_factory=dict)
 
 
 class Realization:
@@ -31,34 +39,38 @@ class Realization:
         """Return where a chassis stands; a chassis never heard of is dead."""
         return self._chassis.get(chassis_id) or Progress()
 
-    def connected(self, chassis_id: str) -> None:
-        """A session has begun: nothing of what the switch holds is known yet."""
-        self._chassis[chassis_id] = Progress(SYNCING)
+    def connected(self, chassis_id: str, revision: int) -> None:
+        """The chassis was given all of its flows as of a revision: nothing of what it holds is known before."""
+        self._chassis[chassis_id] = Progress(SYNCING, revision)
 
     def disconnected(self, chassis_id: str) -> None:
         """The session is over."""
         self._chassis.pop(chassis_id, None)
 
-    def changed(self, chassis_id: str, owners: Iterable[str], revision: int) -> None:
-        """Flows of these owners were changed at a revision, and are on their way to the chassis."""
+    def changed(self, chassis_id: str, delta: Delta, revision: int) -> None:
+        """Flows were changed at a revision, and are on their way to the chassis. A refused one that goes is mended."""
         if progress := self._chassis.get(chassis_id):
-            for owner in owners:
-                progress.pending[owner] = revision
-                progress.rejected.pop(owner, None)
+            for flow in (*delta.added, *delta.removed):
+                progress.pending[flow.owner] = revision
+            for flow in delta.removed:
+                refused = progress.rejected.get(flow.owner, {})
+                if refused.pop(flow, None) is not None and not refused:
+                    del progress.rejected[flow.owner]
 
     def confirmed(self, chassis_id: str, revision: int) -> None:
         """The chassis has confirmed by barrier all up to a revision."""
         progress = self._chassis.get(chassis_id)
-        if progress is None:
+        if progress is None or revision < progress.since:
+            # What it was told before it was given all of its flows says nothing about those.
             return
         progress.state = IN_SYNC
         progress.confirmed = max(progress.confirmed, revision)
         progress.pending = {owner: at for owner, at in progress.pending.items() if at > revision}
 
-    def rejected(self, chassis_id: str, owner: str, reason: str) -> None:
-        """The switch refused a flow of an owner; the owner's next change may mend it."""
+    def rejected(self, chassis_id: str, flow: Flow, reason: str) -> None:
+        """The switch refused a flow, and goes without it until another takes its place or the switch returns."""
         if progress := self._chassis.get(chassis_id):
-            progress.rejected[owner] = reason
+            progress.rejected.setdefault(flow.owner, {})[flow] = f"{flow.feature}: {reason}"
 
     def standing(self, chassis_id: str, owners: Iterable[str]) -> str:
         """Say where a chassis stands with the flows of some owners, in words."""
@@ -67,7 +79,7 @@ class Realization:
             return progress.state
         for owner in owners:
             if owner in progress.rejected:
-                return f"rejected: {progress.rejected[owner]}"
+                return f"rejected: {next(iter(progress.rejected[owner].values()))}"
             if owner in progress.pending:
                 return PENDING
         return CONFIRMED
@@ -75,8 +87,9 @@ class Realization:
     def rejections(self) -> Iterable[tuple[str, str, str]]:
         """Yield (chassis id, owner, reason) of all that switches have refused."""
         for chassis_id, progress in self._chassis.items():
-            for owner, reason in progress.rejected.items():
-                yield chassis_id, owner, reason
+            for owner, refused in progress.rejected.items():
+                for reason in refused.values():
+                    yield chassis_id, owner, reason
 
     def is_realized(self, revision: int) -> bool:
         """Tell whether every chassis that counts has confirmed a revision."""

@@ -30,7 +30,9 @@ class Responders:
         """How often each (feature, outcome) has happened."""
 
     def learn(self, flows: Iterable[Flow]) -> None:
-        """Take note of flows that some switch will hold."""
+        """Take note of all flows that switches will hold; none but them lead here."""
+        self._flows.clear()
+        self._services.clear()
         self.follow([Delta(tuple(flows), ())])
 
     def follow(self, deltas: Iterable[Delta]) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from flows.engine import Engine
+from flows.features import UNITS
 from flows.flow import Flow
 from flows.packets import dhcp_discover
 from flows.simulator import Fabric
+from flows.units import Unit
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
 from sdnapp.operations import Operations
@@ -27,13 +29,19 @@ class FakeSwitches:
         self.tables: dict[str, dict[Any, Flow]] = {}
         self.revisions: dict[str, int] = {}
         self.assignments = 0
+        self.failing: set[str] = set()
+        """Names of methods that fail."""
 
     def assign(self, datapath_id: str, flows: Iterable[Flow], revision: int) -> None:
+        if "assign" in self.failing:
+            raise RuntimeError("assign")
         self.assignments += 1
         self.tables[datapath_id] = {flow.key: flow for flow in flows}
         self.revisions[datapath_id] = revision
 
     def update(self, datapath_id: str, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> None:
+        if "update" in self.failing:
+            raise RuntimeError("update")
         for flow in removed:
             del self.tables[datapath_id][flow.key]
         self.tables[datapath_id] |= {flow.key: flow for flow in added}
@@ -199,6 +207,173 @@ def test_a_rejected_flow_is_told_with_its_owner_and_the_rest_is_active(world: Wo
     status = Operations(world.controller, lambda: [], lambda: []).status()
     assert status["rejected"][0]["owner"] == "port/p1"
     assert "bad action" in status["unrealized"][0]["reason"]
+
+
+def test_a_rejection_of_what_is_not_wanted_any_more_is_not_held_against_the_port(world: World) -> None:
+    world.report("a", "p1")
+    world.connect("a")
+    flow = next(f for f in world.switches.tables["a" * 16].values() if f.owner == "port/p1" and f.feature == "delivery")
+    world.report("a")
+    world.report("a", "p2")
+    world.controller.catch_up()
+    world.controller.rejected("a" * 16, flow, "too late")
+    assert not list(world.controller.realization.rejections())
+
+
+def test_a_failure_to_tell_a_chassis_loses_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.report("a", "p1")
+    world.connect("a")
+    world.confirm("a")
+    for failing in ({"update"}, {"update", "assign"}):
+        world.switches.failing = failing
+        world.change(Port, "p1", mac_address=f"fa:16:3e:00:01:0{len(failing)}")
+        world.controller.catch_up()
+        assert world.status("p1") == "DOWN", "what it was not told it cannot have confirmed"
+        world.switches.failing = set()
+        world.controller.catch_up()
+        held = set(world.switches.tables["a" * 16].values())
+        assert held == set(world.controller.engine.desired("a").values())
+        world.confirm("a")
+        assert world.status("p1") == "ACTIVE"
+        assert "chassis a could not be told" in caplog.text
+
+
+def test_one_chassis_that_cannot_be_told_does_not_keep_a_change_from_others(world: World) -> None:
+    world.report("a", "p1")
+    world.report("b", "p2")
+    for name in "ab":
+        world.connect(name)
+    update = world.switches.update
+    refuse = {"a" * 16, "b" * 16}
+
+    def once(datapath_id: str, *rest: Any) -> None:
+        if datapath_id in refuse:
+            refuse.clear()
+            raise RuntimeError("the first to be told")
+        update(datapath_id, *rest)
+
+    world.switches.update = once  # type: ignore[method-assign]
+    world.change(Port, "p1", mac_address="fa:16:3e:00:01:01")
+    world.controller.catch_up()
+    for name in "ab":
+        assert world.switches.tables[name * 16] == dict(world.controller.engine.desired(name))
+
+
+def test_an_engine_that_fails_begins_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.report("a", "p1")
+    world.connect("a")
+    world.confirm("a")
+    broken = world.controller.engine
+    monkeypatch.setattr(broken, "update", lambda changes: 1 / 0)
+    world.report("a", "p1", "p2")
+    world.controller.catch_up()
+    assert world.controller.engine is not broken
+    world.confirm("a")
+    assert world.status("p1") == world.status("p2") == "ACTIVE"
+    world.change(Port, "p1", mac_address="fa:16:3e:00:01:01")
+    world.confirm("a")
+    assert world.status("p1") == "ACTIVE"
+
+
+def test_an_engine_that_cannot_begin_anew_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.report("a", "p1")
+    world.connect("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(world.controller.engine, "update", lambda changes: 1 / 0)
+        patch.setattr("sdnapp.controller.Engine", lambda store: 1 / 0)
+        world.change(Port, "p1", mac_address="fa:16:3e:00:01:01")
+        with pytest.raises(ZeroDivisionError):
+            world.controller.catch_up()
+    world.controller.catch_up()
+    assert world.switches.tables["a" * 16] == dict(Engine(world.store).desired("a"))
+
+
+def test_a_unit_that_raises_is_told_with_the_ports_that_it_concerns(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fragile(view: Any, port_id: str) -> Any:
+        if view.get(Port, port_id).name == "bad":
+            raise RuntimeError("boom")
+        return iter(())
+
+    monkeypatch.setattr("sdnapp.controller.Engine", lambda store: Engine(store, (*UNITS, Unit(fragile, over=Port))))
+    world.controller = Controller(world.store, world.switches, world.controller.responders)
+    world.report("a", "p1", "p2")
+    world.connect("a")
+    world.confirm("a")
+    world.change(Port, "p1", name="bad")
+    world.confirm("a")
+    assert (world.status("p1"), world.status("p2")) == ("DOWN", "ACTIVE")
+    assert "boom" in world.controller.port_realization("p1")["a"]
+    assert "('p1',) yields no flows: RuntimeError: boom" in caplog.text
+    world.change(Port, "p1", name="good")
+    world.confirm("a")
+    assert world.status("p1") == "ACTIVE"
+
+
+def test_a_chassis_whose_datapath_is_another_one_gets_its_flows_there(world: World) -> None:
+    world.report("a", "p1")
+    world.connect("a")
+    world.confirm("a")
+    world.connect("z")
+    world.controller.observed(replace(world.chassis("a"), datapath_id="z" * 16), {"p1": Plugged(11, "tapp1")})
+    world.controller.catch_up()
+    assert (world.controller.chassis_of("z" * 16), world.controller.chassis_of("a" * 16)) == ("a", None)
+    assert world.status("p1") == "DOWN"
+    world.confirm("z")
+    assert world.status("p1") == "ACTIVE"
+
+
+def test_a_machine_that_was_installed_anew_takes_the_place_of_its_former_self(world: World) -> None:
+    world.report("a", "p1")
+    world.connect("a")
+    world.controller.database_lost("a")
+    world.controller.observed(replace(world.chassis("b"), datapath_id="a" * 16), {"p1": Plugged(11, "tapp1")})
+    world.controller.catch_up()
+    assert world.controller.chassis_of("a" * 16) == "b"
+    world.confirm("a")
+    assert world.status("p1") == "ACTIVE"
+
+
+def test_of_two_chassis_with_one_datapath_neither_is_taken_for_the_other(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.report("a", "p1")
+    world.controller.observed(replace(world.chassis("b"), datapath_id="a" * 16), {"p2": Plugged(12, "tapp2")})
+    world.connect("a")
+    assert world.switches.tables == {}, "it may be either"
+    assert "chassis a and b all say that their datapath is aaaaaaaaaaaaaaaa" in caplog.text
+    world.report("b", "p2")
+    world.controller.catch_up()
+    assert world.controller.chassis_of("a" * 16) == "a"
+    world.controller.observed(replace(world.chassis("b"), datapath_id="a" * 16), {"p2": Plugged(12, "tapp2")})
+    world.controller.catch_up()
+    assert world.controller.chassis_of("a" * 16) == "a", "who was there first stays"
+
+
+def test_a_session_ends_with_either_side_alive(world: World) -> None:
+    world.report("a", "p1")
+    world.connect("a")
+    world.confirm("a")
+    world.controller.database_lost("a")
+    world.controller.catch_up()
+    assert world.status("p1") == "ACTIVE", "its switch still is under control"
+    world.controller.switch_disconnected("a" * 16)
+    world.controller.confirmed("a" * 16, world.store.revision)
+    assert world.controller.port_realization("p1") == {"a": "dead"}
+    world.connect("a")
+    assert world.controller.port_realization("p1") == {"a": "syncing"}
+    world.confirm("a")
+    assert world.status("p1") == "ACTIVE"
+
+
+def test_the_last_binding_wins_after_a_restart_of_the_controller_too(world: World) -> None:
+    world.report("a", "p1")
+    world.report("b", "p1")
+    restarted = Controller(world.store, FakeSwitches(), Responders(world.store, DhcpSettings()))
+    for name in "ba":
+        restarted.observed(world.chassis(name), {"p1": Plugged(11, "tapp1")})
+        assert list(restarted.port_realization("p1")) == ["b"]
 
 
 def test_a_switch_without_ovsdb_binds_by_name(world: World) -> None:

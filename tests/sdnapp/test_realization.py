@@ -1,14 +1,26 @@
 """Port status tells the truth: who counts, and until when."""
 
+from flows.actions import Output
+from flows.delta import Delta
+from flows.flow import Flow, flow
+from flows.pipeline import DELIVERY
 from sdnapp.realization import CONFIRMED, DEAD, PENDING, SYNCING, Realization, is_active
 
 OWNERS = ("port/p", "network/n")
 
 
+def flow_of(owner: str, number: int = 1) -> Flow:
+    return flow(DELIVERY, "local", "delivery", owner, Output(number), to_port=number)
+
+
+def change(*added: Flow, removed: tuple[Flow, ...] = ()) -> Delta:
+    return Delta(added, removed)
+
+
 def synced(*chassis: str) -> Realization:
     realization = Realization()
     for chassis_id in chassis:
-        realization.connected(chassis_id)
+        realization.connected(chassis_id, 1)
         realization.confirmed(chassis_id, 1)
     return realization
 
@@ -16,7 +28,7 @@ def synced(*chassis: str) -> Realization:
 def test_a_chassis_counts_from_its_first_confirmation() -> None:
     realization = Realization()
     assert realization.standing("a", OWNERS) == DEAD
-    realization.connected("a")
+    realization.connected("a", 1)
     assert realization.standing("a", OWNERS) == SYNCING
     realization.confirmed("a", 5)
     assert realization.standing("a", OWNERS) == CONFIRMED
@@ -25,7 +37,7 @@ def test_a_chassis_counts_from_its_first_confirmation() -> None:
 
 def test_a_change_is_pending_until_its_own_revision_is_confirmed() -> None:
     realization = synced("a")
-    realization.changed("a", ["port/p"], 7)
+    realization.changed("a", change(flow_of("port/p")), 7)
     realization.confirmed("a", 6)
     assert realization.standing("a", OWNERS) == PENDING
     assert realization.standing("a", ["port/other"]) == CONFIRMED
@@ -33,20 +45,43 @@ def test_a_change_is_pending_until_its_own_revision_is_confirmed() -> None:
     assert realization.standing("a", OWNERS) == CONFIRMED
 
 
-def test_a_rejected_flow_is_named_until_its_owner_changes() -> None:
+def test_a_removal_is_pending_as_well() -> None:
     realization = synced("a")
-    realization.rejected("a", "port/p", "bad action")
-    assert realization.standing("a", OWNERS) == "rejected: bad action"
-    assert list(realization.rejections()) == [("a", "port/p", "bad action")]
-    realization.changed("a", ["port/p"], 8)
+    realization.changed("a", change(removed=(flow_of("port/p"),)), 7)
     assert realization.standing("a", OWNERS) == PENDING
+
+
+def test_a_rejected_flow_is_named_until_it_goes() -> None:
+    realization = synced("a")
+    bad, other = flow_of("port/p", 1), flow_of("port/p", 2)
+    for refused in (bad, other):
+        realization.rejected("a", refused, "bad action")
+    assert realization.standing("a", OWNERS) == "rejected: delivery: bad action"
+    assert list(realization.rejections()) == 2 * [("a", "port/p", "delivery: bad action")]
+    realization.changed("a", change(flow_of("port/p", 3), removed=(other,)), 8)
+    realization.confirmed("a", 8)
+    assert realization.standing("a", OWNERS) == "rejected: delivery: bad action", "the bad one is still missing"
+    realization.changed("a", change(removed=(bad,)), 9)
+    assert realization.standing("a", OWNERS) == PENDING
+    realization.confirmed("a", 9)
+    assert realization.standing("a", OWNERS) == CONFIRMED
+    assert not list(realization.rejections())
+
+
+def test_a_confirmation_from_before_it_was_given_its_flows_does_not_count() -> None:
+    realization = Realization()
+    realization.connected("a", 5)
+    realization.confirmed("a", 4)
+    assert realization.standing("a", OWNERS) == SYNCING
+    realization.confirmed("a", 5)
+    assert realization.standing("a", OWNERS) == CONFIRMED
 
 
 def test_a_returning_chassis_starts_from_nothing() -> None:
     realization = synced("a", "b")
     realization.disconnected("a")
     assert realization.is_realized(1)
-    realization.connected("a")
+    realization.connected("a", 1)
     assert realization.standing("a", OWNERS) == SYNCING
     assert realization.is_realized(1), "one that returns does not count before it is in sync"
     assert not realization.is_realized(2)
@@ -56,9 +91,9 @@ def test_a_returning_chassis_starts_from_nothing() -> None:
 
 def test_events_of_an_unknown_chassis_change_nothing() -> None:
     realization = Realization()
-    realization.changed("x", ["port/p"], 1)
+    realization.changed("x", change(flow_of("port/p")), 1)
     realization.confirmed("x", 1)
-    realization.rejected("x", "port/p", "no")
+    realization.rejected("x", flow_of("port/p"), "no")
     realization.disconnected("x")
     assert realization.standing("x", OWNERS) == DEAD
     assert not list(realization.rejections())
