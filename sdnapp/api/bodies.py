@@ -31,15 +31,15 @@ def read_json(request: Request, limit: int) -> object:
     return body
 
 
-def one_object(body: object, name: str) -> dict[str, Any]:
+def one_object(body: object, name: str, collection: str) -> dict[str, Any]:
     """Return the object of a body ``{name: {...}}``. Raises HTTPBadRequest."""
-    found, is_bulk = objects(body, name)
+    found, is_bulk = objects(body, name, collection)
     if is_bulk:
         raise exc.HTTPBadRequest("Bulk operation not supported")
     return found[0]
 
 
-def objects(body: object, name: str) -> tuple[list[dict[str, Any]], bool]:
+def objects(body: object, name: str, collection: str) -> tuple[list[dict[str, Any]], bool]:
     """Return the objects of a body ``{name: {...}}`` or ``{names: [...]}``, and whether it was the latter.
 
     Items of a bulk body may be wrapped once more, as in ``{names: [{name: {...}}]}``. Raises HTTPBadRequest.
@@ -48,7 +48,6 @@ def objects(body: object, name: str) -> tuple[list[dict[str, Any]], bool]:
         raise exc.HTTPBadRequest(f"Unable to find '{name}' in request body")
     if not isinstance(body, dict):
         raise exc.HTTPBadRequest(_INVALID)
-    collection = f"{name}s"
     if collection not in body:
         return [_object(body, name)], False
     items = body[collection]

@@ -32,7 +32,7 @@ class Controller:
         """Create one object, or several in one transaction."""
         resource = self.resource
         body = bodies.read_json(request, ctx.services.settings.max_body)
-        given, is_bulk = bodies.objects(body, resource.name)
+        given, is_bulk = bodies.objects(body, resource.name, resource.collection)
         wanted = [resource.attributes.for_create(ctx.who, each) for each in given]
         with ctx.store.transaction() as tx:
             rows = []
@@ -53,7 +53,7 @@ class Controller:
         """Change one object."""
         resource = self.resource
         body = bodies.read_json(request, ctx.services.settings.max_body)
-        values = resource.attributes.for_update(ctx.who, bodies.one_object(body, resource.name))
+        values = resource.attributes.for_update(ctx.who, bodies.one_object(body, resource.name, resource.collection))
         with ctx.store.transaction() as tx:
             row = self._find(ctx, row_id)
             policy.enforce(

@@ -145,7 +145,7 @@ def _filters(ctx: Context, resource: Resource[Any], request: Request) -> Iterato
 
 
 def _equals(resource: Resource[Any], name: str, values: list[str]) -> Filter:
-    getter = resource.view.get(name) or resource.unseen[name]
+    getter = resource.unseen.get(name) or resource.view[name]
     wanted: frozenset[Any] = frozenset(_converted(resource, name, value) for value in values)
     if "convert_to" in resource.attributes.specs[name]:
         return Filter(lambda ctx, row: getter(ctx, row) in wanted, resource.indexes.get(name), tuple(wanted))
@@ -233,7 +233,7 @@ def _page_by_keys(ctx: Context, resource: Resource[Any], query: Query, ids: Sequ
     sorts = query.sorts if "id" in dict(query.sorts) else (*query.sorts, ("id", True))
     backwards = query.page_reverse and query.limit
     getters = [
-        (resource.view.get(name) or resource.unseen[name], ascending != bool(backwards)) for name, ascending in sorts
+        (resource.unseen.get(name) or resource.view[name], ascending != bool(backwards)) for name, ascending in sorts
     ]
 
     def key(row: Any) -> tuple[Any, ...]:
