@@ -139,6 +139,10 @@ class Store:
         """Return the ids of the rows under a key of an index, sorted. Raises KeyError for an unknown index."""
         return tuple(self._indexes[kind, index].get(key, ()))
 
+    def count(self, kind: type[Any], index: str, key: Any) -> int:
+        """Return how many rows are under a key of an index, at no cost. Raises KeyError for an unknown index."""
+        return len(self._indexes[kind, index].get(key, ()))
+
     def find(self, kind: type[R], index: str, key: Any) -> list[R]:
         """Return the rows under a key of an index, sorted by id. Raises KeyError for an unknown index."""
         rows = self._rows[kind]
@@ -261,6 +265,7 @@ class Transaction:
         self.all = store.all
         self.find = store.find
         self.find_ids = store.find_ids
+        self.count = store.count
         self.claimed = store.claimed
 
     @property

@@ -24,7 +24,7 @@ def resources(request: Request, served: Iterable[Resource[Any]]) -> Response:
                 {
                     "name": resource.name,
                     "collection": resource.collection,
-                    "links": [{"rel": "self", "href": f"{request.application_url}/v2.0/{resource.collection}"}],
+                    "links": [{"rel": "self", "href": f"{request.application_url}/v2.0/{resource.path}"}],
                 }
                 for resource in served
             ]

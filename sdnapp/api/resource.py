@@ -69,6 +69,7 @@ class Resource(ABC, Generic[R]):
 
     ``view`` maps each attribute that clients see to how it follows from the row, ``unseen`` those that only filter.
     ``indexes`` maps an attribute to the store's index that finds rows by it. ``rules`` are as ``policy`` says.
+    ``methods`` are those that change objects; a resource may lack some.
     """
 
     name: ClassVar[str]
@@ -79,6 +80,12 @@ class Resource(ABC, Generic[R]):
     unseen: ClassVar[Mapping[str, Getter]] = {}
     indexes: ClassVar[dict[str, str]] = {"name": "name", "project_id": "project", "tenant_id": "project"}
     rules: ClassVar[Mapping[str, Rule]]
+    methods: ClassVar[frozenset[str]] = frozenset({"POST", "PUT", "DELETE"})
+
+    @property
+    def path(self) -> str:
+        """Where the collection is below ``/v2.0``; bodies call it ``collection``."""
+        return self.collection.replace("_", "-")
 
     @abstractmethod
     def not_found(self, row_id: str) -> Exception:

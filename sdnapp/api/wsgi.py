@@ -44,14 +44,7 @@ class Application:
         self._add("/v2.0/extensions", GET=discovery.extensions)
         self._add("/v2.0/extensions/{alias}", GET=discovery.extension)
         for resource in RESOURCES:
-            controller = Controller(resource)
-            self._add(f"/v2.0/{resource.collection}", GET=controller.index, POST=controller.create)
-            self._add(
-                f"/v2.0/{resource.collection}/{{row_id}}",
-                GET=controller.show,
-                PUT=controller.update,
-                DELETE=controller.delete,
-            )
+            self._add_resource(resource)
         self._add("/healthz", GET=operator.health)
         self._add("/metrics", GET=operator.metrics)
         self._add("/realized", GET=operator.realized)
@@ -74,6 +67,18 @@ class Application:
         response.headers["X-Openstack-Request-Id"] = f"req-{uuid4()}"
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
+
+    def _add_resource(self, resource: Resource[Any]) -> None:
+        controller = Controller(resource)
+
+        def served(**handlers: Handler) -> dict[str, Handler]:
+            return {method: each for method, each in handlers.items() if method in {"GET", *resource.methods}}
+
+        self._add(f"/v2.0/{resource.path}", **served(GET=controller.index, POST=controller.create))
+        self._add(
+            f"/v2.0/{resource.path}/{{row_id}}",
+            **served(GET=controller.show, PUT=controller.update, DELETE=controller.delete),
+        )
 
     def _add(self, path: str, **handlers: Handler) -> None:
         """Serve a path by one handler for each method; what it names in braces, the handler takes by name."""

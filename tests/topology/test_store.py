@@ -265,6 +265,14 @@ def test_kinds_that_a_newer_controller_added_are_left_alone():
     assert storage.documents["router/r1"] == (1, '{"id":"r1"}')
 
 
+def test_rows_under_a_key_are_counted(store):
+    for number in range(3):
+        with store.transaction() as tx:
+            tx.put(network(f"n{number}"))
+            assert tx.count(Network, "project", network("x").project_id) == number + 1
+    assert store.count(Network, "project", "another") == 0
+
+
 def test_an_unknown_index_is_an_error(store):
     with pytest.raises(KeyError):
         store.find(Network, "colour", "red")
