@@ -79,15 +79,25 @@ PORT_SECURITY = Table(
         {"from_port", "eth_src", "eth_type", "ipv4_src", "ipv4_dst", "udp_src", "udp_dst", "arp_spa", "arp_sha"}
     ),
     priorities={"permit": 100},
+    next=("arp_guard",),
+)
+ARP_GUARD = Table(
+    15,
+    "arp_guard",
+    "Drops ARP, requests and replies alike, that speaks for the address of another port: whoever heard it would "
+    "believe it. Ports without port security come here, too.",
+    match=frozenset({"network", "from_port", "arp_spa"}),
+    priorities={"own": 110, "other": 100, "wide": 90, "shared": 80},
     next=("arp_responder",),
+    miss="arp_responder",
 )
 ARP_RESPONDER = Table(
     20,
     "arp_responder",
     "Answers ARP requests for known addresses where they are asked. "
     "A port's probe for its own address goes unanswered (RFC 5227).",
-    match=frozenset({"network", "from_port", "arp_op", "arp_tpa", "arp_spa"}),
-    priorities={"own": 120, "guard": 110, "answer": 100, "gateway": 90},
+    match=frozenset({"network", "from_port", "arp_op", "arp_tpa"}),
+    priorities={"own": 110, "answer": 100, "gateway": 90},
     next=("dhcp",),
     miss="dhcp",
 )
@@ -135,7 +145,9 @@ CORE_OUTPUT = Table(
     priorities={"encapsulate": 100},
 )
 
-TABLES = TableList((CLASSIFICATION, PORT_SECURITY, ARP_RESPONDER, DHCP, FORWARDING, FLOODING, DELIVERY, CORE_OUTPUT))
+TABLES = TableList(
+    (CLASSIFICATION, PORT_SECURITY, ARP_GUARD, ARP_RESPONDER, DHCP, FORWARDING, FLOODING, DELIVERY, CORE_OUTPUT)
+)
 
 REGISTERS: dict[str, Register] = {
     register.name: register
@@ -159,6 +171,7 @@ FEATURES: dict[str, Feature] = {
         Feature("flooding", 7, "Broadcast and multicast."),
         Feature("delivery", 8, "To the port, here or elsewhere."),
         Feature("core_output", 9, "Tunnels and physical networks."),
+        Feature("arp_guard", 10, "No port speaks for the address of another in ARP."),
     )
 }
 

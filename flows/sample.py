@@ -18,7 +18,7 @@ class SampleCloud(NamedTuple):
 
 DESCRIPTION = (
     "`red`: an overlay network (Geneve, VNI 101) with instances `web` and `proxy` on `hv1` and `db` on `hv2`; "
-    "`proxy` may also use 10.0.0.100 at fa:16:3e:00:01:64.",
+    "`proxy` may also use 10.0.0.100 at fa:16:3e:00:01:64, and 172.16.0.0/12 as a router does.",
     "`plant`: a provider network (VLAN 200 of `physnet1`) with `press` on `hv1` and `robot` on `hv2`; "
     "`press` has no port security.",
     "`lab`: a flat provider network (`physnet2`) with `scope` on `hv1`.",
@@ -29,10 +29,11 @@ NETWORKS = {
     "plant": Segment("vlan", 200, "physnet1"),
     "lab": Segment("flat", None, "physnet2"),
 }
+PAIRS = (AddressPair("10.0.0.100", "fa:16:3e:00:01:64"), AddressPair("172.16.0.0/12", "fa:16:3e:00:00:0d"))
 PORTS: tuple[tuple[str, str, str, int, dict[str, Any]], ...] = (
     ("web", "red", "hv1", 1, {}),
     ("db", "red", "hv2", 1, {}),
-    ("proxy", "red", "hv1", 2, {"allowed_address_pairs": (AddressPair("10.0.0.100", "fa:16:3e:00:01:64"),)}),
+    ("proxy", "red", "hv1", 2, {"allowed_address_pairs": PAIRS}),
     ("press", "plant", "hv1", 3, {"port_security_enabled": False}),
     ("robot", "plant", "hv2", 2, {}),
     ("scope", "lab", "hv1", 4, {}),

@@ -99,6 +99,12 @@ def ofport_of(view: View, port_id: str) -> int | None:
     return port.ofport if port is not None else None
 
 
+def is_allowed_to_another(view: View, network_id: str, address: str, port_id: str = "") -> bool:
+    """Return whether a network's address is an allowed pair of a port other than ``port_id``, and so may be there."""
+    others = (view.get(Port, other) for other in view.find_ids(Port, "pair_address", address) if other != port_id)
+    return any(other is not None and other.network_id == network_id for other in others)
+
+
 def is_served_by_dhcp(view: View, port_id: str) -> bool:
     """Return whether DHCPv4 has an address for a live port."""
     port = view.ask(live_port, port_id)

@@ -1,6 +1,7 @@
 """One module for each behaviour, and the list of all their units."""
 
 from flows.features import (
+    arp_guard,
     arp_responder,
     classification,
     core_output,
@@ -17,6 +18,7 @@ UNITS: tuple[Unit, ...] = (
     *miss.UNITS,
     *classification.UNITS,
     *port_security.UNITS,
+    *arp_guard.UNITS,
     *arp_responder.UNITS,
     *dhcp.UNITS,
     *forwarding.UNITS,

@@ -1,7 +1,8 @@
 """ARP answered by flows on the asking instance's own chassis; no request for a known address reaches the core.
 
 RFC 826 for the form of a reply, RFC 5227 for probes: a probe (sender address zero) for another port's address is
-answered, so that the prober learns of the conflict; a port's probe for its own address is not.
+answered, so that the prober learns of the conflict; a port's probe for its own address is not. An address that is also
+another port's allowed pair may have moved there (VRRP), so whoever has it answers.
 """
 
 from flows.actions import Goto, Move, OutputInPort, SetField
@@ -10,12 +11,12 @@ from flows.flow import flow
 from flows.pipeline import ARP_RESPONDER
 from flows.units import Published, Unit, on_chassis, where_network_is
 from topology.addressing import SERVICE_MAC
-from topology.facts import View, live_network, live_port
+from topology.facts import View, is_allowed_to_another, live_network, live_port
 from topology.values import Port, Subnet
 
 
 def addresses(view: View, port_id: str) -> Published:
-    """Answer for a live port's addresses, and let nobody else's ARP replies speak for them."""
+    """Answer for a live port's addresses."""
     port = view.ask(live_port, port_id)
     if port is None:
         return
@@ -25,13 +26,10 @@ def addresses(view: View, port_id: str) -> Published:
     own = () if port.network.segment.is_overlay else (Goto("dhcp"),)
     for fixed in port.fixed_ips:
         address = fixed.ip_address
-        if ":" in address:
+        if ":" in address or view.ask(is_allowed_to_another, port.network.id, address, port.id):
             continue
         asked: dict[str, int | str] = {"network": port.network.key, "arp_op": ARP_REQUEST, "arp_tpa": address}
-        told: dict[str, int | str] = {"network": port.network.key, "arp_op": ARP_REPLY, "arp_spa": address}
         yield here, flow(ARP_RESPONDER, "own", "arp_responder", owner, *own, from_port=port.key, **asked)
-        yield here, flow(ARP_RESPONDER, "own", "arp_responder", owner, Goto("dhcp"), from_port=port.key, **told)
-        yield audience, flow(ARP_RESPONDER, "guard", "arp_responder", owner, **told)
         yield (
             audience,
             flow(ARP_RESPONDER, "answer", "arp_responder", owner, *answer(port.mac_address, address), **asked),
@@ -46,10 +44,8 @@ def dhcp_server(view: View, subnet_id: str) -> Published:
         return
     if not subnet.enable_dhcp or subnet.gateway_ip is None or subnet.ip_version != 4:
         return
-    for holder_id in view.find_ids(Port, "pair_address", subnet.gateway_ip):
-        holder = view.get(Port, holder_id)
-        if holder is not None and holder.network_id == network.id:
-            return
+    if view.ask(is_allowed_to_another, network.id, subnet.gateway_ip):
+        return
     yield (
         where_network_is(network.id),
         flow(

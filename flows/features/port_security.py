@@ -32,7 +32,7 @@ def permitted(view: View, port_id: str) -> Published:
                 "permit",
                 "port_security",
                 f"port/{port.id}",
-                Goto("arp_responder"),
+                Goto("arp_guard"),
                 from_port=port.key,
                 **match,
             ),
