@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from topology.documents import from_document, to_document
 from topology.storage import MemoryStorage, Storage
-from topology.values import Chassis, Claim, Counter, Network, Port, PortBinding, Row, Subnet
+from topology.values import Chassis, ChassisNote, Claim, Counter, Network, Port, PortBinding, Quota, Row, Subnet
 
 LOG = logging.getLogger(__name__)
 R = TypeVar("R", bound=Row)
@@ -45,6 +45,8 @@ KINDS: tuple[Kind, ...] = (
             "name": lambda n: (n.name,) if n.name else (),
             "project": lambda n: (n.project_id,),
             "shared": lambda n: ("yes",) if n.shared else (),
+            "external": lambda n: ("yes",) if n.external else (),
+            "tag": lambda n: n.tags,
         },
     ),
     Kind(
@@ -55,6 +57,7 @@ KINDS: tuple[Kind, ...] = (
             "name": lambda s: (s.name,) if s.name else (),
             "project": lambda s: (s.project_id,),
             "network": lambda s: (s.network_id,),
+            "tag": lambda s: s.tags,
         },
     ),
     Kind(
@@ -71,14 +74,21 @@ KINDS: tuple[Kind, ...] = (
             "device": lambda p: (p.device_id,) if p.device_id else (),
             "name_prefix": lambda p: (p.id[:11],),
             "pair_address": lambda p: tuple({pair.ip_address for pair in p.allowed_address_pairs}),
+            "tag": lambda p: p.tags,
         },
     ),
     Kind(
         Chassis,
         "chassis",
-        {"datapath": lambda c: (c.datapath_id,) if c.datapath_id else (), "hostname": lambda c: (c.hostname,)},
+        {
+            "every": lambda c: (True,),
+            "datapath": lambda c: (c.datapath_id,) if c.datapath_id else (),
+            "hostname": lambda c: (c.hostname,),
+        },
     ),
+    Kind(ChassisNote, "chassis_note"),
     Kind(PortBinding, "binding", {"port": lambda b: (b.port_id,), "chassis": lambda b: (b.chassis_id,)}),
+    Kind(Quota, "quota", {"every": lambda q: (True,)}),
     Kind(Claim, "claim", {"owner": lambda c: (c.owner,)}),
     Kind(Counter, "counter"),
 )

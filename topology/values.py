@@ -51,6 +51,9 @@ class Network:
     mtu: int = 1450
     port_security_enabled: bool = True
     dns_domain: str = ""
+    external: bool = False
+    availability_zone_hints: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     created_at: str = ""
     updated_at: str = ""
     revision_number: int = 0
@@ -88,6 +91,7 @@ class Subnet:
     allocation_pools: tuple[AddressRange, ...] = ()
     dns_nameservers: tuple[str, ...] = ()
     host_routes: tuple[Route, ...] = ()
+    tags: tuple[str, ...] = ()
     created_at: str = ""
     updated_at: str = ""
     revision_number: int = 0
@@ -140,6 +144,7 @@ class Port:
     requested_host: str = ""
     vnic_type: str = "normal"
     binding_profile: str = "{}"
+    tags: tuple[str, ...] = ()
     created_at: str = ""
     updated_at: str = ""
     revision_number: int = 0
@@ -166,6 +171,14 @@ class Chassis:
 
 
 @dataclass(frozen=True, slots=True)
+class ChassisNote:
+    """What administrators say about a chassis. ``id`` is the chassis's."""
+
+    id: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PortBinding:
     """An interface seen on a chassis that claims a port through ``iface-id`` (or by its name).
 
@@ -179,6 +192,17 @@ class PortBinding:
     ofport: int
     interface: str
     sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Limits that were set for one project: pairs of a kind of object and a number, -1 for no limit.
+
+    ``id`` is the project's. Kinds that are not named have the default limit.
+    """
+
+    id: str
+    limits: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
