@@ -158,6 +158,9 @@ class Engine:
         self._memo.drop(call)
 
     def _difference(self, before: tuple[tuple[Audience, Flow], ...], now: tuple[tuple[Audience, Flow], ...]) -> None:
+        if not before and not now:
+            # What most units yield for a port that is not plugged in anywhere.
+            return
         difference = Counter(now)
         difference.subtract(before)
         for (audience, flow), times in difference.items():

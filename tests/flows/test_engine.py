@@ -278,6 +278,13 @@ def test_a_unit_that_raises_costs_only_its_own_flows_and_recovers() -> None:
     change_port(store, "p1", name="good")
     engine.update(changes)
     assert not engine.failures
+    change_port(store, "p1", name="bad")
+    engine.update(changes)
+    assert engine.failures
+    with store.transaction() as tx:
+        tx.delete(Port, "p1")
+    engine.update(changes)
+    assert not engine.failures, "it went with its row"
 
 
 def test_a_fact_that_raises_is_asked_again_when_what_it_read_changes() -> None:

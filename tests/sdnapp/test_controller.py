@@ -417,6 +417,13 @@ def test_dhcp_is_answered_by_the_cookie_of_the_flow_that_brought_it(world: World
     assert world.controller.responders.answer(12345, b"") is None
     assert world.controller.responders.answer(punted.flow.cookie, b"junk") is None
     assert world.controller.responders.counts["dhcp", "answered"] == 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sdnapp.responders.respond", lambda *_: 1 / 0)
+        assert world.controller.responders.answer(punted.flow.cookie, b"trouble") is None
+    metrics = Operations(world.controller, lambda: [], lambda: []).metrics()
+    for outcome in ("answered", "failed", "malformed"):
+        assert f'sdnapp_packet_ins_total{{feature="dhcp",outcome="{outcome}"}} 1\n' in metrics
+    assert 'feature="unknown",outcome="stale flow"} 1\n' in metrics
     world.report("a")
     world.controller.catch_up()
     assert world.controller.responders.answer(punted.flow.cookie, request(DISCOVER, chaddr="fa:16:3e:00:00:01")) is None
@@ -458,3 +465,52 @@ def test_flows_can_be_narrowed_to_an_owner_and_a_table(world: World) -> None:
     assert [table["name"] for table in narrowed["tables"]] == ["forwarding"]
     assert {flow["owner"] for flow in narrowed["tables"][0]["flows"]} == {"port/p1"}
     assert "sdnapp_ports 2" in operations.metrics()
+
+
+def test_a_chassis_is_found_by_its_host_name_too_if_no_other_has_it(world: World) -> None:
+    for name, hostname in (("a", "one"), ("b", "two")):
+        world.controller.observed(world.chassis(name, hostname=hostname), {})
+    operations = Operations(world.controller, lambda: [], lambda: [])
+    assert operations.chassis_details("two")["id"] == "b"  # type: ignore[index]
+    assert operations.flows("two")["chassis"] == "b"  # type: ignore[index]
+    world.controller.observed(world.chassis("a", hostname="two"), {})
+    assert operations.chassis_details("two") is None and operations.flows("two") is None
+    assert operations.chassis_details("b") is not None
+
+
+def test_chassis_are_listed_by_host_name(world: World) -> None:
+    for name, hostname in (("b", "one"), ("a", "two")):
+        world.controller.observed(world.chassis(name, hostname=hostname), {})
+    operations = Operations(world.controller, lambda: [], lambda: [])
+    assert [row["hostname"] for row in operations.chassis()] == ["one", "two"]
+    assert [row["hostname"] for row in operations.status()["chassis"]] == ["one", "two"]
+
+
+def test_the_host_of_a_port_that_is_down_is_the_one_that_it_is_plugged_into(world: World) -> None:
+    world.report("a", "p1")
+    world.report("b", "p2")
+    operations = Operations(world.controller, lambda: [], lambda: [])
+    assert {row["port_id"]: row["host"] for row in operations.status()["unrealized"]} == {"p1": "a", "p2": "b"}
+    world.change(Port, "p2", admin_state_up=False)
+    assert {row["port_id"]: row["host"] for row in operations.status()["unrealized"]} == {"p1": "a", "p2": "b"}
+
+
+def test_a_trace_names_the_hosts_and_says_why_a_port_carries_nothing(world: World) -> None:
+    for name, hostname, port in (("a", "one", "p1"), ("b", "two", "p2")):
+        world.controller.observed(world.chassis(name, hostname=hostname), {port: Plugged(11, "tap")})
+    operations = Operations(world.controller, lambda: [], lambda: [])
+    assert operations.trace("p1", "10.0.0.6")["hostnames"] == {"a": "one", "b": "two"}
+    world.change(Port, "p1", admin_state_up=False)
+    with pytest.raises(ValueError, match="port: p1 carries no traffic: the port is administratively down"):
+        operations.trace("p1", "10.0.0.6")
+
+
+@pytest.mark.parametrize(
+    ("address", "mac"),
+    [("224.0.0.251", "01:00:5e:00:00:fb"), *[(a, "ff:ff:ff:ff:ff:ff") for a in ("10.0.0.255", "255.255.255.255")]],
+)
+def test_what_is_for_all_is_traced_to_all(world: World, address: str, mac: str) -> None:
+    world.report("a", "p1", "p2")
+    walk = Operations(world.controller, lambda: [], lambda: []).trace("p1", address)
+    assert [each["port_id"] for each in walk["delivered_to"]] == ["p2"]
+    assert mac in walk["explanation"] and f"nw_dst={address}" in walk["live_flow"]

@@ -97,6 +97,7 @@ def test_what_is_told_first_and_last(connection: Connection, told: Told, datapat
     ]
     connection.stop()
     connection.post(lambda session: session.assign([], 1))
+    connection.packet_arrived(messages.PacketIn(7, 30, 1, b"late"))
     assert told.events[2:] == [("disconnected", "00000000000000ab")]
     assert datapath.state == DEAD_DISPATCHER
 

@@ -270,6 +270,10 @@ def test_a_flow_that_looks_like_ours_is_not_trusted() -> None:
     # Somebody copied a line of a dump, changed the port in it, and added it twice.
     for port in (98, 99):
         wire.switch.table[0, 100, encode_match((Term("in_port", port, None),))] = a_flow(1).cookie, b""
+    # And once in another table, and at another priority, in place of the right one.
+    del wire.switch.table[a_flow(2).table, a_flow(2).priority, encode_match(a_flow(2).match)]
+    wire.switch.table[1, 100, encode_match(a_flow(2).match)] = a_flow(2).cookie, b""
+    wire.switch.table[0, 99, encode_match(a_flow(2).match)] = a_flow(2).cookie, b""
     wire = Wire(wire.switch)
     wire.assign([a_flow(1), a_flow(2)])
     wire.settle()

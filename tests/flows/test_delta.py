@@ -1,0 +1,54 @@
+"""The flows of one chassis, by key: which of several is chosen, and what a pass changes."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.actions import Output
+from flows.delta import Delta, DesiredTable
+from flows.flow import Flow, flow
+from flows.pipeline import DELIVERY
+
+
+def rival(number: int, place: int = 1) -> Flow:
+    """A flow that differs from others of its place in everything but the key."""
+    return flow(DELIVERY, "local", "delivery", f"port/{number}", Output(number), to_port=place)
+
+
+RIVALS = [rival(number) for number in range(5)]
+
+
+@given(st.permutations(RIVALS), st.permutations(RIVALS[1:]))
+def test_the_order_of_arrival_and_departure_does_not_matter(coming: list[Flow], going: list[Flow]) -> None:
+    table = DesiredTable()
+    for position, each in enumerate(coming):
+        table.count(each, 1)
+        assert list(table.values()) == [min(coming[: position + 1], key=lambda one: one.cookie)]
+    left = set(coming)
+    for each in going:
+        table.count(each, -1)
+        left.discard(each)
+        assert list(table.values()) == [min(left, key=lambda one: one.cookie)]
+
+
+def test_a_flow_stays_for_as_long_as_somebody_asks_for_it() -> None:
+    table = DesiredTable()
+    table.count(rival(1), 2)
+    table.count(rival(1), -1)
+    assert table.take_delta() == Delta((rival(1),), ())
+    table.count(rival(1), -1)
+    assert table.take_delta() == Delta((), (rival(1),))
+    assert len(table) == 0 and table.take_delta() == Delta((), ())
+
+
+def test_a_pass_tells_only_where_it_ended() -> None:
+    first, second = sorted(RIVALS, key=lambda each: each.cookie)[:2]
+    table = DesiredTable()
+    table.count(second, 1)
+    table.count(rival(9, place=9), 1)
+    table.take_delta()
+    table.count(first, 1)
+    table.count(rival(9, place=9), -1)
+    table.count(rival(9, place=9), 1)
+    table.count(rival(8, place=8), 1)
+    table.count(rival(8, place=8), -1)
+    assert table.take_delta() == Delta((first,), (second,))
