@@ -10,6 +10,7 @@ from flows.pipeline import TABLES
 from sdnapp.controller import Controller
 from sdnapp.realization import DEAD
 from sdnapp.tracing import flow_row, trace
+from topology import facts
 from topology.store import Store
 from topology.values import Chassis, Network, Port
 
@@ -29,13 +30,15 @@ class Operations:
         return self._controller.store
 
     def chassis(self) -> list[dict[str, Any]]:
-        """Return every chassis, with its two sessions and the ports on it."""
+        """Return every chassis by host name, with its two sessions and the ports on it."""
         switches = {each["datapath_id"]: each for each in self._switches()}
         databases = {each["chassis"]: each for each in self._databases()}
-        return [self._chassis_row(row, switches, databases) for row in self._store.all(Chassis)]
+        rows = sorted(self._store.all(Chassis), key=lambda row: (row.hostname, row.id))
+        return [self._chassis_row(row, switches, databases) for row in rows]
 
-    def chassis_details(self, chassis_id: str) -> dict[str, Any] | None:
-        """Return one chassis, or None."""
+    def chassis_details(self, name: str) -> dict[str, Any] | None:
+        """Return the chassis with this id or host name, or None."""
+        chassis_id = self._id_of(name)
         return next((each for each in self.chassis() if each["id"] == chassis_id), None)
 
     def status(self) -> dict[str, Any]:
@@ -55,23 +58,29 @@ class Operations:
                     "port_id": port.id,
                     "name": port.name,
                     "network": names.get(port.network_id) or port.network_id,
-                    "host": next(iter(controller.port_realization(port.id)), None),
+                    "host": binding.chassis_id if binding is not None else None,
                     "reason": reason,
                 }
                 for port, reason in reasons
+                for binding in [controller.engine.ask(facts.binding_in_force, port.id)]
             ],
             "rejected": [
                 {"chassis": chassis_id, "owner": owner, "feature": reason.partition(": ")[0], "reason": reason}
                 for chassis_id, owner, reason in controller.realization.rejections()
             ],
+            "failed": [
+                {"unit": failure.unit, "of": list(failure.args), "error": failure.error}
+                for failure in controller.engine.failures.values()
+            ],
         }
 
-    def flows(self, chassis_id: str, owner: str | None = None, table: str | None = None) -> dict[str, Any] | None:
-        """Return what a chassis should hold, by table and falling priority; None for an unknown chassis.
+    def flows(self, name: str, owner: str | None = None, table: str | None = None) -> dict[str, Any] | None:
+        """Return what a chassis should hold, by table and falling priority; None for an unknown id or host name.
 
         ``owner`` (whole, as ``port/<id>``, or the id alone) and ``table`` (by name) narrow it.
         """
-        if self._store.get(Chassis, chassis_id) is None:
+        chassis_id = self._id_of(name)
+        if chassis_id is None:
             return None
         self._controller.catch_up()
         desired = sorted(
@@ -98,7 +107,7 @@ class Operations:
     def trace(self, port_id: str, to: str) -> dict[str, Any]:
         """Return the road of a packet from a port to an address. Raises ValueError that says what is wrong."""
         self._controller.catch_up()
-        return trace(self._store, self._controller.engine, port_id, to)
+        return trace(self._store, self._controller.engine, port_id, to, self._controller.why_down)
 
     def wait_realized(self, revision: int | None, seconds: float) -> bool:
         """Wait until every chassis that counts has confirmed a revision (None: now's), at most so many seconds."""
@@ -119,11 +128,20 @@ class Operations:
             if each["openflow"]["connected"]:
                 lines.append(f"sdnapp_chassis_flows{label} {each['openflow']['flows']}")
                 lines.append(f"sdnapp_flow_mods_sent_total{label} {each['openflow']['flow_mods_sent']}")
+                lines.append(f"sdnapp_flows_rejected_total{label} {each['openflow']['rejected']}")
+                lines.append(f"sdnapp_packet_outs_dropped_total{label} {each['openflow']['packets_dropped']}")
         for (feature, outcome), count in sorted(controller.responders.counts.items()):
             lines.append(f'sdnapp_packet_ins_total{{feature="{feature}",outcome="{outcome}"}} {count}')
         for name, count in sorted(controller.engine.runs.items()):
             lines.append(f'sdnapp_engine_runs_total{{function="{name}"}} {count}')
         return "\n".join(lines) + "\n"
+
+    def _id_of(self, name: str) -> str | None:
+        """Return the id of the chassis with this id, or else of the only one with this host name."""
+        if self._store.get(Chassis, name) is not None:
+            return name
+        named = self._store.find_ids(Chassis, "hostname", name)
+        return named[0] if len(named) == 1 else None
 
     def _chassis_row(
         self, row: Chassis, switches: dict[str, dict[str, Any]], databases: dict[str, dict[str, Any]]

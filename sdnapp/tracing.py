@@ -1,5 +1,6 @@
 """``sdnapp trace``: a packet from a port to an address, walked through the desired flows of all chassis."""
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -17,11 +18,13 @@ from topology.values import Chassis, Network, Port, PortBinding, Subnet
 ZERO = "0.0.0.0"
 
 
-def trace(store: Store, engine: Engine, port_id: str, to: str) -> dict[str, Any]:
+def trace(
+    store: Store, engine: Engine, port_id: str, to: str, why_down: Callable[[Port], str | None]
+) -> dict[str, Any]:
     """Return the road of an ICMP echo request from a port to an IPv4 address, as a JSON value.
 
     Where nobody is known by that address, it is the ARP request for it that is traced. Raises ValueError that names
-    what is wrong with the port or the address.
+    what is wrong with the port or the address; ``why_down`` tells why a port carries no traffic.
     """
     port = store.get(Port, port_id)
     if port is None:
@@ -32,10 +35,11 @@ def trace(store: Store, engine: Engine, port_id: str, to: str) -> dict[str, Any]
         raise ValueError(f"to: {to!r} is no IPv4 address, such as 10.0.0.5") from None
     live = engine.ask(facts.live_port, port_id)
     if live is None:
-        raise ValueError(f"port: {port_id} carries no traffic: it is not plugged, or it or its network is down")
+        raise ValueError(f"port: {port_id} carries no traffic: {why_down(port)}")
     source = _source(store, port, address)
-    next_hop = _next_hop(store, port, address)
-    mac = _mac_of(store, engine, port, next_hop)
+    group = _group_mac(store, port, address)
+    next_hop = address if group else _next_hop(store, port, address)
+    mac = group or _mac_of(store, engine, port, next_hop)
     if mac is None:
         packet = arp_request(port.mac_address, source, next_hop)
         known = f"nobody is known by {next_hop}, so this is the ARP request for it"
@@ -44,6 +48,7 @@ def trace(store: Store, engine: Engine, port_id: str, to: str) -> dict[str, Any]
         known = f"{next_hop} is at {mac}"
     walk = _fabric(store, engine).inject(port_id, packet)
     chassis = store.get(Chassis, live.chassis_id)
+    touched = {step.chassis_id for step in walk.steps}
     return {
         "from": {"port": port_id, "chassis": live.chassis_id},
         "to": to,
@@ -67,6 +72,7 @@ def trace(store: Store, engine: Engine, port_id: str, to: str) -> dict[str, Any]
         "explanation": _explain(walk, port_id, known),
         "live_flow": _ovs_flow(packet, live.ofport),
         "bridge": chassis.bridge if chassis else "br-int",
+        "hostnames": {row.id: row.hostname for row in store.all(Chassis) if row.id in touched},
     }
 
 
@@ -96,6 +102,19 @@ def _next_hop(store: Store, port: Port, to: str) -> str:
     if any(IPv4Address(to) in IPv4Network(subnet.cidr) for subnet in on_four):
         return to
     return next((subnet.gateway_ip for subnet in on_four if subnet.gateway_ip), to)
+
+
+def _group_mac(store: Store, port: Port, to: str) -> str | None:
+    """Return the MAC address of an address that is many hosts' (RFC 1112, RFC 919), or None."""
+    address = IPv4Address(to)
+    if address.is_multicast:
+        return int_to_mac(0x01005E000000 | int(address) & 0x7FFFFF)
+    subnets = [store.get(Subnet, fixed.subnet_id) for fixed in port.fixed_ips]
+    on_four = [IPv4Network(subnet.cidr) for subnet in subnets if subnet is not None and subnet.ip_version == 4]
+    # Of one or two addresses none is a broadcast address (RFC 3021).
+    if to == "255.255.255.255" or any(net.prefixlen < 31 and address == net.broadcast_address for net in on_four):
+        return "ff:ff:ff:ff:ff:ff"
+    return None
 
 
 def _mac_of(store: Store, engine: Engine, port: Port, address: str) -> str | None:

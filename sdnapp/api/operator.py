@@ -79,7 +79,10 @@ def _admins_only(ctx: Context) -> None:
 
 
 def _no_chassis(chassis_id: str) -> exc.HTTPNotFound:
-    return exc.HTTPNotFound(f"Chassis {chassis_id} could not be found.")
+    return exc.HTTPNotFound(
+        f"No chassis has the id {chassis_id}, or it is the host name of none or of several: "
+        "`sdnapp chassis list` shows them."
+    )
 
 
 def _seconds(text: str | None) -> float:

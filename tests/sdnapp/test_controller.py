@@ -306,6 +306,8 @@ def test_a_unit_that_raises_is_told_with_the_ports_that_it_concerns(
     assert (world.status("p1"), world.status("p2")) == ("DOWN", "ACTIVE")
     assert "boom" in world.controller.port_realization("p1")["a"]
     assert "('p1',) yields no flows: RuntimeError: boom" in caplog.text
+    (failed,) = Operations(world.controller, lambda: [], lambda: []).status()["failed"]
+    assert (failed["of"], failed["error"]) == (["p1"], "RuntimeError: boom")
     world.change(Port, "p1", name="good")
     world.confirm("a")
     assert world.status("p1") == "ACTIVE"
@@ -479,7 +481,7 @@ def test_a_chassis_is_found_by_its_host_name_too_if_no_other_has_it(world: World
 
 
 def test_chassis_are_listed_by_host_name(world: World) -> None:
-    for name, hostname in (("b", "one"), ("a", "two")):
+    for name, hostname in (("a", "two"), ("b", "one")):
         world.controller.observed(world.chassis(name, hostname=hostname), {})
     operations = Operations(world.controller, lambda: [], lambda: [])
     assert [row["hostname"] for row in operations.chassis()] == ["one", "two"]

@@ -42,7 +42,7 @@ def test_what_the_application_says_is_handed_out(api: Api) -> None:
 def test_a_chassis_that_is_not_there(api: Api, path: str) -> None:
     answer = api.call("GET", path)
     assert answer.error == (404, "HTTPNotFound")
-    assert answer.message == "Chassis x could not be found."
+    assert answer.message.startswith("No chassis has the id x, ") and "`sdnapp chassis list`" in answer.message
 
 
 @pytest.mark.parametrize("query", ["", "port=a", "to=b", "port=nowhere&to=b"])
