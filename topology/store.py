@@ -20,7 +20,21 @@ from typing import Any, NamedTuple, TypeVar
 
 from topology.documents import from_document, to_document
 from topology.storage import MemoryStorage, Storage
-from topology.values import Chassis, ChassisNote, Claim, Counter, Network, Port, PortBinding, Quota, Row, Subnet
+from topology.values import (
+    AddressScope,
+    Chassis,
+    ChassisNote,
+    Claim,
+    Counter,
+    Network,
+    Port,
+    PortBinding,
+    Quota,
+    RbacPolicy,
+    Row,
+    Subnet,
+    SubnetPool,
+)
 
 LOG = logging.getLogger(__name__)
 R = TypeVar("R", bound=Row)
@@ -57,7 +71,43 @@ KINDS: tuple[Kind, ...] = (
             "name": lambda s: (s.name,) if s.name else (),
             "project": lambda s: (s.project_id,),
             "network": lambda s: (s.network_id,),
+            "pool": lambda s: (s.subnetpool_id,) if s.subnetpool_id else (),
+            "pool_project": lambda s: ((s.subnetpool_id, s.project_id),) if s.subnetpool_id else (),
             "tag": lambda s: s.tags,
+        },
+    ),
+    Kind(
+        AddressScope,
+        "address_scope",
+        {
+            "every": lambda a: (True,),
+            "name": lambda a: (a.name,) if a.name else (),
+            "project": lambda a: (a.project_id,),
+            "shared": lambda a: ("yes",) if a.shared else (),
+        },
+    ),
+    Kind(
+        SubnetPool,
+        "subnetpool",
+        {
+            "every": lambda p: (True,),
+            "name": lambda p: (p.name,) if p.name else (),
+            "project": lambda p: (p.project_id,),
+            "shared": lambda p: ("yes",) if p.shared else (),
+            "scope": lambda p: (p.address_scope_id,) if p.address_scope_id else (),
+            "default": lambda p: (p.ip_version,) if p.is_default else (),
+            "tag": lambda p: p.tags,
+        },
+    ),
+    Kind(
+        RbacPolicy,
+        "rbac_policy",
+        {
+            "every": lambda r: (True,),
+            "project": lambda r: (r.project_id,),
+            "object": lambda r: (r.object_id,),
+            "grant": lambda r: ((r.object_id, r.target_project, r.action),),
+            "to": lambda r: ((r.object_type, r.target_project, r.action),),
         },
     ),
     Kind(
@@ -73,7 +123,7 @@ KINDS: tuple[Kind, ...] = (
             "mac": lambda p: (p.mac_address,),
             "device": lambda p: (p.device_id,) if p.device_id else (),
             "name_prefix": lambda p: (p.id[:11],),
-            "pair_address": lambda p: tuple({pair.ip_address for pair in p.allowed_address_pairs}),
+            "pair_address": lambda p: tuple({pair.ip_address.removesuffix("/32") for pair in p.allowed_address_pairs}),
             "tag": lambda p: p.tags,
         },
     ),

@@ -91,7 +91,68 @@ class Subnet:
     allocation_pools: tuple[AddressRange, ...] = ()
     dns_nameservers: tuple[str, ...] = ()
     host_routes: tuple[Route, ...] = ()
+    subnetpool_id: str | None = None
+    service_types: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AddressScope:
+    """Addresses that mean the same wherever they are used: no two of its subnet pools overlap.
+
+    ``shared``: with all projects; there is an RBAC policy that says so.
+    """
+
+    id: str
+    project_id: str
+    ip_version: int = 4
+    name: str = ""
+    shared: bool = False
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetPool:
+    """Prefixes that subnets are cut from, and within which lengths; ``default_quota`` counts single IPv4 addresses or
+    /64 prefixes of IPv6 for each project. What is free is kept as claims.
+
+    ``shared``: with all projects; there is an RBAC policy that says so.
+    """
+
+    id: str
+    project_id: str
+    prefixes: tuple[str, ...]
+    min_prefixlen: int
+    max_prefixlen: int
+    default_prefixlen: int
+    ip_version: int = 4
+    name: str = ""
+    description: str = ""
+    default_quota: int | None = None
+    address_scope_id: str | None = None
+    shared: bool = False
+    is_default: bool = False
+    tags: tuple[str, ...] = ()
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RbacPolicy:
+    """Leave for a project (``*``: for all) to use an object of another; types and actions are Neutron's words."""
+
+    id: str
+    project_id: str
+    object_type: str
+    object_id: str
+    action: str
+    target_project: str
     created_at: str = ""
     updated_at: str = ""
     revision_number: int = 0
