@@ -40,6 +40,11 @@ def run(given: argparse.Namespace) -> int:
         ("chassis", "owner", "reason"),
         [[row[key] for key in ("chassis", "owner", "reason")] for row in document["rejected"]],
     )
+    _section(
+        "What yields no flows, by a fault of the controller's:",
+        ("unit", "of", "error"),
+        [[row["unit"], " ".join(row["of"]), row["error"]] for row in document["failed"]],
+    )
     return 0
 
 

@@ -97,8 +97,8 @@ def test_a_shared_address_may_be_announced_by_those_who_share_it(kind: str) -> N
     assert "r1@hv1" in reached(cloud, "client@hv3", gratuitous_arp(client.mac_address, "10.0.0.9"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_address_that_a_port_shares_with_another_is_found_where_it_is(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "text"), list(product(KINDS, ("10.0.0.9", "10.0.0.9/32"))))
+def test_an_address_that_a_port_shares_with_another_is_found_where_it_is(kind: str, text: str) -> None:
     """The primary has the address as its own, and the backup as an allowed pair."""
     cloud = SimulatedCloud()
     network = cloud.network("n", kind)
@@ -108,7 +108,7 @@ def test_an_address_that_a_port_shares_with_another_is_found_where_it_is(kind: s
     client = cloud.port("client", network, "10.0.0.20", "hv3")
     ask = arp_request(client.mac_address, "10.0.0.20", "10.0.0.9")
     assert reached(cloud, "client@hv3", ask) == {"client@hv3"}
-    cloud.change(backup, allowed_address_pairs=(AddressPair("10.0.0.9", backup_mac),))
+    cloud.change(backup, allowed_address_pairs=(AddressPair(text, backup_mac),))
     assert {"primary@hv1", "backup@hv2"} <= reached(cloud, "client@hv3", ask), "whoever has it answers"
     for place, mac in (("primary@hv1", primary.mac_address), ("backup@hv2", backup_mac)):
         assert "client@hv3" in reached(cloud, place, gratuitous_arp(mac, "10.0.0.9"))

@@ -18,6 +18,7 @@ STATUS = {
     "ports": {"total": 0, "active": 0},
     "unrealized": [],
     "rejected": [],
+    "failed": [],
 }
 LINE = "Revision 7: 0 networks, 0 of 0 ports active, 0 of 0 chassis alive.\n"
 

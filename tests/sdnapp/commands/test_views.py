@@ -117,6 +117,7 @@ STATUS = {
         {"port_id": "port-d", "name": "web\x1b[2J", "network": "red", "host": None, "reason": "not plugged: no chassis"}
     ],
     "rejected": [{"chassis": "hv1", "owner": "port/port-a", "feature": "dhcp", "reason": "dhcp: OFPFMFC_TABLE_FULL"}],
+    "failed": [{"unit": "flooding.copies", "of": ["hv1", "red"], "error": "KeyError: 7"}],
 }
 
 
@@ -136,7 +137,11 @@ def test_status(stub, sdnapp):
         "\n"
         "Flows that switches refused:\n"
         "CHASSIS  OWNER        REASON\n"
-        "hv1      port/port-a  dhcp: OFPFMFC_TABLE_FULL\n",
+        "hv1      port/port-a  dhcp: OFPFMFC_TABLE_FULL\n"
+        "\n"
+        "What yields no flows, by a fault of the controller's:\n"
+        "UNIT             OF       ERROR\n"
+        "flooding.copies  hv1 red  KeyError: 7\n",
         "",
     )
 
