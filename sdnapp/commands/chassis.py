@@ -12,7 +12,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     listing = commands.add_parser("list", parents=[common], help="list all chassis")
     listing.set_defaults(run=run_list)
     showing = commands.add_parser("show", parents=[common], help="show one chassis with its sessions and ports")
-    showing.add_argument("chassis", metavar="CHASSIS", help="its system-id, as `sdnapp chassis list` shows it")
+    add_chassis(showing)
     showing.set_defaults(run=run_show)
 
 
@@ -70,6 +70,7 @@ def run_show(given: argparse.Namespace) -> int:
         ("openflow since", openflow.get("since")),
         ("confirmed revision", row["confirmed_revision"]),
         ("flows", openflow.get("flows")),
+        ("flow changes sent", openflow.get("flow_mods_sent")),
         ("flows rejected", openflow.get("rejected")),
         ("last error", openflow.get("last_error")),
         *(("problem", problem) for problem in ovsdb.get("problems", [])),
@@ -79,6 +80,19 @@ def run_show(given: argparse.Namespace) -> int:
     for name, value in lines:
         print(f"{name.ljust(width)}  {cell(value)}")
     return 0
+
+
+def add_chassis(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument that names a chassis."""
+    parser.add_argument(
+        "chassis", type=_name, metavar="CHASSIS", help="its id or host name, as `sdnapp chassis list` shows them"
+    )
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: name one that `sdnapp chassis list` shows")
+    return text
 
 
 def _session(session: dict[str, Any]) -> str:

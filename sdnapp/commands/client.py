@@ -57,15 +57,24 @@ class Client:
         except TimeoutError:
             raise CommandError(f"the controller at {self._url} did not answer within {patience:.0f} s") from None
         except (ConnectionRefusedError, http.client.RemoteDisconnected):
+            raise CommandError(f"no controller answers at {self._url}: {self._advice()}") from None
+        except http.client.HTTPException:
             raise CommandError(
-                f"no controller answers at {self._url}: start one with `osken-manager sdnapp`, "
-                "or name another with --url or SDNAPP_URL"
+                f"what answers at {self._url} is no sdnapp controller (it does not speak HTTP): check --url"
             ) from None
-        except (OSError, http.client.HTTPException, UnicodeError) as error:
+        except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise CommandError(f"cannot reach a controller at {self._url}: {reason}; check --url") from None
         finally:
             connection.close()
+
+    def _advice(self) -> str:
+        if self._host in ("127.0.0.1", "::1", "localhost"):
+            return "start one with `osken-manager sdnapp`, or name another with --url or SDNAPP_URL"
+        return (
+            "by default it listens only on its own 127.0.0.1; "
+            f"`ssh -L 9696:127.0.0.1:9696 {self._host}` brings that to http://127.0.0.1:9696 here"
+        )
 
 
 def _message(document: Any) -> str:

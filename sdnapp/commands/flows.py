@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from sdnapp.commands.chassis import add_chassis
 from sdnapp.commands.client import Client
 from sdnapp.commands.errors import CommandError
 from sdnapp.commands.output import show_json, table
@@ -11,7 +12,7 @@ from sdnapp.commands.output import show_json, table
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
     parser = commands.add_parser("flows", parents=[common], help="show the flows of a chassis, and why each is there")
-    parser.add_argument("chassis", metavar="CHASSIS", help="its system-id, as `sdnapp chassis list` shows it")
+    add_chassis(parser)
     parser.add_argument(
         "--owner", metavar="OWNER", help="only flows of this owner: port/ID, network/ID, or an id alone"
     )

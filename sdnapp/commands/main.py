@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     )
     common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, for programs")
     whole = argparse.ArgumentParser(prog="sdnapp", description="Operate an sdnapp network.", parents=[common])
+    whole.add_argument("--version", action=_Version)
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     group = commands.add_parser("chassis", help="set up, list and show chassis (hypervisors)")
     actions = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -50,3 +51,20 @@ def parser() -> argparse.ArgumentParser:
     for command in (status, flows, trace, wait):
         command.add(commands, common)
     return whole
+
+
+class _Version(argparse.Action):
+    """Prints the version. What finds it is loaded only then, as each command should start at once."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help="print the version")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            found = version("sdnapp")
+        except PackageNotFoundError:
+            found = "(not installed)"
+        print(f"sdnapp {found}")
+        parser.exit()

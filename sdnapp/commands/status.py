@@ -21,6 +21,7 @@ def run(given: argparse.Namespace) -> int:
         return 0
     ports, chassis = document["ports"], document["chassis"]
     alive = sum(row["alive"] for row in chassis)
+    hostnames = {row["id"]: row["hostname"] for row in chassis}
     print(
         f"Revision {document['revision']}: {document['networks']} networks, "
         f"{ports['active']} of {ports['total']} ports active, {alive} of {len(chassis)} chassis alive."
@@ -33,7 +34,10 @@ def run(given: argparse.Namespace) -> int:
     _section(
         "Ports that are not active:",
         ("port", "name", "network", "host", "reason"),
-        [[row[key] for key in ("port_id", "name", "network", "host", "reason")] for row in document["unrealized"]],
+        [
+            [row["port_id"], row["name"], row["network"], hostnames.get(row["host"]) or row["host"], row["reason"]]
+            for row in document["unrealized"]
+        ],
     )
     _section(
         "Flows that switches refused:",

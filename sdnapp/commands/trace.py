@@ -58,11 +58,20 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _show(document: dict[str, Any]) -> None:
+    hostnames = document.get("hostnames", {})
+    # Ids are long, but two machines may have one host name.
+    shown = {each: name or each for each, name in hostnames.items() if list(hostnames.values()).count(name) == 1}
     print(
         table(
             ("chassis", "table", "owner", "match", "actions"),
             [
-                (step["chassis"], step["table"], step["owner"] or "no match", step["match"] or "any", step["actions"])
+                (
+                    shown.get(step["chassis"], step["chassis"]),
+                    step["table"],
+                    step["owner"] or "no match",
+                    step["match"] or "any",
+                    step["actions"],
+                )
                 for step in document["steps"]
             ],
         )

@@ -1,9 +1,11 @@
 """What all commands have in common: the URL, failures in one line, exit status, a quick start."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,38 @@ def test_a_controller_that_is_down(sdnapp):
         f"sdnapp: no controller answers at {url}: start one with `osken-manager sdnapp`, "
         "or name another with --url or SDNAPP_URL\n"
     )
+
+
+def test_a_controller_elsewhere_may_listen_to_itself_only(sdnapp, monkeypatch):
+    def refuse(*_, **__):
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("http.client.HTTPConnection.request", refuse)
+    status, _, err = sdnapp("--url", "http://192.0.2.1:9696", "status")
+    assert (status, err.count("\n")) == (1, 1)
+    assert err.startswith("sdnapp: no controller answers at http://192.0.2.1:9696: ")
+    assert "only on its own 127.0.0.1" in err and "ssh -L 9696:127.0.0.1:9696 192.0.2.1" in err
+
+
+def test_somebody_answers_in_another_language(sdnapp):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+
+        def speak() -> None:
+            with server.accept()[0] as peer:
+                peer.sendall(b'{"method":"monitor_cond","params":[]}')
+
+        speaker = threading.Thread(target=speak)
+        speaker.start()
+        status, out, err = sdnapp("--url", url, "status")
+        speaker.join()
+    assert (status, out) == (1, "")
+    assert err == f"sdnapp: what answers at {url} is no sdnapp controller (it does not speak HTTP): check --url\n"
+
+
+def test_version(sdnapp):
+    status, out, _ = sdnapp("--version")
+    assert status == 0 and re.fullmatch(r"sdnapp \S+\n", out)
 
 
 def test_a_name_that_nobody_has(sdnapp):

@@ -106,6 +106,13 @@ def test_the_road_of_a_packet(stub, sdnapp):
     assert status == 0 and json.loads(out) == TRACE
 
 
+@pytest.mark.parametrize(("other", "shown"), [("two", ("one", "two")), ("one", ("hv1", "hv2")), ("", ("one", "hv2"))])
+def test_chassis_are_shown_by_host_name_where_that_tells_them_apart(stub, sdnapp, other, shown):
+    stub.answer("/sdnapp/trace", {**TRACE, "hostnames": {"hv1": "one", "hv2": other}})
+    lines = sdnapp("trace", "--port", "port-a", "--to", "10.0.0.3")[1].splitlines()
+    assert tuple(line.split()[0] for line in (lines[1], lines[4])) == shown
+
+
 def test_a_port_that_cannot_be_traced(stub, sdnapp):
     stub.answer("/sdnapp/trace", {"NeutronError": {"message": "port: there is no port x"}}, 400)
     assert sdnapp("trace", "--port", "x", "--to", "10.0.0.3") == (1, "", "sdnapp: port: there is no port x\n")

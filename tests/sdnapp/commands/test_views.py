@@ -85,12 +85,21 @@ def test_chassis_show(stub, sdnapp):
     assert "problem             sdnapp-encap-type: gre is no encapsulation\n" in out
     assert "openflow address    192.0.2.11:44726\n" in out
     assert "last error          -\n" in out
+    assert "flow changes sent   26\n" in out
 
 
 def test_chassis_show_of_a_dead_one(stub, sdnapp):
     stub.answer("/sdnapp/chassis/hv2", {"chassis": HV2})
     status, out, _ = sdnapp("chassis", "show", "hv2")
     assert status == 0 and "openflow            no\n" in out and "alive               no\n" in out
+
+
+@pytest.mark.parametrize("arguments", [("chassis", "show", ""), ("flows", " ")])
+def test_a_chassis_without_a_name(stub, sdnapp, arguments):
+    stub.answer("/sdnapp/chassis/", {"chassis": []})
+    status, out, err = sdnapp(*arguments)
+    assert (status, out, stub.asked) == (2, "", [])
+    assert err.endswith("argument CHASSIS: it is empty: name one that `sdnapp chassis list` shows\n")
 
 
 def test_chassis_that_is_not_known(stub, sdnapp):
@@ -114,7 +123,14 @@ STATUS = {
     "networks": 2,
     "ports": {"total": 4, "active": 3},
     "unrealized": [
-        {"port_id": "port-d", "name": "web\x1b[2J", "network": "red", "host": None, "reason": "not plugged: no chassis"}
+        {
+            "port_id": "port-d",
+            "name": "web\x1b[2J",
+            "network": "red",
+            "host": None,
+            "reason": "not plugged: no chassis",
+        },
+        {"port_id": "port-e", "name": "db", "network": "red", "host": "hv2", "reason": "hv2: dead"},
     ],
     "rejected": [{"chassis": "hv1", "owner": "port/port-a", "feature": "dhcp", "reason": "dhcp: OFPFMFC_TABLE_FULL"}],
     "failed": [{"unit": "flooding.copies", "of": ["hv1", "red"], "error": "KeyError: 7"}],
@@ -134,6 +150,7 @@ def test_status(stub, sdnapp):
         "Ports that are not active:\n"
         "PORT    NAME     NETWORK  HOST  REASON\n"
         "port-d  web?[2J  red      -     not plugged: no chassis\n"
+        "port-e  db       red      two   hv2: dead\n"
         "\n"
         "Flows that switches refused:\n"
         "CHASSIS  OWNER        REASON\n"
