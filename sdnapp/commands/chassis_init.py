@@ -1,6 +1,9 @@
 """``sdnapp chassis init``: makes the machine on which it runs a chassis of a controller."""
 
 import argparse
+import errno
+import socket
+import sys
 from typing import Any
 
 from sdnapp.commands.errors import CommandError
@@ -51,6 +54,12 @@ def run(given: argparse.Namespace) -> int:
     except InitError as error:
         raise CommandError(str(error)) from error
     settings = dict(done.settings)
+    if (address := settings.get("sdnapp-encap-ip")) and not _is_ours(address):
+        print(
+            f"sdnapp: note: no interface of this machine has {address} now; tunnels carry nothing until one has. "
+            f"If it is wrong: sdnapp chassis init --controller {given.controller} --encap-ip ADDRESS",
+            file=sys.stderr,
+        )
     if given.json:
         show_json({"manager": done.manager, "settings": settings})
         return 0
@@ -60,3 +69,13 @@ def run(given: argparse.Namespace) -> int:
         print(f"  {name.ljust(width)}  {value}")
     print("`sdnapp chassis list` on the controller shows it as soon as it has connected.")
     return 0
+
+
+def _is_ours(address: str) -> bool:
+    """Tell whether an interface of this machine has an IPv4 address: nothing else can be bound to."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            return error.errno != errno.EADDRNOTAVAIL
+    return True

@@ -49,6 +49,18 @@ def test_all_that_can_be_named(sdnapp, calls):
     assert json.loads(out) == {"manager": DONE.manager, "settings": dict(DONE.settings)}
 
 
+def test_a_tunnel_address_that_is_not_this_machines_is_told(sdnapp, calls, monkeypatch):
+    status, _, err = sdnapp("chassis", "init", "--controller", "192.0.2.1")
+    assert (status, err) == (
+        0,
+        "sdnapp: note: no interface of this machine has 192.0.2.11 now; tunnels carry nothing until one has. "
+        "If it is wrong: sdnapp chassis init --controller 192.0.2.1 --encap-ip ADDRESS\n",
+    )
+    own = (("system-id", "hv1"), ("sdnapp-encap-ip", "127.0.0.1"))
+    monkeypatch.setattr(local, "init_chassis", lambda *_, **__: Initialized("tcp:192.0.2.1:6640", own))
+    assert sdnapp("chassis", "init", "--controller", "192.0.2.1")[2] == ""
+
+
 def test_a_gateway_can_be_taken_back(sdnapp, calls):
     sdnapp("chassis", "init", "--controller", "c", "--no-gateway")
     assert calls[0][1]["gateway"] is False
