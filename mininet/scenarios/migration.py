@@ -30,6 +30,12 @@ def run(cloud: Cloud, checks: Checks) -> None:
         checks.check(
             f"flows on {origin} are again as before red2 came", True, cloud.hypervisors[origin].flows() == empty[origin]
         )
+    cloud.unplug(red2)
+    checks.check(
+        "port of red2 once it is unplugged", "DOWN", cloud.api.wait_for_status(red2.port["id"], "DOWN")["status"]
+    )
+    cloud.api.wait_until_realized()
+    checks.check("flows on h2 are again as before red2 came", True, cloud.hypervisors["h2"].flows() == empty["h2"])
 
 
 def _migrate(cloud: Cloud, checks: Checks, red1: Instance, red2: Instance, target: str) -> None:
