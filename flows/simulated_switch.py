@@ -137,7 +137,7 @@ class _State:
                 self._tags[0] = value
 
     def has(self, name: str) -> bool:
-        """Say whether the packet has the header that a field is part of."""
+        """Say whether the packet has the header that a field is part of; only tags come and go on the way."""
         if name == "vlan_vid":
             return bool(self.read(name) & VLAN_PRESENT)
         return all(self.read(needed) == value for needed, value in field_named(name).needs)
@@ -196,8 +196,7 @@ class _Walk:
             case SetField(name, value):
                 state.write(name, value)
             case Move(source, target):
-                if state.has(source):
-                    state.write(target, state.read(source))
+                state.write(target, state.read(source))
             case PushVlan():
                 state.push_vlan()
             case PopVlan():

@@ -15,6 +15,7 @@ from typing import Any
 from flows.engine import Engine
 from flows.flow import Flow
 from flows.packets import Packet
+from flows.pipeline import CORE_OUTPUT
 from flows.simulator import Fabric, Walk
 from topology.placement import Plugged, observe
 from topology.store import Change, Store
@@ -197,10 +198,16 @@ class SimulatedCloud(Cloud):
         del self._placements[place]
 
     def _inject(self, place: str, packet: Packet) -> Walk:
-        return self.fabric.inject(place, packet)
+        return self._checked(self.fabric.inject(place, packet), {self._placements[place][0]})
 
     def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str) -> Walk:
-        return self.fabric.inject_core(chassis, packet, tun_id, encapsulation=encapsulation)
+        return self._checked(self.fabric.inject_core(chassis, packet, tun_id, encapsulation=encapsulation), set())
 
     def _inject_physical(self, physical_network: str, packet: Packet) -> Walk:
-        return self.fabric.inject_physical(physical_network, packet)
+        return self._checked(self.fabric.inject_physical(physical_network, packet), set())
+
+    @staticmethod
+    def _checked(walk: Walk, senders: set[str]) -> Walk:
+        """Hold that only the sender's chassis so much as tries to reach the core, whatever else would stop a frame."""
+        assert {step.chassis_id for step in walk.steps if step.table == CORE_OUTPUT.name} <= senders
+        return walk

@@ -186,6 +186,7 @@ def gratuitous_arp_poisons_nothing(cloud: Cloud) -> None:
             for lie in (
                 gratuitous_arp(*claim),
                 arp_request(*claim, address(far)),
+                arp_request(*claim, "10.0.0.99"),
                 arp_reply(*claim, BROADCAST_MAC, address(victim)),
                 arp_reply(*claim, far.mac_address, address(far)),
                 gratuitous_arp(villain.mac_address, address(far)),
@@ -249,7 +250,7 @@ def what_claims_to_come_from_another_is_dropped(cloud: Cloud) -> None:
 @story
 def allowed_address_pairs_pass(cloud: Cloud) -> None:
     for kind in KINDS:
-        network, _, two = pair(cloud, kind, kind)
+        network, one, two = pair(cloud, kind, kind)
         router = cloud.port(
             f"{kind}-r",
             network,
@@ -280,6 +281,9 @@ def allowed_address_pairs_pass(cloud: Cloud) -> None:
             request = arp_request(mac, source, "10.0.0.99")
             walk = cloud.inject(f"{router.id}@hv1", request)
             assert (f"{two.id}@hv2" in reached(walk)) == passes, (kind, request)
+        for mac in (router.mac_address, "fa:16:3e:00:07:02"):
+            assert reached(cloud.inject(f"{router.id}@hv1", arp_probe(mac, "10.0.0.60"))) == [f"{one.id}@hv1", *there]
+        assert nothing(cloud.inject(f"{router.id}@hv1", arp_probe(STRANGER, "10.0.0.60")))
 
 
 @story

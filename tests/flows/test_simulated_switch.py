@@ -189,12 +189,6 @@ def test_setting_a_field_of_a_header_that_is_not_there_does_nothing():
         packet=PING.tagged(5),
     )
     assert sent(passage) == [(2, PING)]
-    turned = run(
-        entry(Resubmit(SECOND), Move("vlan_vid", "vlan_vid"), Output(2), vlan_vid=(VLAN_PRESENT, VLAN_PRESENT)),
-        entry(PopVlan(), table=SECOND, vlan_vid=(VLAN_PRESENT, VLAN_PRESENT)),
-        packet=PING.tagged(5),
-    )
-    assert sent(turned) == [(2, PING)]
 
 
 def test_only_eight_bits_of_an_arp_operation_are_seen_and_all_are_kept():

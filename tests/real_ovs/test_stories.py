@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from tests.packet_stories import STORIES
+from tests.random_traffic import injections, whole_cloud
 from tests.real_ovs.ovs_dummy import missing
 from tests.real_ovs.real_cloud import RealChassis, RealCloud, real_chassis
 
@@ -29,3 +31,17 @@ def cloud(chassis: dict[str, RealChassis]) -> Iterator[RealCloud]:
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
 def test_story(cloud, story):
     story(cloud)
+
+
+@pytest.fixture(scope="module")
+def everything(chassis: dict[str, RealChassis]) -> Iterator[RealCloud]:
+    cloud = RealCloud(chassis)
+    whole_cloud(cloud)
+    yield cloud
+    cloud.clear()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(inject=injections)
+def test_any_traffic_fares_as_in_the_simulator(everything, inject):
+    inject(everything)
