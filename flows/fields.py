@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 ETH_TYPE_IPV4 = 0x0800
 ETH_TYPE_ARP = 0x0806
+ETH_TYPE_RARP = 0x8035
 ETH_TYPE_VLAN = 0x8100
 IP_PROTO_ICMP = 1
 IP_PROTO_TCP = 6

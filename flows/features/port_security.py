@@ -2,12 +2,15 @@
 
 IPv4 and ARP with a permitted (MAC, address) combination pass, and so does a DHCP client without an address. One that
 renews an address which is no longer the port's must hear so (NAK), so it may ask from any address where it is served.
-All else is dropped, IPv6 included until it is served. Without ``port_security_enabled`` everything passes.
+A hypervisor announces where an instance has migrated to by RARP in its name, which the switches of a physical network
+must hear; overlays need no such word. All else is dropped, IPv6 included until it is served. Without
+``port_security_enabled`` everything passes.
 """
 
 from collections.abc import Iterator
 
 from flows.actions import Goto
+from flows.fields import ETH_TYPE_RARP
 from flows.flow import flow
 from flows.pipeline import PORT_SECURITY
 from flows.units import Published, Unit, on_chassis
@@ -47,6 +50,8 @@ def _sources(port: LivePort, served: bool) -> Iterator[dict[str, int | str]]:
         yield {"eth_src": mac, "ipv4_src": address}
         yield {"eth_src": mac, "arp_sha": mac, "arp_spa": address}
     for mac in sorted({port.mac_address, *(mac for mac, _ in senders)}):
+        if not port.network.segment.is_overlay:
+            yield {"eth_src": mac, "eth_type": ETH_TYPE_RARP}
         # RFC 5227: a probe names no sender address. RFC 2131: neither does a client without a lease.
         yield {"eth_src": mac, "arp_sha": mac, "arp_spa": "0.0.0.0"}
         asking: dict[str, int | str] = {"eth_src": mac, "udp_src": DHCP_CLIENT, "udp_dst": DHCP_SERVER}

@@ -7,7 +7,16 @@ from itertools import product
 
 import pytest
 
-from flows.packets import BROADCAST_MAC, Packet, arp_probe, arp_reply, arp_request, gratuitous_arp
+from flows.fields import ETH_TYPE_RARP
+from flows.packets import (
+    BROADCAST_MAC,
+    Packet,
+    arp_probe,
+    arp_reply,
+    arp_request,
+    gratuitous_arp,
+    unknown_ethertype,
+)
 from tests.clouds import KINDS, OVERLAYS, SimulatedCloud
 from topology.values import AddressPair, Port
 
@@ -143,3 +152,14 @@ def test_a_gateway_address_is_answered_for_dhcp_only_where_there_is_dhcp() -> No
     assert reached(cloud, "one@hv1", ask) == {"one@hv1"}
     cloud.change(subnet, enable_dhcp=False)
     assert reached(cloud, "one@hv1", ask) == set()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_migrated_instances_announcement_reaches_the_switches_of_a_physical_network(kind: str) -> None:
+    cloud = SimulatedCloud()
+    network = cloud.network("n", kind)
+    one = cloud.port("one", network, "10.0.0.11", "hv1")
+    cloud.port("two", network, "10.0.0.12", "hv2")
+    expected = set() if kind in OVERLAYS else {"two@hv2", "wire of hv1"}
+    assert reached(cloud, "one@hv1", unknown_ethertype(one.mac_address, eth_type=ETH_TYPE_RARP)) == expected
+    assert reached(cloud, "one@hv1", unknown_ethertype("fa:16:3e:99:99:99", eth_type=ETH_TYPE_RARP)) == set()

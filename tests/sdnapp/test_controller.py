@@ -238,6 +238,16 @@ def test_a_failure_to_tell_a_chassis_loses_nothing(world: World, caplog: pytest.
         assert "chassis a could not be told" in caplog.text
 
 
+def test_a_chassis_that_cannot_be_given_its_flows_is_tried_again(world: World) -> None:
+    world.report("a", "p1")
+    world.switches.failing = {"assign"}
+    world.connect("a")
+    assert world.status("p1") == "DOWN"
+    world.switches.failing = set()
+    world.confirm("a")
+    assert world.status("p1") == "ACTIVE"
+
+
 def test_one_chassis_that_cannot_be_told_does_not_keep_a_change_from_others(world: World) -> None:
     world.report("a", "p1")
     world.report("b", "p2")
@@ -270,9 +280,11 @@ def test_an_engine_that_fails_begins_anew(world: World, monkeypatch: pytest.Monk
     assert world.controller.engine is not broken
     world.confirm("a")
     assert world.status("p1") == world.status("p2") == "ACTIVE"
+    mended = world.controller.engine
     world.change(Port, "p1", mac_address="fa:16:3e:00:01:01")
     world.confirm("a")
     assert world.status("p1") == "ACTIVE"
+    assert world.controller.engine is mended
 
 
 def test_an_engine_that_cannot_begin_anew_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -440,6 +452,9 @@ def test_a_restarted_controller_wants_the_same_flows(world: World) -> None:
     assert {f.cookie for f in again.tables["a" * 16].values()} == {
         f.cookie for f in world.switches.tables["a" * 16].values()
     }
+    (asking,) = (f for f in again.tables["a" * 16].values() if f.feature == "dhcp" and f.owner == "port/p1")
+    discover = request(DISCOVER, chaddr="fa:16:3e:00:00:01")
+    assert restarted.responders.answer(asking.cookie, discover) is not None, "flows of its former life lead to it"
 
 
 def test_trace_says_where_a_packet_goes(world: World) -> None:
