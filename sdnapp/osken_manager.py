@@ -8,12 +8,14 @@ this module imports nothing of either until ``main`` has prepared that.
 """
 
 import contextlib
+import errno
 import functools
 import importlib.metadata
 import importlib.util
 import io
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -49,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         # Most often an address in use, or a log file out of reach.
         name = f"{error.filename}: " if error.filename else ""
-        return _refuse(f"{name}{error.strerror or error}")
+        fix = ". Stop who does, or choose another port; osken-manager --help lists the options"
+        return _refuse(f"{name}{error.strerror or error}{fix if error.errno == errno.EADDRINUSE else ''}")
 
 
 def _refuse(reason: str) -> int:
@@ -147,12 +150,16 @@ def _import_user_flags(arguments: Sequence[str]) -> None:
 @contextlib.contextmanager
 def _terse_usage() -> Iterator[None]:
     """Say only what is wrong with an option, not how every option is used as well."""
+    from sdnapp.config import GROUP, OPTIONS
+
     with contextlib.redirect_stderr(io.StringIO()) as said:
         try:
             yield
         except SystemExit as end:
             if end.code:
                 reason = said.getvalue().strip().rpartition("error: ")[2]
+                # oslo.config leaves out the group, and so names no option that could be given.
+                reason = re.sub(rf"^argument --({'|'.join(opt.dest for opt in OPTIONS)}):", rf"[{GROUP.name}] \1:", reason)
                 raise CannotStart(f"{reason}; osken-manager --help lists the options") from None
             raise
 

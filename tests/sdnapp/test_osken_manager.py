@@ -117,7 +117,7 @@ def test_it_says_its_version_and_its_options():
     ("arguments", "complaint"),
     [
         (["--colour", "red"], "unrecognized arguments: --colour"),
-        (["--sdnapp-api-listen-port", "http"], "api_listen_port: Invalid"),
+        (["--sdnapp-api-listen-port", "http"], r"\[sdnapp\] api_listen_port: Invalid"),
         (["nonesuch"], "there is no module nonesuch"),
         (["bundle.nonesuch"], "there is no module bundle.nonesuch"),
         (["./nonesuch.py"], r"there is no file \./nonesuch\.py"),
@@ -286,7 +286,10 @@ def test_a_port_of_ours_that_is_in_use_is_named(apps, option, name):
         done = run(*ours(apps / "state", f"--sdnapp-{option}-listen-port", port), path=apps)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
-    assert last == f"osken-manager: {name} cannot listen on 127.0.0.1:{port}: Address already in use"
+    assert last == (
+        f"osken-manager: {name} cannot listen on 127.0.0.1:{port}: Address already in use. "
+        "Stop who does, or choose another port; osken-manager --help lists the options"
+    )
 
 
 def test_options_are_checked_before_anything_starts(apps):
