@@ -149,6 +149,11 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             vni_ranges=(options.vni_range,),
             vlan_ranges=options.vlan_ranges,
             underlay_mtu=options.underlay_mtu,
+            quotas={
+                "network": options.quota_network,
+                "subnet": options.quota_subnet,
+                "port": options.quota_port,
+            },
         )
         app = make_app(self._store, ApiServices(self._controller, self._operations, settings))
         log = logging.getLogger("sdnapp.http")

@@ -89,6 +89,14 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         "both inclusive.",
     ),
     cfg.IntOpt(
+        "quota-network",
+        default=100,
+        min=-1,
+        help="Networks that a project may have unless `openstack quota set` says otherwise. -1 is no limit.",
+    ),
+    cfg.IntOpt("quota-subnet", default=100, min=-1, help="Subnets that a project may have, likewise."),
+    cfg.IntOpt("quota-port", default=500, min=-1, help="Ports that a project may have, likewise."),
+    cfg.IntOpt(
         "dhcp-lease-seconds",
         default=86400,
         min=60,
@@ -126,6 +134,9 @@ class Options:
     tenant_network_type: str
     vni_range: tuple[int, int]
     vlan_ranges: dict[str, list[tuple[int, int]]]
+    quota_network: int
+    quota_subnet: int
+    quota_port: int
     dhcp_lease_seconds: int
     dhcp_dns_servers: tuple[str, ...]
     dhcp_domain: str

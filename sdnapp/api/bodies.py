@@ -31,6 +31,12 @@ def read_json(request: Request, limit: int) -> object:
     return body
 
 
+def refuse(request: Request, limit: int) -> None:
+    """Raise HTTPBadRequest if a request that deletes has a body."""
+    if read_json(request, limit) is not None:
+        raise exc.HTTPBadRequest("Request body is not supported in DELETE.")
+
+
 def one_object(body: object, name: str, collection: str) -> dict[str, Any]:
     """Return the object of a body ``{name: {...}}``. Raises HTTPBadRequest."""
     found, is_bulk = objects(body, name, collection)

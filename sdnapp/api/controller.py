@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from neutron_lib import exceptions
-from webob import Request, Response, exc
+from webob import Request, Response
 
-from sdnapp.api import bodies, listing, policy
+from sdnapp.api import bodies, listing, policy, quotas
 from sdnapp.api.errors import RevisionNumberConstraintFailed, json_response
 from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
 
@@ -35,6 +35,7 @@ class Controller:
         given, is_bulk = bodies.objects(body, resource.name, resource.collection)
         wanted = [resource.attributes.for_create(ctx.who, each) for each in given]
         with ctx.store.transaction() as tx:
+            quotas.check(ctx, resource, (values["project_id"] for values in wanted))
             rows = []
             for values in wanted:
                 policy.enforce(
@@ -72,8 +73,7 @@ class Controller:
     def delete(self, ctx: Context, request: Request, row_id: str) -> Response:
         """Delete one object."""
         resource = self.resource
-        if bodies.read_json(request, ctx.services.settings.max_body) is not None:
-            raise exc.HTTPBadRequest("Request body is not supported in DELETE.")
+        bodies.refuse(request, ctx.services.settings.max_body)
         with ctx.store.transaction() as tx:
             row = self._find(ctx, row_id)
             policy.enforce(resource.rules, ctx.who, f"delete_{resource.name}", resource.target(ctx, row, {}))

@@ -19,6 +19,7 @@ from neutron_lib.api.definitions import (
     project_id,
     provider_net,
     revisionifmatch,
+    quota_check_limit,
     sort_key_validation,
     sorting,
 )
@@ -40,12 +41,25 @@ _OF_NEUTRON_LIB: tuple[ModuleType, ...] = (
     provider_net,
     revisionifmatch,
     sort_key_validation,
+    quota_check_limit,
     sorting,
 )
 # Alias, name, description and date of those that neutron-lib does not hold, as Neutron reports them.
 _OF_NEUTRON = (
     (
         "standard-attr-description",
+    (
+        "quotas",
+        "Quota management support",
+        "Expose functions for quotas management per project",
+        "2012-07-29T10:00:00-00:00",
+    ),
+    (
+        "quota_details",
+        "Quota details management support",
+        "Expose functions for quotas usage statistics per project",
+        "2017-02-10T10:00:00-00:00",
+    ),
         "standard-attr-description",
         "Extension to add descriptions to standard attributes",
         "2016-02-10T10:00:00-00:00",

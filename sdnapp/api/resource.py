@@ -69,7 +69,7 @@ class Resource(ABC, Generic[R]):
 
     ``view`` maps each attribute that clients see to how it follows from the row, ``unseen`` those that only filter.
     ``indexes`` maps an attribute to the store's index that finds rows by it. ``rules`` are as ``policy`` says.
-    ``methods`` are those that change objects; a resource may lack some.
+    ``methods`` are those that change objects; a resource may lack some. ``has_quota``: a project may have only so many.
     """
 
     name: ClassVar[str]
@@ -81,6 +81,7 @@ class Resource(ABC, Generic[R]):
     indexes: ClassVar[dict[str, str]] = {"name": "name", "project_id": "project", "tenant_id": "project"}
     rules: ClassVar[Mapping[str, Rule]]
     methods: ClassVar[frozenset[str]] = frozenset({"POST", "PUT", "DELETE"})
+    has_quota: ClassVar[bool] = False
 
     @property
     def path(self) -> str:

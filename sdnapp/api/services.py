@@ -16,7 +16,8 @@ class Settings:
     """What an operator chooses. Sizes are octets.
 
     ``vlan_ranges`` maps a physical network to the VLAN ids that may be given out on it; networks that name their VLAN
-    id need no entry. ``default_project`` owns what is created where a request names no project at all.
+    id need no entry. ``default_project`` owns what is created where a request names no project at all. ``quotas`` are
+    how many objects of a kind a project may have unless limits were set for it; -1, or no entry, is no limit.
     """
 
     default_network_type: str = "geneve"
@@ -26,6 +27,7 @@ class Settings:
     base_mac: str = "fa:16:3e:00:00:00"
     default_project: str = "default"
     max_body: int = 8 << 20
+    quotas: Mapping[str, int] = field(default_factory=lambda: {"network": 100, "subnet": 100, "port": 500})
     max_dns_nameservers: int = 5
     max_host_routes: int = 20
     max_address_pairs: int = 10

@@ -11,6 +11,7 @@ from sdnapp.api import attributes, discovery, operator
 from sdnapp.api.controller import Controller
 from sdnapp.api.errors import response_of
 from sdnapp.api.identity import identify
+from sdnapp.api.quotas import Quotas, own_project
 from sdnapp.api.resource import Context, Resource
 from sdnapp.api.resources.networks import Networks
 from sdnapp.api.resources.ports import Ports
@@ -46,6 +47,7 @@ class Application:
         for resource in RESOURCES:
             self._add_resource(resource)
         self._add("/healthz", GET=operator.health)
+        self._add_quotas(Quotas(RESOURCES))
         self._add("/metrics", GET=operator.metrics)
         self._add("/realized", GET=operator.realized)
         self._add("/sdnapp/status", GET=operator.status)
@@ -80,6 +82,15 @@ class Application:
             **served(GET=controller.show, PUT=controller.update, DELETE=controller.delete),
         )
 
+
+    def _add_quotas(self, quotas: Quotas) -> None:
+        self._add("/v2.0/quotas", GET=quotas.index, POST=quotas.create)
+        for key in ("project", "tenant"):
+            self._add(f"/v2.0/quotas/{key}", GET=own_project(key))
+        self._add("/v2.0/quotas/{project_id}", GET=quotas.show, PUT=quotas.update, DELETE=quotas.delete)
+        for end in ("", ".json"):
+            self._add(f"/v2.0/quotas/{{project_id}}/default{end}", GET=quotas.default)
+            self._add(f"/v2.0/quotas/{{project_id}}/details{end}", GET=quotas.details)
     def _add(self, path: str, **handlers: Handler) -> None:
         """Serve a path by one handler for each method; what it names in braces, the handler takes by name."""
         self._mapper.connect(None, path, path=path)

@@ -32,6 +32,7 @@ class Networks(Resource[Network]):
     collection = "networks"
     row = Network
     attributes = AttributeMap(
+    has_quota = True
         "networks",
         (network_definition, network_mtu, network_mtu_writable, port_security, provider_net),
         STANDARD_ATTRIBUTES,

@@ -94,6 +94,7 @@ class Ports(Resource[Port]):
     collection = "ports"
     row = Port
     attributes = AttributeMap(
+    has_quota = True
         "ports",
         (port_definition, portbindings, port_security, allowedaddresspairs, extra_dhcp_opt),
         STANDARD_ATTRIBUTES | _OWN_ATTRIBUTES,

@@ -46,6 +46,7 @@ class Subnets(Resource[Subnet]):
     row = Subnet
     attributes = AttributeMap("subnets", (subnet_definition,), STANDARD_ATTRIBUTES)
     view = STANDARD_VIEW | {
+    has_quota = True
         "network_id": column("network_id"),
         "ip_version": column("ip_version"),
         "cidr": column("cidr"),

@@ -12,6 +12,7 @@ import sys  # noqa: E402
 from eventlet import tpool, wsgi  # noqa: E402
 
 from sdnapp.api.wsgi import make_app  # noqa: E402
+from tests.sdnapp.api import keystone  # noqa: E402
 from tests.sdnapp.api.stand_ins import StandInServices  # noqa: E402
 from topology.store import Store  # noqa: E402
 
@@ -19,7 +20,7 @@ from topology.store import Store  # noqa: E402
 def main() -> None:
     listener = eventlet.listen(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
-    eventlet.spawn(wsgi.server, listener, make_app(Store(), StandInServices()), log_output=False)
+    eventlet.spawn(wsgi.server, listener, keystone.beside(make_app(Store(), StandInServices())), log_output=False)
     tpool.execute(sys.stdin.buffer.read)
 
 

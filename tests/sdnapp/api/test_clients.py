@@ -1,17 +1,16 @@
 """Unmodified clients against the API on a real socket: openstacksdk, the ``openstack`` command, and plain HTTP."""
 
 import json
-import os
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.request import urlopen
 
 import pytest
+
+from tests.sdnapp.api.clients import ENVIRONMENT, Shell
 
 openstack = pytest.importorskip("openstack", reason="needs openstacksdk: pip install .[test]")
 pytest.importorskip("openstackclient", reason="needs python-openstackclient: pip install .[test]")
@@ -19,83 +18,7 @@ pytest.importorskip("openstackclient", reason="needs python-openstackclient: pip
 # What the clients deprecate is their own affair.
 pytestmark = pytest.mark.filterwarnings("ignore::Warning")
 
-ROOT = Path(__file__).parents[3]
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
 TENANTS = ("red", "blue")
-
-
-def python(module: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "ignore", "-m", module]
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=ROOT, env=ENVIRONMENT
-    )
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None and process.stdout is not None
-    process.stdin.close()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    process.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    server = python("tests.sdnapp.api.serve")
-    assert server.stdout is not None
-    port = int(server.stdout.readline())
-    yield f"http://127.0.0.1:{port}"
-    end(server)
-
-
-class Shell:
-    """The ``openstack`` command, as an administrator or as a member of a project.
-
-    A process keeps to the first identity that it had, so there is one for each.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._processes: dict[str, subprocess.Popen[str]] = {}
-
-    def run(self, command: str, tenant: str = "") -> tuple[int, str, str]:
-        if tenant not in self._processes:
-            self._processes[tenant] = python("tests.sdnapp.api.openstack_shell")
-        process = self._processes[tenant]
-        who = ["--os-auth-type", "none"]
-        if tenant:
-            who = ["--os-auth-type", "http_basic", "--os-username", tenant, "--os-password", "any"]
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps([*who, "--os-endpoint", self._url, *command.split()]) + "\n")
-        code, out, err = json.loads(process.stdout.readline())
-        return code, out, err
-
-    def __call__(self, command: str, tenant: str = "") -> Any:
-        """Run a command that works; return what it shows."""
-        shows = command.split()[1] in ("create", "show", "list")
-        code, out, err = self.run(f"{command} -f json" if shows else command, tenant)
-        assert code == 0, (command, out, err)
-        return json.loads(out) if shows else None
-
-    def fails(self, command: str, tenant: str = "") -> str:
-        """Run a command that does not work; return what it says."""
-        code, out, err = self.run(command, tenant)
-        assert code != 0, (command, out)
-        return err
-
-    def close(self) -> None:
-        for process in self._processes.values():
-            end(process)
-
-
-@pytest.fixture(scope="module")
-def shell(url: str) -> Iterator[Shell]:
-    shell = Shell(url)
-    yield shell
-    shell.close()
 
 
 def test_the_installed_command(url: str) -> None:

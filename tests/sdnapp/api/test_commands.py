@@ -1,0 +1,33 @@
+"""What hangs on networks and projects, by the unmodified ``openstack`` command: quotas, tags, agents, and more."""
+
+import pytest
+
+from tests.sdnapp.api.clients import Shell
+
+pytest.importorskip("openstackclient", reason="needs python-openstackclient: pip install .[test]")
+
+# What the client deprecates is its own affair.
+pytestmark = pytest.mark.filterwarnings("ignore::Warning")
+
+ADMIN = "keystone=red"
+
+
+def test_quotas_by_command(shell: Shell) -> None:
+    def limits(of: str) -> dict[str, int]:
+        shown = shell(f"quota show --network {of}", ADMIN)
+        return {each["Resource"]: each["Limit"] for each in shown if each["Limit"] is not None}
+
+    assert limits("red") == limits("--default") | {"networks": 100, "subnets": 100, "ports": 500}
+    shell("quota set --networks 1 --ports -1 red", ADMIN)
+    assert limits("red") == limits("--default") | {"networks": 1, "ports": -1}
+    assert limits("blue") == limits("--default")
+    shell("network create only", "red")
+    assert "Quota exceeded for resources: ['network']" in shell.fails("network create another", "red")
+    usage = {each["Resource"]: each["In Use"] for each in shell("quota show --network --usage red", ADMIN)}
+    assert (usage["networks"], usage["ports"]) == (1, 0)
+    message = "Quota limit 0 for network must be greater than or equal to already used 1"
+    assert message in shell.fails("quota set --networks 0 red", ADMIN)
+    shell("quota set --networks 0 --force red", ADMIN)
+    shell("quota delete --network red", ADMIN)
+    assert limits("red") == limits("--default")
+    shell("network delete only", "red")
