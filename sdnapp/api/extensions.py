@@ -18,8 +18,8 @@ from neutron_lib.api.definitions import (
     portbindings,
     project_id,
     provider_net,
-    revisionifmatch,
     quota_check_limit,
+    revisionifmatch,
     sort_key_validation,
     sorting,
 )
@@ -39,15 +39,13 @@ _OF_NEUTRON_LIB: tuple[ModuleType, ...] = (
     portbindings,
     project_id,
     provider_net,
+    quota_check_limit,
     revisionifmatch,
     sort_key_validation,
-    quota_check_limit,
     sorting,
 )
 # Alias, name, description and date of those that neutron-lib does not hold, as Neutron reports them.
 _OF_NEUTRON = (
-    (
-        "standard-attr-description",
     (
         "quotas",
         "Quota management support",
@@ -60,6 +58,8 @@ _OF_NEUTRON = (
         "Expose functions for quotas usage statistics per project",
         "2017-02-10T10:00:00-00:00",
     ),
+    (
+        "standard-attr-description",
         "standard-attr-description",
         "Extension to add descriptions to standard attributes",
         "2016-02-10T10:00:00-00:00",
