@@ -25,11 +25,12 @@ def copies(view: View, chassis_id: str, network_id: str) -> Published:
 def _away(view: View, chassis_id: str, network: LiveNetwork) -> tuple[Action, ...]:
     if not network.segment.is_overlay:
         return (Resubmit("core_output"),)
+    # By address: a machine that was installed anew may have left the row of its former self behind.
+    own = view.ask(encap_ip, chassis_id, network.segment.network_type)
+    ends = {view.ask(encap_ip, host_id, network.segment.network_type) for host_id in view.ask(hosts, network.id)}
     actions: list[Action] = []
-    for other_id in view.ask(hosts, network.id):
-        address = view.ask(encap_ip, other_id, network.segment.network_type)
-        if other_id != chassis_id and address is not None:
-            actions += [SetField("tun_dst", parse_ipv4(address)), Resubmit("core_output")]
+    for address in sorted(end for end in ends - {own} if end is not None):
+        actions += [SetField("tun_dst", parse_ipv4(address)), Resubmit("core_output")]
     return tuple(actions)
 
 

@@ -349,6 +349,32 @@ def test_a_machine_that_was_installed_anew_takes_the_place_of_its_former_self(wo
     assert world.status("p1") == "ACTIVE"
 
 
+def test_after_a_restart_the_machine_that_speaks_first_is_not_its_former_self(world: World) -> None:
+    world.report("a", "p1")
+    anew = replace(world.chassis("b"), datapath_id="a" * 16), {"p1": Plugged(11, "tapp1")}
+    world.controller.observed(*anew)
+    woken: list[bool] = []
+    world.controller = Controller(
+        world.store, world.switches, world.controller.responders, wake=lambda: woken.append(True)
+    )
+    world.connect("a")
+    assert world.controller.chassis_of("a" * 16) is None
+    world.controller.observed(*anew)
+    assert woken, "though nothing in the store has changed"
+    world.controller.catch_up()
+    assert world.controller.chassis_of("a" * 16) == "b"
+
+
+def test_a_database_that_does_not_know_the_datapath_yet_takes_nothing_away(world: World) -> None:
+    world.report("a", "p1")
+    world.connect("a")
+    world.confirm("a")
+    world.controller.observed(replace(world.chassis("a"), datapath_id=""), {"p1": Plugged(11, "tapp1")})
+    world.controller.catch_up()
+    assert world.controller.datapath_of("a") == "a" * 16
+    assert world.status("p1") == "ACTIVE"
+
+
 def test_of_two_chassis_with_one_datapath_neither_is_taken_for_the_other(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
