@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from flows.delta import Delta
 from flows.engine import Engine
 from flows.flow import Flow
-from sdnapp.realization import CONFIRMED, Realization, is_active
+from sdnapp.realization import CONFIRMED, IN_SYNC, Realization, is_active
 from sdnapp.responders import Responders
 from topology import facts
 from topology.placement import Plugged, forget, observe
@@ -146,12 +146,19 @@ class Controller:
             for chassis_id, attached in list(self._attached.items()):
                 if attached == datapath_id:
                     self._detach(chassis_id)
+                    LOG.warning(
+                        "chassis %s has lost its OpenFlow session; it goes on forwarding with the flows that it has",
+                        chassis_id,
+                    )
 
     def confirmed(self, datapath_id: str, revision: int) -> None:
         """A switch has confirmed, by barrier, all up to a revision."""
         chassis_id = self.chassis_of(datapath_id)
         if chassis_id is not None:
+            before = self.realization.progress(chassis_id).state
             self.realization.confirmed(chassis_id, revision)
+            if self.realization.progress(chassis_id).state == IN_SYNC != before:
+                LOG.info("chassis %s is in sync, with %d flows", chassis_id, len(self.engine.desired(chassis_id)))
             self._moved()
 
     def rejected(self, datapath_id: str, flow: Flow, reason: str) -> None:
@@ -283,7 +290,9 @@ class Controller:
             if len(claims[datapath_id]) == 1:
                 (claiming,) = claims[datapath_id]
                 self._attached[claiming] = datapath_id
-                LOG.info("chassis %s is datapath %s", claiming, datapath_id)
+                row = self.store.get(Chassis, claiming)
+                host = row.hostname if row is not None else ""
+                LOG.info("chassis %s is datapath %s, on host %s", claiming, datapath_id, host or "-")
                 self._assign(claiming)
                 fresh.add(claiming)
         contested = frozenset(at for at, each in claims.items() if len(self._speaking.intersection(each)) > 1)

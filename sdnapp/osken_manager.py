@@ -159,7 +159,8 @@ def _terse_usage() -> Iterator[None]:
             if end.code:
                 reason = said.getvalue().strip().rpartition("error: ")[2]
                 # oslo.config leaves out the group, and so names no option that could be given.
-                reason = re.sub(rf"^argument --({'|'.join(opt.dest for opt in OPTIONS)}):", rf"[{GROUP.name}] \1:", reason)
+                ours = "|".join(opt.dest for opt in OPTIONS)
+                reason = re.sub(rf"^argument --({ours}):", rf"[{GROUP.name}] \1:", reason)
                 raise CannotStart(f"{reason}; osken-manager --help lists the options") from None
             raise
 
