@@ -31,8 +31,8 @@ class Networks(Resource[Network]):
     name = "network"
     collection = "networks"
     row = Network
-    attributes = AttributeMap(
     has_quota = True
+    attributes = AttributeMap(
         "networks",
         (network_definition, network_mtu, network_mtu_writable, port_security, provider_net),
         STANDARD_ATTRIBUTES,

@@ -93,8 +93,8 @@ class Ports(Resource[Port]):
     name = "port"
     collection = "ports"
     row = Port
-    attributes = AttributeMap(
     has_quota = True
+    attributes = AttributeMap(
         "ports",
         (port_definition, portbindings, port_security, allowedaddresspairs, extra_dhcp_opt),
         STANDARD_ATTRIBUTES | _OWN_ATTRIBUTES,

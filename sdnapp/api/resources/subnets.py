@@ -44,9 +44,9 @@ class Subnets(Resource[Subnet]):
     name = "subnet"
     collection = "subnets"
     row = Subnet
+    has_quota = True
     attributes = AttributeMap("subnets", (subnet_definition,), STANDARD_ATTRIBUTES)
     view = STANDARD_VIEW | {
-    has_quota = True
         "network_id": column("network_id"),
         "ip_version": column("ip_version"),
         "cidr": column("cidr"),
