@@ -118,12 +118,12 @@ def source_address(destination: str) -> str:
 def _resolve(controller: str) -> tuple[str, int]:
     """Return the controller's address and port: Open vSwitch resolves names only if it was built to."""
     host, port = controller.strip(), str(DEFAULT_PORT)
-    if host.startswith("["):
+    if host.startswith("[") and "]" in host:
         host, _, rest = host[1:].partition("]")
         port = rest.removeprefix(":") or port
     elif host.count(":") == 1:
         host, _, port = host.partition(":")
-    if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65536:
+    if not host or host.startswith("[") or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65536:
         raise InitError(f"--controller {controller!r} is no HOST or HOST:PORT")
     try:
         found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)

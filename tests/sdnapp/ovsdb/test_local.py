@@ -126,6 +126,7 @@ def test_ways_to_name_the_controller(controller: str, manager: str | None) -> No
         ({"controller": "host:port"}, "--controller 'host:port' is no HOST"),
         ({"controller": "192.0.2.9:0"}, "is no HOST or HOST:PORT"),
         ({"controller": "192.0.2.9:65536"}, "is no HOST or HOST:PORT"),
+        ({"controller": "[::1"}, "is no HOST or HOST:PORT"),
         ({"controller": "no such host"}, "--controller no such host: no address found"),
         ({"controller": "192.0.2.9", "encap_ip": "192.0.2"}, "--encap-ip '192.0.2' is not an IPv4 address"),
         ({"controller": "192.0.2.9", "encap_type": "gre"}, "--encap-type 'gre' is not geneve or vxlan"),
