@@ -152,7 +152,7 @@ def obstacle(view: View, chassis_id: str, segment: Segment) -> str | None:
         return "the chassis is gone"
     if segment.is_overlay:
         if chassis.encap_ip is None:
-            return "the chassis has no tunnel address: run `sdnapp chassis init` on it, or set external_ids:sdnapp-encap-ip"
+            return "the chassis has no tunnel address: `sdnapp chassis init` sets external_ids:sdnapp-encap-ip"
         if segment.network_type not in chassis.encap_types:
             return f"the chassis offers no {segment.network_type}: add it to external_ids:sdnapp-encap-type"
         if segment.network_type not in dict(chassis.tunnel_ports):
