@@ -5,6 +5,7 @@ from typing import Any
 
 from neutron_lib.api.definitions import (
     aap_reject_multicast,
+    address_scope,
     allowedaddresspairs,
     empty_string_filtering,
     extra_dhcp_opt,
@@ -25,6 +26,7 @@ from neutron_lib.api.definitions import (
 )
 
 _OF_NEUTRON_LIB: tuple[ModuleType, ...] = (
+    address_scope,
     aap_reject_multicast,
     allowedaddresspairs,
     empty_string_filtering,

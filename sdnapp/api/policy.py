@@ -11,16 +11,22 @@ from typing import Any
 
 from sdnapp.api.errors import PolicyNotAuthorized
 from sdnapp.api.identity import Identity
+from sdnapp.api.sharing import EVERYBODY
 
 
 @dataclass(frozen=True)
 class Target:
-    """What an action is aimed at: its owner, and of ports and subnets its network's owner and sharing."""
+    """What an action is aimed at: its owner, and of ports and subnets its network's owner and sharing.
+
+    ``shared``: with the caller's project, or with all. ``target_project``: whom an RBAC policy is for.
+    """
 
     project_id: str
     network_project_id: str | None = None
     network_shared: bool = False
     device_owner: str = ""
+    shared: bool = False
+    target_project: str = ""
 
 
 Rule = Callable[[Identity, Target], bool]
@@ -69,6 +75,16 @@ def shared_network(who: Identity, target: Target) -> bool:
 def shared_network_reader(who: Identity, target: Target) -> bool:
     """Readers of any project, of a network that all share."""
     return "reader" in who.roles and target.network_shared
+
+
+def shared_reader(who: Identity, target: Target) -> bool:
+    """Readers of any project that shares in the target."""
+    return "reader" in who.roles and target.shared
+
+
+def not_for_everybody(who: Identity, target: Target) -> bool:
+    """Anybody, unless the target is for all projects."""
+    return target.target_project != EVERYBODY
 
 
 def owner(who: Identity, target: Target) -> bool:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
+from sdnapp.api import sharing
 from sdnapp.api.attributes import AttributeMap
 from sdnapp.api.identity import Identity
 from sdnapp.api.policy import Rule, Target
 from sdnapp.api.services import Services
 from topology.store import Store, Transaction
-from topology.values import Network, Port, Row, Subnet
+from topology.values import AddressScope, Network, Port, Row, Subnet, SubnetPool
 
 R = TypeVar("R", bound=Row)
 
@@ -80,8 +81,8 @@ class Resource(ABC, Generic[R]):
     unseen: ClassVar[Mapping[str, Getter]] = {}
     indexes: ClassVar[dict[str, str]] = {"name": "name", "project_id": "project", "tenant_id": "project"}
     rules: ClassVar[Mapping[str, Rule]]
-    methods: ClassVar[frozenset[str]] = frozenset({"POST", "PUT", "DELETE"})
     has_quota: ClassVar[bool] = False
+    methods: ClassVar[frozenset[str]] = frozenset({"POST", "PUT", "DELETE"})
 
     @property
     def path(self) -> str:
@@ -143,7 +144,7 @@ def stamp_changed(ctx: Context, tx: Transaction, row: R) -> R:
 
 def sees_network(ctx: Context, network: Network) -> bool:
     """Return whether the caller may see a network: his own, a shared one, or any for an administrator."""
-    return ctx.who.is_admin or network.shared or network.project_id == ctx.who.project_id
+    return ctx.who.is_admin or sharing.has_access(ctx.store, network, ctx.who.project_id)
 
 
 def networks_of(ctx: Context) -> tuple[str, ...]:
@@ -151,9 +152,15 @@ def networks_of(ctx: Context) -> tuple[str, ...]:
     return ctx.store.find_ids(Network, "project", ctx.who.project_id)
 
 
-def target_on(network: Network | None, row: Port | Subnet) -> Target:
+def is_shared(ctx: Context, row: Network | SubnetPool | AddressScope) -> bool:
+    """Return ``shared`` as Neutron shows it: whether an object is shared with the caller's project, or with all."""
+    return sharing.is_shared(ctx.store, row, ctx.who.project_id)
+
+
+def target_on(ctx: Context, row: Port | Subnet) -> Target:
     """Return a port or subnet as a policy target."""
+    network = ctx.store.get(Network, row.network_id)
     device_owner = row.device_owner if isinstance(row, Port) else ""
     if network is None:
         return Target(row.project_id, device_owner=device_owner)
-    return Target(row.project_id, network.project_id, network.shared, device_owner)
+    return Target(row.project_id, network.project_id, is_shared(ctx, network), device_owner)

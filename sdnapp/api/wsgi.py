@@ -13,13 +13,14 @@ from sdnapp.api.errors import response_of
 from sdnapp.api.identity import identify
 from sdnapp.api.quotas import Quotas, own_project
 from sdnapp.api.resource import Context, Resource
+from sdnapp.api.resources.address_scopes import AddressScopes
 from sdnapp.api.resources.networks import Networks
 from sdnapp.api.resources.ports import Ports
 from sdnapp.api.resources.subnets import Subnets
 from sdnapp.api.services import Services
 from topology.store import Store
 
-RESOURCES: tuple[Resource[Any], ...] = (Networks(), Subnets(), Ports())
+RESOURCES: tuple[Resource[Any], ...] = (Networks(), Subnets(), Ports(), AddressScopes())
 
 Handler = Callable[..., Response]
 """Takes a context, a request and, by name, what the path holds."""
@@ -46,8 +47,8 @@ class Application:
         self._add("/v2.0/extensions/{alias}", GET=discovery.extension)
         for resource in RESOURCES:
             self._add_resource(resource)
-        self._add("/healthz", GET=operator.health)
         self._add_quotas(Quotas(RESOURCES))
+        self._add("/healthz", GET=operator.health)
         self._add("/metrics", GET=operator.metrics)
         self._add("/realized", GET=operator.realized)
         self._add("/sdnapp/status", GET=operator.status)
@@ -82,7 +83,6 @@ class Application:
             **served(GET=controller.show, PUT=controller.update, DELETE=controller.delete),
         )
 
-
     def _add_quotas(self, quotas: Quotas) -> None:
         self._add("/v2.0/quotas", GET=quotas.index, POST=quotas.create)
         for key in ("project", "tenant"):
@@ -91,6 +91,7 @@ class Application:
         for end in ("", ".json"):
             self._add(f"/v2.0/quotas/{{project_id}}/default{end}", GET=quotas.default)
             self._add(f"/v2.0/quotas/{{project_id}}/details{end}", GET=quotas.details)
+
     def _add(self, path: str, **handlers: Handler) -> None:
         """Serve a path by one handler for each method; what it names in braces, the handler takes by name."""
         self._mapper.connect(None, path, path=path)

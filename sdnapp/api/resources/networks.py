@@ -6,15 +6,16 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from neutron_lib import constants, exceptions
+from neutron_lib.api.definitions import address_scope, network_mtu, network_mtu_writable, port_security, provider_net
 from neutron_lib.api.definitions import network as network_definition
-from neutron_lib.api.definitions import network_mtu, network_mtu_writable, port_security, provider_net
 
-from sdnapp.api import policy
+from sdnapp.api import policy, sharing
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.policy import Target
-from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, column, constant, networks_of
-from sdnapp.api.resources import segments
+from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, column, constant, is_shared, networks_of
+from sdnapp.api.resources import rbac, segments
+from sdnapp.api.resources.address_scopes import scope_of_network
 from sdnapp.api.resources.release import AUTO_DELETED, release_claims
 from topology.allocation import NETWORK_KEY_BITS, next_number
 from topology.store import Transaction
@@ -34,15 +35,17 @@ class Networks(Resource[Network]):
     has_quota = True
     attributes = AttributeMap(
         "networks",
-        (network_definition, network_mtu, network_mtu_writable, port_security, provider_net),
+        (network_definition, address_scope, network_mtu, network_mtu_writable, port_security, provider_net),
         STANDARD_ATTRIBUTES,
     )
     view = STANDARD_VIEW | {
+        address_scope.IPV4_ADDRESS_SCOPE: lambda ctx, network: scope_of_network(ctx, network.id),
+        address_scope.IPV6_ADDRESS_SCOPE: constant(None),
         "admin_state_up": column("admin_state_up"),
         "mtu": column("mtu"),
         "status": constant("ACTIVE"),
         "subnets": lambda ctx, network: list(ctx.store.find_ids(Subnet, "network", network.id)),
-        "shared": column("shared"),
+        "shared": is_shared,
         "port_security_enabled": column("port_security_enabled"),
         _TYPE: lambda ctx, network: network.segment.network_type,
         _PHYSICAL: lambda ctx, network: network.segment.physical_network,
@@ -69,11 +72,11 @@ class Networks(Resource[Network]):
 
     def related_ids(self, ctx: Context) -> Sequence[str]:
         """Own and shared networks."""
-        return sorted({*networks_of(ctx), *ctx.store.find_ids(Network, "shared", "yes")})
+        return sorted({*networks_of(ctx), *sharing.shared_ids(ctx.store, Network, ctx.who.project_id)})
 
     def target(self, ctx: Context, row: Network, values: Mapping[str, Any]) -> Target:
         """Return the network's owner and sharing."""
-        return Target(row.project_id, row.project_id, row.shared)
+        return Target(row.project_id, row.project_id, is_shared(ctx, row))
 
     def new_target(self, ctx: Context, values: Mapping[str, Any]) -> Target:
         """Return the owner to be."""
@@ -84,7 +87,7 @@ class Networks(Resource[Network]):
         settings = ctx.services.settings
         network_id = str(uuid4())
         segment = segments.take(tx, settings, network_id, values)
-        return Network(
+        network = Network(
             id=network_id,
             project_id=values["project_id"],
             key=next_number(tx, "network", NETWORK_KEY_BITS),
@@ -96,6 +99,9 @@ class Networks(Resource[Network]):
             mtu=_mtu(values["mtu"], segments.max_mtu(settings, segment)),
             port_security_enabled=values["port_security_enabled"],
         )
+        if network.shared:
+            rbac.share_with_all(ctx, tx, network)
+        return network
 
     def update(self, ctx: Context, tx: Transaction, row: Network, values: dict[str, Any]) -> Network:
         """Apply what is left to change: of provider attributes, only a VLAN id."""
@@ -111,6 +117,9 @@ class Networks(Resource[Network]):
             changes["segment"] = segments.retag(tx, row.id, row.segment, values[_NUMBER])
         if row.shared and not changes.get("shared", True):
             _check_nobody_else(ctx, row)
+            rbac.withdraw_from_all(tx, row)
+        elif changes.get("shared") and not row.shared:
+            rbac.share_with_all(ctx, tx, row)
         if "mtu" in values:
             changes["mtu"] = _mtu(values["mtu"], segments.max_mtu(ctx.services.settings, row.segment))
             if values["mtu"] < constants.IPV4_MIN_MTU and ctx.store.find_ids(Subnet, "network", row.id):
@@ -130,6 +139,7 @@ class Networks(Resource[Network]):
             tx.delete(Port, port.id)
         for subnet_id in ctx.store.find_ids(Subnet, "network", row.id):
             tx.delete(Subnet, subnet_id)
+        rbac.forget(tx, row.id)
         release_claims(tx, row.id)
         tx.delete(Network, row.id)
 
@@ -142,11 +152,11 @@ def _mtu(wanted: int, largest: int) -> int:
 
 
 def _check_nobody_else(ctx: Context, network: Network) -> None:
-    """Raise InvalidSharedSetting if another project has ports or subnets on the network."""
+    """Raise InvalidSharedSetting if a project that it is not shared with by name has ports or subnets on it."""
     ports = ctx.store.find(Port, "network", network.id)
     users = {
         port.project_id for port in ports if not port.device_owner.startswith(constants.DEVICE_OWNER_NETWORK_PREFIX)
     }
     users.update(subnet.project_id for subnet in ctx.store.find(Subnet, "network", network.id))
-    if users - {network.project_id}:
+    if users - {network.project_id} - sharing.targets(ctx.store, network.id):
         raise exceptions.InvalidSharedSetting(network=network.name)

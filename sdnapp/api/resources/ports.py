@@ -23,6 +23,7 @@ from sdnapp.api.resource import (
     Filter,
     Resource,
     column,
+    is_shared,
     networks_of,
     sees_network,
     target_on,
@@ -153,13 +154,13 @@ class Ports(Resource[Port]):
 
     def target(self, ctx: Context, row: Port, values: Mapping[str, Any]) -> Target:
         """Return the port, its owners, and its device's owner as it will be."""
-        target = target_on(ctx.store.get(Network, row.network_id), row)
+        target = target_on(ctx, row)
         return replace(target, device_owner=values.get("device_owner", row.device_owner))
 
     def new_target(self, ctx: Context, values: Mapping[str, Any]) -> Target:
         """Return the owner to be, the network's, and the device's. Raises NetworkNotFound."""
         network = _network(ctx, values)
-        return Target(values["project_id"], network.project_id, network.shared, values["device_owner"])
+        return Target(values["project_id"], network.project_id, is_shared(ctx, network), values["device_owner"])
 
     def special_filter(self, name: str, values: list[str]) -> Filter | None:
         """``fixed_ips`` filters by key: subnet_id, ip_address, and ip_address_substr."""

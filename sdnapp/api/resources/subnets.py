@@ -20,6 +20,7 @@ from sdnapp.api.resource import (
     Resource,
     column,
     constant,
+    is_shared,
     networks_of,
     sees_network,
     stamp_changed,
@@ -28,6 +29,7 @@ from sdnapp.api.resource import (
 from sdnapp.api.resources import pools
 from sdnapp.api.resources.pools import is_ipv4
 from sdnapp.api.resources.release import AUTO_DELETED
+from sdnapp.api.sharing import shared_ids
 from topology.allocation import release_address
 from topology.store import Transaction
 from topology.values import Network, Port, Route, Subnet
@@ -62,7 +64,9 @@ class Subnets(Resource[Subnet]):
         "ipv6_address_mode": constant(None),
     }
     unseen: ClassVar = {
-        "shared": lambda ctx, subnet: (network := ctx.store.get(Network, subnet.network_id)) and network.shared
+        "shared": lambda ctx, subnet: (
+            (network := ctx.store.get(Network, subnet.network_id)) is not None and is_shared(ctx, network)
+        ),
     }
     indexes: ClassVar = Resource.indexes | {"network_id": "network"}
     rules: ClassVar = {
@@ -81,18 +85,18 @@ class Subnets(Resource[Subnet]):
     def related_ids(self, ctx: Context) -> Sequence[str]:
         """Own subnets, and those of own and shared networks."""
         found = set(ctx.store.find_ids(Subnet, "project", ctx.who.project_id))
-        for network_id in {*networks_of(ctx), *ctx.store.find_ids(Network, "shared", "yes")}:
+        for network_id in {*networks_of(ctx), *shared_ids(ctx.store, Network, ctx.who.project_id)}:
             found.update(ctx.store.find_ids(Subnet, "network", network_id))
         return sorted(found)
 
     def target(self, ctx: Context, row: Subnet, values: Mapping[str, Any]) -> Target:
         """Return the subnet, its owner, and its network's."""
-        return target_on(ctx.store.get(Network, row.network_id), row)
+        return target_on(ctx, row)
 
     def new_target(self, ctx: Context, values: Mapping[str, Any]) -> Target:
         """Return the owner to be, and the network's. Raises NetworkNotFound."""
         network = visible_network(ctx, values["network_id"])
-        return Target(values["project_id"], network.project_id, network.shared)
+        return Target(values["project_id"], network.project_id, is_shared(ctx, network))
 
     def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> Subnet:
         """Check the prefix against the network's others; work out gateway and pools."""

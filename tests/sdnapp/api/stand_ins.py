@@ -6,13 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from netaddr import IPSet
 from webob import Request, Response
 
 from sdnapp.api.services import Settings
+from sdnapp.api.sharing import EVERYBODY, TYPES, targets
 from sdnapp.api.wsgi import make_app
 from topology.allocation import address_scope
+from topology.prefixes import free_scope
 from topology.store import Store
-from topology.values import Claim, Network, Port
+from topology.values import Claim, Network, Port, RbacPolicy, Subnet, SubnetPool
 
 ADMIN: dict[str, str] = {}
 RED = {"X-Project-Id": "red", "X-User-Id": "rita", "X-Roles": "member"}
@@ -123,6 +126,7 @@ class Api:
             assert documents(self.store) == before, (method, path, body)
             assert set(response.json["NeutronError"]) == {"type", "message", "detail"}, response.body
         assert unclaimed(self.store) == []
+        assert sharing_astray(self.store) == []
         is_json = response.content_type == "application/json" and response.body
         return Answer(response.status_int, response.json if is_json else response.body, response.headers)
 
@@ -130,13 +134,13 @@ class Api:
         return self.call("GET", f"/v2.0/{path}" + ("?" + urlencode(query, doseq=True) if query else ""), who=who)
 
     def post(self, collection: str, who: dict[str, str] = ADMIN, **attributes: Any) -> Answer:
-        return self.call("POST", f"/v2.0/{collection}", {collection[:-1]: given(attributes)}, who)
+        return self.call("POST", path_of(collection), {name_of(collection): given(attributes)}, who)
 
     def put(self, collection: str, row_id: str, who: dict[str, str] = ADMIN, **attributes: Any) -> Answer:
-        return self.call("PUT", f"/v2.0/{collection}/{row_id}", {collection[:-1]: given(attributes)}, who)
+        return self.call("PUT", f"{path_of(collection)}/{row_id}", {name_of(collection): given(attributes)}, who)
 
     def delete(self, collection: str, row_id: str, who: dict[str, str] = ADMIN) -> Answer:
-        return self.call("DELETE", f"/v2.0/{collection}/{row_id}", who=who)
+        return self.call("DELETE", f"{path_of(collection)}/{row_id}", who=who)
 
     def create(self, collection: str, who: dict[str, str] = ADMIN, **attributes: Any) -> dict[str, Any]:
         """Create an object and return it."""
@@ -157,6 +161,16 @@ class Api:
         return str(self.create("ports", who, network_id=network_id, **attributes)["id"])
 
 
+def name_of(collection: str) -> str:
+    """Return what one object of a collection is called."""
+    return "rbac_policy" if collection == "rbac_policies" else collection[:-1]
+
+
+def path_of(collection: str) -> str:
+    """Return where a collection is."""
+    return f"/v2.0/{collection.replace('_', '-')}"
+
+
 def given(attributes: dict[str, Any]) -> dict[str, Any]:
     """``provider__network_type`` stands for ``provider:network_type``, and so on."""
     return {name.replace("__", ":"): value for name, value in attributes.items()}
@@ -167,7 +181,7 @@ def documents(store: Store) -> dict[str, Any]:
 
 
 def unclaimed(store: Store) -> list[str]:
-    """Return what ports and networks hold without a claim, and claims that nobody holds."""
+    """Return what ports, networks and subnet pools hold without a claim, and claims that nobody holds."""
     held = set()
     for port in store.all(Port):
         held.add((f"mac:{port.network_id}", int(port.mac_address.replace(":", ""), 16), port.id))
@@ -178,5 +192,22 @@ def unclaimed(store: Store) -> list[str]:
         segment = network.segment
         scope = f"{segment.network_type}:{segment.physical_network or ''}"
         held.add((scope, segment.segmentation_id or 0, network.id))
+    for pool in store.all(SubnetPool):
+        space = IPSet(pool.prefixes) - IPSet(subnet.cidr for subnet in store.find(Subnet, "pool", pool.id))
+        for prefix in space.iter_cidrs():
+            held.add((free_scope(pool.id, prefix.prefixlen), prefix.first, pool.id))
     claimed = {(claim.scope, claim.value, claim.owner) for claim in store.all(Claim)}
     return sorted(str(each) for each in held ^ claimed)
+
+
+def sharing_astray(store: Store) -> list[str]:
+    """Return the objects whose ``shared`` is not what their policies say, and policies on what is not there."""
+    found = []
+    for object_type, kind in TYPES.items():
+        for row in store.all(kind):
+            if row.shared != (EVERYBODY in targets(store, row.id)):
+                found.append(f"{object_type} {row.id}")
+    for policy in store.all(RbacPolicy):
+        if store.get(TYPES[policy.object_type], policy.object_id) is None:
+            found.append(f"policy {policy.id}")
+    return found

@@ -26,6 +26,8 @@ def test_a_network_with_nothing_said(api: Api) -> None:
         "subnets": [],
         "shared": False,
         "port_security_enabled": True,
+        "ipv4_address_scope": None,
+        "ipv6_address_scope": None,
     }
     assert api.get(f"networks/{network['id']}", RED).first == network
 
