@@ -210,10 +210,6 @@ class Controller:
         """Return the chassis that a connected datapath serves, or None."""
         return next((chassis_id for chassis_id, attached in self._attached.items() if attached == datapath_id), None)
 
-    def datapath_of(self, chassis_id: str) -> str | None:
-        """Return the datapath id of a chassis with a session, or None."""
-        return self._attached.get(chassis_id)
-
     def port_realization(self, port_id: str) -> dict[str, str]:
         """Return, for each chassis that must hold a port's flows, where it stands, in words."""
         self.catch_up()

@@ -95,14 +95,6 @@ class Connection:
         """Have a step of the session taken and its effects carried out, soon."""
         self._inbox.put(lambda: self._carry_out(step(self.session)))
 
-    def forget(self) -> None:
-        """Return to a session that is not assigned. The switch keeps its flows."""
-
-        def renew() -> None:
-            self.session = Session(first_xid=self.session.next_xid)
-
-        self._inbox.put(renew)
-
     def send(self, data: bytes) -> None:
         """Send a message, unless too many wait already."""
         if self._inbox.qsize() > PACKETS_WAITING:

@@ -113,11 +113,6 @@ class Switches:
         if (connection := self._by_id.get(datapath_id)) is not None:
             connection.send(messages.packet_out(0, in_port, out_port, data))
 
-    def forget(self, datapath_id: str) -> None:
-        """Hold a switch's connection as if it had never been assigned. Its flows stay where they are."""
-        if (connection := self._by_id.get(datapath_id)) is not None:
-            connection.forget()
-
     def status(self) -> list[dict[str, Any]]:
         """Return one row for each connected switch, by datapath id, of plain values (see ``Connection.status``)."""
         return [connection.status() for _, connection in sorted(self._by_id.items())]

@@ -98,11 +98,11 @@ def world() -> Iterable[World]:
     world = World()
     yield world
     world.controller.catch_up()
-    for chassis_id in world.store.ids(Chassis):
-        datapath_id = world.controller.datapath_of(chassis_id)
-        if datapath_id is not None:
+    for datapath_id, held in world.switches.tables.items():
+        chassis_id = world.controller.chassis_of(datapath_id)
+        if chassis_id is not None:
             scratch = dict(Engine(world.store).desired(chassis_id))
-            assert world.switches.tables[datapath_id] == scratch, "switches hold what a fresh start would give them"
+            assert held == scratch, "switches hold what a fresh start would give them"
 
 
 def test_a_port_is_active_when_its_flows_are_confirmed_and_not_before(world: World) -> None:
@@ -371,7 +371,7 @@ def test_a_database_that_does_not_know_the_datapath_yet_takes_nothing_away(world
     world.confirm("a")
     world.controller.observed(replace(world.chassis("a"), datapath_id=""), {"p1": Plugged(11, "tapp1")})
     world.controller.catch_up()
-    assert world.controller.datapath_of("a") == "a" * 16
+    assert world.controller.chassis_of("a" * 16) == "a"
     assert world.status("p1") == "ACTIVE"
 
 
