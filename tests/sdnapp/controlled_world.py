@@ -1,0 +1,84 @@
+"""A controller between a store and switches that do what they are told, when the test says so."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from flows.flow import Flow
+from sdnapp.controller import Controller
+from sdnapp.dhcp.service import DhcpSettings
+from sdnapp.responders import Responders
+from topology.placement import Plugged
+from topology.store import Store
+from topology.values import Chassis, FixedIP, Network, Port, Segment, Subnet
+
+
+class FakeSwitches:
+    """Holds what it was sent; confirms when asked to."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[Any, Flow]] = {}
+        self.revisions: dict[str, int] = {}
+        self.assignments = 0
+        self.failing: set[str] = set()
+        """Names of methods that fail."""
+
+    def assign(self, datapath_id: str, flows: Iterable[Flow], revision: int) -> None:
+        if "assign" in self.failing:
+            raise RuntimeError("assign")
+        self.assignments += 1
+        self.tables[datapath_id] = {flow.key: flow for flow in flows}
+        self.revisions[datapath_id] = revision
+
+    def update(self, datapath_id: str, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> None:
+        if "update" in self.failing:
+            raise RuntimeError("update")
+        for flow in removed:
+            del self.tables[datapath_id][flow.key]
+        self.tables[datapath_id] |= {flow.key: flow for flow in added}
+        self.revisions[datapath_id] = revision
+
+
+class World:
+    """A store with two ports on one network, a controller, and chassis a and b."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.switches = FakeSwitches()
+        self.controller = Controller(self.store, self.switches, Responders(self.store, DhcpSettings()))
+        with self.store.transaction() as tx:
+            tx.put(Network("n", "red", 1, Segment("geneve", 100)))
+            tx.put(Subnet("s", "red", "n", "10.0.0.0/24", gateway_ip="10.0.0.1"))
+            for number in (1, 2):
+                address = (FixedIP("s", f"10.0.0.{number + 4}"),)
+                tx.put(Port(f"p{number}", "red", "n", number, f"fa:16:3e:00:00:0{number}", fixed_ips=address))
+
+    def chassis(self, name: str, **values: Any) -> Chassis:
+        return Chassis(
+            name,
+            datapath_id=name * 16,
+            encap_ip=f"192.0.2.{ord(name)}",
+            encap_types=("geneve",),
+            tunnel_ports=(("geneve", 1),),
+            **values,
+        )
+
+    def report(self, name: str, *ports: str) -> None:
+        self.controller.observed(
+            self.chassis(name), {port: Plugged(10 + int(port[1:]), f"tap{port}") for port in ports}
+        )
+
+    def connect(self, name: str) -> None:
+        self.controller.switch_connected(name * 16)
+
+    def confirm(self, *names: str) -> None:
+        self.controller.catch_up()
+        for name in names:
+            self.controller.confirmed(name * 16, self.switches.revisions[name * 16])
+
+    def change(self, kind: type, row_id: str, **values: Any) -> None:
+        with self.store.transaction() as tx:
+            tx.put(replace(tx.get(kind, row_id), **values))
+
+    def status(self, port_id: str) -> str:
+        return self.controller.port_status(port_id)
