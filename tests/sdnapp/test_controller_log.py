@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from tests.sdnapp.test_controller import World
+from tests.sdnapp.controlled_world import World
 
 
 def test_a_chassis_comes_is_in_sync_once_and_goes(caplog: pytest.LogCaptureFixture) -> None:
