@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from flows.delta import Delta
 from flows.engine import Engine
 from flows.flow import Flow
-from sdnapp.realization import CONFIRMED, IN_SYNC, Realization, is_active
+from sdnapp.realization import CONFIRMED, IN_SYNC, IN_WORDS, Realization, is_active
 from sdnapp.responders import Responders
 from topology import facts
 from topology.placement import Plugged, forget, observe
@@ -243,7 +243,11 @@ class Controller:
         if place is not None:
             if is_active(place[1], standings):
                 return None
-            waiting = (f"{chassis_id}: {text}" for chassis_id, text in standings.items() if text != CONFIRMED)
+            waiting = (
+                f"{chassis_id}: {IN_WORDS.get(text, text)}"
+                for chassis_id, text in standings.items()
+                if text != CONFIRMED
+            )
             return "; ".join(waiting)
         if not port.admin_state_up:
             return "the port is administratively down"

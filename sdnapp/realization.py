@@ -12,6 +12,12 @@ from flows.flow import Flow
 
 DEAD, SYNCING, IN_SYNC = "dead", "syncing", "in sync"
 CONFIRMED, PENDING = "confirmed", "pending"
+IN_WORDS = {
+    DEAD: "it has no OpenFlow session",
+    SYNCING: "it has not confirmed its flows yet",
+    PENDING: "it has not confirmed the latest change yet",
+}
+"""What standings mean, for people who ask why; others say it themselves."""
 
 
 @dataclass

@@ -82,3 +82,21 @@ def test_what_is_for_all_is_traced_to_all(world: World, address: str, mac: str) 
     walk = Operations(world.controller, lambda: [], lambda: []).trace("p1", address)
     assert [each["port_id"] for each in walk["delivered_to"]] == ["p2"]
     assert mac in walk["explanation"] and f"nw_dst={address}" in walk["live_flow"]
+
+
+def test_status_counts_what_is_active_and_says_why_the_rest_is_not(world: World) -> None:
+    operations = Operations(world.controller, lambda: [], lambda: [])
+    world.report("a", "p1")
+    world.connect("a")
+    world.confirm("a")
+    status = operations.status()
+    assert status["ports"] == {"total": 2, "active": 1}
+    (missing,) = status["unrealized"]
+    assert missing["port_id"] == "p2" and missing["reason"].startswith("not plugged")
+    assert (status["rejected"], status["failed"], status["networks"]) == ([], [], 1)
+    world.controller.switch_disconnected("a" * 16)
+    status = operations.status()
+    assert status["ports"]["active"] == 0
+    assert [each["reason"] for each in status["unrealized"] if each["port_id"] == "p1"] == [
+        "a: it has no OpenFlow session"
+    ]
