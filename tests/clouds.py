@@ -62,7 +62,10 @@ class Cloud(ABC):
         """Create a port with an address of the network's first subnet, and plug it in if the story says where."""
         number = next(self._numbers)
         (subnet, *_) = self.store.find(Subnet, "network", network.id) or [self.subnet(network)]
-        defaults = {"mac_address": f"fa:16:3e:00:00:{number:02x}", "fixed_ips": (FixedIP(subnet.id, address),)}
+        defaults = {
+            "mac_address": f"fa:16:3e:00:{number >> 8:02x}:{number & 0xFF:02x}",
+            "fixed_ips": (FixedIP(subnet.id, address),),
+        }
         port = self._put(Port(name, network.project_id, network.id, number, **{**defaults, **values}))
         if at:
             self.bind(port, at)
@@ -141,7 +144,7 @@ class Cloud(ABC):
         """Bring the flows in step with the store."""
         changes, self._changes[:] = list(self._changes), []
         self.engine.update(changes)
-        assert not self.engine.failures
+        assert self.engine.failures == {}
 
     def _put(self, row: Any) -> Any:
         with self.store.transaction() as tx:
@@ -180,7 +183,7 @@ class SimulatedCloud(Cloud):
     """The cloud in the simulator."""
 
     def __init__(self) -> None:
-        self._ofports = count(1)
+        self._ofports = count(200)
         self._placements: dict[str, tuple[str, int]] = {}
         super().__init__()
 

@@ -7,7 +7,9 @@ import shutil
 import pytest
 
 # Modules that tests share explain their failed assertions as tests do.
-pytest.register_assert_rewrite("tests.clouds", "tests.packet_stories", "tests.real_ovs.real_cloud")
+pytest.register_assert_rewrite(
+    "tests.address_stories", "tests.clouds", "tests.packet_stories", "tests.real_ovs.real_cloud"
+)
 
 
 def why_no_root_tests() -> str | None:

@@ -1,7 +1,5 @@
 """A flow table finds what a plain search finds, and refuses what Open vSwitch refuses."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,17 +53,14 @@ def test_two_flows_of_one_match_and_priority_cannot_both_be_held():
     assert FlowTable([one, entry(Output(2), priority=2, network=5)])
 
 
-def test_ten_thousand_flows_are_found_in_no_more_time_than_ten():
-    def seconds(count: int) -> float:
+def test_the_number_of_flows_costs_nothing_only_that_of_their_shapes():
+    def reads(count: int) -> int:
         table = FlowTable(entry(Output(1), priority=100, network=number, eth_dst=number) for number in range(count))
-        start = time.perf_counter()
-        for _ in range(200):
-            assert table.find(lambda name: 5)
-        return time.perf_counter() - start
+        seen: list[str] = []
+        assert len(table.find(lambda name: seen.append(name) or 5)) == 1
+        return len(seen)
 
-    few = min(seconds(10) for _ in range(3))
-    many = min(seconds(10_000) for _ in range(3))
-    assert many < 5 * few
+    assert reads(10) == reads(10_000) == 2
 
 
 ARP, IPV4 = Term("eth_type", 0x0806, None), Term("eth_type", 0x0800, None)
