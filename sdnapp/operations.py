@@ -12,7 +12,7 @@ from sdnapp.realization import DEAD
 from sdnapp.tracing import flow_row, trace
 from topology import facts
 from topology.store import Store
-from topology.values import Chassis, Network, Port
+from topology.values import Chassis, Network, Port, PortBinding
 
 Report = Callable[[], list[dict[str, Any]]]
 
@@ -63,6 +63,11 @@ class Operations:
                 }
                 for port, reason in reasons
                 for binding in [controller.engine.ask(facts.binding_in_force, port.id)]
+            ],
+            "strangers": [
+                {"chassis": binding.chassis_id, "interface": binding.interface, "port_id": binding.port_id}
+                for binding in self._store.all(PortBinding)
+                if self._store.get(Port, binding.port_id) is None
             ],
             "rejected": [
                 {"chassis": chassis_id, "owner": owner, "feature": reason.partition(": ")[0], "reason": reason}
@@ -137,11 +142,12 @@ class Operations:
         return "\n".join(lines) + "\n"
 
     def _id_of(self, name: str) -> str | None:
-        """Return the id of the chassis with this id, or else of the only one with this host name."""
+        """Return the id of the chassis that has this id, or alone has this host name, or alone among the live ones."""
         if self._store.get(Chassis, name) is not None:
             return name
         named = self._store.find_ids(Chassis, "hostname", name)
-        return named[0] if len(named) == 1 else None
+        live = [each for each in named if self._controller.realization.progress(each).state != DEAD]
+        return next((found[0] for found in (named, live) if len(found) == 1), None)
 
     def _chassis_row(
         self, row: Chassis, switches: dict[str, dict[str, Any]], databases: dict[str, dict[str, Any]]
@@ -160,7 +166,7 @@ class Operations:
             "alive": progress.state != DEAD,
             "state": progress.state,
             "confirmed_revision": progress.confirmed,
-            "ports": self._controller.bindings_at(row.id),
+            "ports": [each for each in self._controller.bindings_at(row.id) if self._store.get(Port, each) is not None],
             "openflow": {"connected": bool(switch), **switch},
             "ovsdb": {"connected": bool(database), **database},
         }

@@ -40,6 +40,14 @@ def run(given: argparse.Namespace) -> int:
         ],
     )
     _section(
+        "Interfaces that claim a port that does not exist:",
+        ("chassis", "interface", "iface-id"),
+        [
+            [hostnames.get(row["chassis"]) or row["chassis"], row["interface"], row["port_id"]]
+            for row in document.get("strangers", [])
+        ],
+    )
+    _section(
         "Flows that switches refused:",
         ("chassis", "owner", "reason"),
         [[row[key] for key in ("chassis", "owner", "reason")] for row in document["rejected"]],

@@ -132,6 +132,7 @@ STATUS = {
         },
         {"port_id": "port-e", "name": "db", "network": "red", "host": "hv2", "reason": "hv2: dead"},
     ],
+    "strangers": [{"chassis": "hv1", "interface": "tap0", "port_id": "port-x"}],
     "rejected": [{"chassis": "hv1", "owner": "port/port-a", "feature": "dhcp", "reason": "dhcp: OFPFMFC_TABLE_FULL"}],
     "failed": [{"unit": "flooding.copies", "of": ["hv1", "red"], "error": "KeyError: 7"}],
 }
@@ -151,6 +152,10 @@ def test_status(stub, sdnapp):
         "PORT    NAME     NETWORK  HOST  REASON\n"
         "port-d  web?[2J  red      -     not plugged: no chassis\n"
         "port-e  db       red      two   hv2: dead\n"
+        "\n"
+        "Interfaces that claim a port that does not exist:\n"
+        "CHASSIS  INTERFACE  IFACE-ID\n"
+        "one      tap0       port-x\n"
         "\n"
         "Flows that switches refused:\n"
         "CHASSIS  OWNER        REASON\n"
