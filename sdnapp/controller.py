@@ -76,9 +76,10 @@ class Controller:
         with self._busy:
             if not (self._changes or self._astray or self._look_again):
                 return
-            changes, self._changes, self._look_again = self._changes, [], False
+            changes, self._changes = self._changes, []
             deltas = self._follow(changes)
             self._report_failures()
+            self._look_again = False
             fresh = self._attach_all()
             for chassis_id in self._attached.keys() - fresh - self._astray:
                 self._tell(chassis_id, deltas.get(chassis_id, NOTHING))

@@ -125,7 +125,11 @@ def test_an_engine_that_cannot_begin_anew_is_tried_again(world: World, monkeypat
         world.change(Port, "p1", mac_address="fa:16:3e:00:01:01")
         with pytest.raises(ZeroDivisionError):
             world.controller.catch_up()
+        world.report("b", "p2")
+        with pytest.raises(ZeroDivisionError):
+            world.connect("b")
     world.controller.catch_up()
+    assert world.switches.tables["b" * 16] == dict(Engine(world.store).desired("b")), "it connected in the meantime"
     assert world.switches.tables["a" * 16] == dict(Engine(world.store).desired("a"))
 
 
