@@ -19,8 +19,8 @@ from sdnapp.api.services import Settings
 
 Specs = dict[str, dict[str, Any]]
 
-# Some validators compare each item with all before it, and the loop waits.
-_LONGEST_LIST = 1000
+LONGEST_LIST = 1000
+"""Some validators compare each item with all before it, and the loop waits."""
 
 STANDARD_ATTRIBUTES: Specs = {
     "description": {
@@ -123,8 +123,8 @@ class AttributeMap:
             value = values.get(name, constants.ATTR_NOT_SPECIFIED)
             if value is constants.ATTR_NOT_SPECIFIED:
                 continue
-            if isinstance(value, list) and len(value) > _LONGEST_LIST:
-                raise exc.HTTPBadRequest(f"Invalid input for {name}. Reason: more than {_LONGEST_LIST} items.")
+            if isinstance(value, list) and len(value) > LONGEST_LIST:
+                raise exc.HTTPBadRequest(f"Invalid input for {name}. Reason: more than {LONGEST_LIST} items.")
             try:
                 info.convert_values(values, exc_cls=exc.HTTPBadRequest)
             except (exceptions.NeutronException, exc.HTTPException):

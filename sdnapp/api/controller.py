@@ -25,7 +25,7 @@ class Controller:
 
     def show(self, ctx: Context, request: Request, row_id: str) -> Response:
         """Show one object."""
-        row = self._find(ctx, row_id)
+        row = find(ctx, self.resource, row_id)
         return json_response({self.resource.name: self._view(ctx, row, listing.asked_fields(request))})
 
     def create(self, ctx: Context, request: Request) -> Response:
@@ -56,7 +56,7 @@ class Controller:
         body = bodies.read_json(request, ctx.services.settings.max_body)
         values = resource.attributes.for_update(ctx.who, bodies.one_object(body, resource.name, resource.collection))
         with ctx.store.transaction() as tx:
-            row = self._find(ctx, row_id)
+            row = find(ctx, self.resource, row_id)
             policy.enforce(
                 resource.rules,
                 ctx.who,
@@ -64,7 +64,7 @@ class Controller:
                 resource.target(ctx, row, values),
                 resource.attributes.under_policy(values, is_create=False),
             )
-            _check_revision(request, row)
+            check_revision(request, row)
             changed = resource.update(ctx, tx, row, values)
             if changed != row:
                 changed = stamp_changed(ctx, tx, changed)
@@ -75,23 +75,25 @@ class Controller:
         resource = self.resource
         bodies.refuse(request, ctx.services.settings.max_body)
         with ctx.store.transaction() as tx:
-            row = self._find(ctx, row_id)
+            row = find(ctx, self.resource, row_id)
             policy.enforce(resource.rules, ctx.who, f"delete_{resource.name}", resource.target(ctx, row, {}))
-            _check_revision(request, row)
+            check_revision(request, row)
             resource.delete(ctx, tx, row)
         return Response(status=204)
-
-    def _find(self, ctx: Context, row_id: str) -> Any:
-        row = ctx.store.get(self.resource.row, row_id)
-        if row is None or not self.resource.may_see(ctx, row):
-            raise self.resource.not_found(row_id)
-        return row
 
     def _view(self, ctx: Context, row: Any, fields: frozenset[str] = frozenset()) -> dict[str, Any]:
         return listing.show(ctx, self.resource, row, fields, listing.hidden_attributes(ctx, self.resource))
 
 
-def _check_revision(request: Request, row: Any) -> None:
+def find(ctx: Context, resource: Resource[Any], row_id: str) -> Any:
+    """Return a row that the caller may see. Raises the resource's NotFound."""
+    row = ctx.store.get(resource.row, row_id)
+    if row is None or not resource.may_see(ctx, row):
+        raise resource.not_found(row_id)
+    return row
+
+
+def check_revision(request: Request, row: Any) -> None:
     """Raise RevisionNumberConstraintFailed if If-Match names another revision, BadRequest if it is not understood."""
     constraints = [tag for tag in getattr(request.if_match, "etags", ()) if tag.startswith(_IF_MATCH)]
     if not constraints:

@@ -23,11 +23,13 @@ from neutron_lib.api.definitions import (
     revisionifmatch,
     sort_key_validation,
     sorting,
+    tag_creation,
+    tag_ports_during_bulk_creation,
 )
 
 _OF_NEUTRON_LIB: tuple[ModuleType, ...] = (
-    address_scope,
     aap_reject_multicast,
+    address_scope,
     allowedaddresspairs,
     empty_string_filtering,
     extra_dhcp_opt,
@@ -45,9 +47,17 @@ _OF_NEUTRON_LIB: tuple[ModuleType, ...] = (
     revisionifmatch,
     sort_key_validation,
     sorting,
+    tag_creation,
+    tag_ports_during_bulk_creation,
 )
 # Alias, name, description and date of those that neutron-lib does not hold, as Neutron reports them.
 _OF_NEUTRON = (
+    (
+        "standard-attr-tag",
+        "Tag support for resources with standard attribute: network, port, subnet, subnetpool",
+        "Enables to set tag on resources with standard attribute.",
+        "2017-01-01T00:00:00-00:00",
+    ),
     (
         "quotas",
         "Quota management support",

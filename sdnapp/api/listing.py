@@ -15,6 +15,7 @@ from webob import Request, exc
 
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.resource import Context, Filter, Resource
+from sdnapp.api.tags import TAG_ATTRIBUTES, tag_filters
 
 _NOT_FILTERS = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
 # Rows between two turns for other green threads.
@@ -140,6 +141,8 @@ def _filters(ctx: Context, resource: Resource[Any], request: Request) -> Iterato
     for name, values in given.items():
         if name in hidden:
             yield Filter(lambda ctx, row: False, "id", ())
+        elif name in TAG_ATTRIBUTES:
+            yield from tag_filters(name, values)
         else:
             yield resource.special_filter(name, values) or _equals(resource, name, values)
 

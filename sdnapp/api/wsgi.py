@@ -18,6 +18,7 @@ from sdnapp.api.resources.networks import Networks
 from sdnapp.api.resources.ports import Ports
 from sdnapp.api.resources.subnets import Subnets
 from sdnapp.api.services import Services
+from sdnapp.api.tagging import Tagging
 from topology.store import Store
 
 RESOURCES: tuple[Resource[Any], ...] = (Networks(), Subnets(), Ports(), AddressScopes())
@@ -82,6 +83,10 @@ class Application:
             f"/v2.0/{resource.path}/{{row_id}}",
             **served(GET=controller.show, PUT=controller.update, DELETE=controller.delete),
         )
+        if "tags" in resource.attributes.specs:
+            tagging, path = Tagging(resource), f"/v2.0/{resource.path}/{{row_id}}/tags"
+            self._add(path, GET=tagging.index, POST=tagging.create, PUT=tagging.put_all, DELETE=tagging.clear)
+            self._add(f"{path}/{{tag}}", GET=tagging.show, PUT=tagging.add, DELETE=tagging.remove)
 
     def _add_quotas(self, quotas: Quotas) -> None:
         self._add("/v2.0/quotas", GET=quotas.index, POST=quotas.create)

@@ -9,7 +9,7 @@ from neutron_lib import constants, exceptions
 from neutron_lib.api.definitions import address_scope, network_mtu, network_mtu_writable, port_security, provider_net
 from neutron_lib.api.definitions import network as network_definition
 
-from sdnapp.api import policy, sharing
+from sdnapp.api import policy, sharing, tags
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.policy import Target
@@ -17,6 +17,7 @@ from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, column, consta
 from sdnapp.api.resources import rbac, segments
 from sdnapp.api.resources.address_scopes import scope_of_network
 from sdnapp.api.resources.release import AUTO_DELETED, release_claims
+from sdnapp.api.resources.subnet_prefixes import give_back
 from topology.allocation import NETWORK_KEY_BITS, next_number
 from topology.store import Transaction
 from topology.values import Network, Port, Subnet
@@ -36,9 +37,10 @@ class Networks(Resource[Network]):
     attributes = AttributeMap(
         "networks",
         (network_definition, address_scope, network_mtu, network_mtu_writable, port_security, provider_net),
-        STANDARD_ATTRIBUTES,
+        STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES,
     )
     view = STANDARD_VIEW | {
+        "tags": tags.show,
         address_scope.IPV4_ADDRESS_SCOPE: lambda ctx, network: scope_of_network(ctx, network.id),
         address_scope.IPV6_ADDRESS_SCOPE: constant(None),
         "admin_state_up": column("admin_state_up"),
@@ -137,8 +139,9 @@ class Networks(Resource[Network]):
         for port in ports:
             release_claims(tx, port.id)
             tx.delete(Port, port.id)
-        for subnet_id in ctx.store.find_ids(Subnet, "network", row.id):
-            tx.delete(Subnet, subnet_id)
+        for subnet in ctx.store.find(Subnet, "network", row.id):
+            give_back(tx, subnet)
+            tx.delete(Subnet, subnet.id)
         rbac.forget(tx, row.id)
         release_claims(tx, row.id)
         tx.delete(Network, row.id)

@@ -12,7 +12,7 @@ from neutron_lib.api.definitions import allowedaddresspairs, extra_dhcp_opt, por
 from neutron_lib.api.definitions import port as port_definition
 from neutron_lib.exceptions import allowedaddresspairs as pair_errors
 
-from sdnapp.api import policy
+from sdnapp.api import policy, tags
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.identity import Identity
@@ -98,9 +98,10 @@ class Ports(Resource[Port]):
     attributes = AttributeMap(
         "ports",
         (port_definition, portbindings, port_security, allowedaddresspairs, extra_dhcp_opt),
-        STANDARD_ATTRIBUTES | _OWN_ATTRIBUTES,
+        STANDARD_ATTRIBUTES | tags.TAGS_AT_CREATION | _OWN_ATTRIBUTES,
     )
     view = STANDARD_VIEW | {
+        "tags": tags.show,
         "network_id": column("network_id"),
         "admin_state_up": column("admin_state_up"),
         "mac_address": column("mac_address"),
@@ -134,6 +135,7 @@ class Ports(Resource[Port]):
             "update_port": _PROJECT_MEMBERS,
             "update_port:fixed_ips": _NETWORK_MEMBERS,
             "delete_port": _may_delete,
+            "delete_port:tags": policy.any_of(_PROJECT_MEMBERS, policy.network_member),
         }
         | {f"create_port:{name}": rule for name, rule in _ON_WRITING.items()}
         | {f"update_port:{name}": rule for name, rule in _ON_WRITING.items()}
@@ -191,6 +193,7 @@ class Ports(Resource[Port]):
             requested_host=values[_HOST] if is_set(values[_HOST]) else "",
             vnic_type=values[_VNIC],
             binding_profile=port_extras.profile_text(values[_PROFILE] if is_set(values[_PROFILE]) else None),
+            tags=tags.checked("ports", values["tags"]),
             **{name: values[name] for name in _PLAIN},
         )
 

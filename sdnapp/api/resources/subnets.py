@@ -10,7 +10,7 @@ from netaddr import IPNetwork
 from neutron_lib import constants, exceptions
 from neutron_lib.api.definitions import subnet as subnet_definition
 
-from sdnapp.api import policy
+from sdnapp.api import policy, tags
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.policy import Target
@@ -47,8 +47,9 @@ class Subnets(Resource[Subnet]):
     collection = "subnets"
     row = Subnet
     has_quota = True
-    attributes = AttributeMap("subnets", (subnet_definition,), STANDARD_ATTRIBUTES)
+    attributes = AttributeMap("subnets", (subnet_definition,), STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES)
     view = STANDARD_VIEW | {
+        "tags": tags.show,
         "network_id": column("network_id"),
         "ip_version": column("ip_version"),
         "cidr": column("cidr"),

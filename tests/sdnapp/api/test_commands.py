@@ -31,3 +31,30 @@ def test_quotas_by_command(shell: Shell) -> None:
     shell("quota delete --network red", ADMIN)
     assert limits("red") == limits("--default")
     shell("network delete only", "red")
+
+
+def test_tags_by_command(shell: Shell) -> None:
+    made = shell("network create tagged --tag one --tag two", "red")
+    assert sorted(made["tags"]) == ["one", "two"]
+    shell("network set tagged --tag three", "red")
+    shell("network unset tagged --tag one", "red")
+    assert sorted(shell("network show tagged", "red")["tags"]) == ["three", "two"]
+    shell("subnet create s --network tagged --subnet-range 10.0.0.0/24 --tag one", "red")
+    shell("port create p --network tagged --tag one --tag two", "red")
+    shell("port set p --no-tag --tag four", "red")
+    assert shell("port show p", "red")["tags"] == ["four"]
+    for command, found in (
+        ("network list --tags two,three", ["tagged"]),
+        ("network list --tags two,one", []),
+        ("network list --any-tags two,one", ["tagged"]),
+        ("network list --not-tags two,three", []),
+        ("network list --not-any-tags one", ["tagged"]),
+        ("subnet list --tags one", ["s"]),
+        ("port list --tags four", ["p"]),
+    ):
+        assert [each["Name"] for each in shell(command, "red")] == found
+    assert "exceeds maximum length of 255" in shell.fails(f"network set tagged --tag {'x' * 256}", "red")
+    shell("network unset tagged --all-tag", "red")
+    assert shell("network show tagged", "red")["tags"] == []
+    shell("port delete p", "red")
+    shell("network delete tagged", "red")

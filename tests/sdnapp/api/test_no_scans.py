@@ -46,6 +46,9 @@ REQUESTS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("GET", "ports?device_id=vm7", None),
     ("GET", "ports?fixed_ips=ip_address%3D10.0.0.9", None),
     ("GET", "ports?id={port}", None),
+    ("GET", "ports?tags=-all,7", None),
+    ("GET", "ports?tags-any=7,8", None),
+    ("GET", "quotas/red/details", None),
 ]
 
 
@@ -54,7 +57,10 @@ def rows_read(count: int, method: str, path: str, body: dict[str, Any] | None) -
     api = Api(store=store)
     network = api.network(RED)
     names = {"network": network, "subnet": api.subnet(network, "10.0.0.0/16", RED)}
-    ports = [{"network_id": network, "name": f"port{n}", "device_id": f"vm{n}"} for n in range(count)]
+    ports = [
+        {"network_id": network, "name": f"port{n}", "device_id": f"vm{n}", "tags": [f"{n}", "-all"]}
+        for n in range(count)
+    ]
     answer = api.call("POST", "/v2.0/ports", {"ports": ports}, RED)
     names["port"] = sorted(port["id"] for port in answer.first)[count // 2]
     text = json.dumps(body) if body else ""

@@ -39,6 +39,7 @@ def test_a_port_with_little_said(api: Api) -> None:
         "tenant_id": "red",
         "project_id": "red",
         "description": "",
+        "tags": [],
         "created_at": port["created_at"],
         "updated_at": port["created_at"],
         "revision_number": 1,

@@ -17,6 +17,7 @@ def test_a_subnet_with_little_said(api: Api) -> None:
         "tenant_id": "red",
         "project_id": "red",
         "description": "",
+        "tags": [],
         "created_at": "2026-01-01T00:00:03Z",
         "updated_at": "2026-01-01T00:00:03Z",
         "revision_number": 1,
