@@ -65,6 +65,10 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         set_defaults()
         self._options = load_options(self.CONF)
         self._store = Store(open_storage(self._options.store_url))
+        if self._store.revision == 0:
+            LOG.info("the store is new: %s; switches that hold flows of another lose them", self._options.store_url)
+        else:
+            LOG.info("the store is %s, at revision %d", self._options.store_url, self._store.revision)
         self._changed = hub.Event()
         # The controller drives the switches and hears of them: whichever is made first refers to the other by name.
         self._switches = Switches(

@@ -68,6 +68,7 @@ class Operations:
                 {"chassis": binding.chassis_id, "interface": binding.interface, "port_id": binding.port_id}
                 for binding in self._store.all(PortBinding)
                 if self._store.get(Port, binding.port_id) is None
+                and controller.realization.progress(binding.chassis_id).state != DEAD
             ],
             "rejected": [
                 {"chassis": chassis_id, "owner": owner, "feature": reason.partition(": ")[0], "reason": reason}

@@ -12,6 +12,8 @@ def operations(world: World) -> Operations:
 def test_an_interface_that_claims_a_port_that_nobody_made_is_told() -> None:
     world = World()
     world.controller.observed(world.chassis("a"), {"p1": Plugged(11, "tap1"), "px": Plugged(12, "tapx")})
+    assert operations(world).status()["strangers"] == [], "what a dead chassis told may not be so any more"
+    world.connect("a")
     assert operations(world).status()["strangers"] == [{"chassis": "a", "interface": "tapx", "port_id": "px"}]
     assert operations(world).chassis()[0]["ports"] == ["p1"], "what is no port is bound nowhere"
 

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from sdnapp.osken_manager import CannotStart, resolve
+from sdnapp.sqlite_storage import open_storage
+from topology.store import Store
+from topology.values import Network, Segment
 
 ROOT = Path(__file__).parents[2]
 START = "import sys; from sdnapp.osken_manager import main; sys.exit(main())"
@@ -257,6 +260,7 @@ def test_our_application_runs_beside_others_and_leaves_its_store_in_order(apps):
         assert time.monotonic() - since < 1.0
     log = (apps / "stderr").read_text()
     assert "stopping: SIGTERM" in log and "Traceback" not in log and "Warning" not in log
+    assert f"the store is new: sqlite://{apps / 'state'}/store.sqlite;" in log
     assert {path.name for path in (apps / "state").iterdir()} == {"store.sqlite", "store.sqlite-lock"}
 
 
@@ -266,6 +270,18 @@ def connect_to_api(log: Path) -> socket.socket:
         assert time.monotonic() < end, log.read_text()
         time.sleep(0.02)
     return connect(int(found[1]))
+
+
+def test_it_tells_where_its_store_is_and_what_is_in_it(apps):
+    url = f"sqlite://{apps / 'state'}/store.sqlite"
+    (apps / "state").mkdir()
+    store = Store(open_storage(url))
+    with store.transaction() as tx:
+        tx.put(Network("n", "red", 1, Segment("geneve", 100)))
+    store.close()
+    with running(apps, *ours(apps / "state")):
+        connect_to_api(apps / "stderr").close()
+    assert f"the store is {url}, at revision 1\n" in (apps / "stderr").read_text()
 
 
 def test_a_second_controller_on_the_same_store_is_turned_away(apps):
