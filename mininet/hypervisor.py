@@ -64,12 +64,7 @@ class Hypervisor(Station):
             f"--remote=punix:{self.directory / 'db.sock'}",
             "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
         )
-        deadline = time.monotonic() + 20
-        while not (self.directory / "db.sock").exists():  # ovs-vsctl itself would look again after a whole second only
-            if time.monotonic() > deadline:
-                raise CommandFailed(f"{self.name}: ovsdb-server does not start; see {self.directory}/ovsdb-server.log")
-            time.sleep(0.005)
-        self.run("ovs-vsctl", "--timeout=20", "--no-wait", "init")
+        self._initialise()
         # One thread of each kind: a few guests need no more, and all hypervisors share one machine's processors.
         self.vsctl(
             "--no-wait set Open_vSwitch . other_config:n-handler-threads=1 other_config:n-revalidator-threads=1",
@@ -139,6 +134,19 @@ class Hypervisor(Station):
     def youngest_flow(self) -> float:
         """How many seconds ago a flow was last added or replaced."""
         return min(float(age) for line in self._dump() for age in DURATION.findall(line))
+
+    def _initialise(self, timeout: float = 20) -> None:
+        """Write the first row, as soon as the database answers. ovs-vsctl would itself look again only every second."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.run("ovs-vsctl", "--no-wait", "init")
+            except CommandFailed:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     def _dump(self) -> list[str]:
         dump = self.run("ovs-ofctl", "-O", "OpenFlow13,OpenFlow15", "dump-flows", "br-int")
