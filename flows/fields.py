@@ -7,6 +7,8 @@ to what people write. Source of names and prerequisites: OpenFlow 1.3.5, section
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from topology.addressing import int_to_mac
+
 ETH_TYPE_IPV4 = 0x0800
 ETH_TYPE_ARP = 0x0806
 ETH_TYPE_RARP = 0x8035
@@ -104,8 +106,3 @@ def mac_to_int(text: str) -> int:
     if len(text) != 17:
         raise ValueError(f"{text!r} is no MAC address")
     return int(text.replace(":", ""), 16)
-
-
-def int_to_mac(value: int) -> str:
-    """Write 48 bits as a MAC address in lower case."""
-    return ":".join(f"{value:012x}"[i : i + 2] for i in range(0, 12, 2))

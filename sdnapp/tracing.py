@@ -5,13 +5,12 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from flows.engine import Engine
-from flows.fields import int_to_mac
 from flows.flow import Flow, show_action, show_term
 from flows.packets import Packet, arp_request, icmp_echo
 from flows.pipeline import TABLES
 from flows.simulator import Fabric, Walk
 from topology import facts
-from topology.addressing import SERVICE_MAC
+from topology.addressing import SERVICE_MAC, int_to_mac
 from topology.store import Store
 from topology.values import Chassis, Network, Port, PortBinding, Subnet
 

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from ipaddress import ip_address
 
+from topology.addressing import int_to_mac
 from topology.store import Transaction
 from topology.values import AddressRange, Claim, Counter
 
@@ -131,7 +132,7 @@ def allocate_mac(tx: Transaction, network_id: str, owner: str, base: str = "fa:1
     prefix = int(base.replace(":", "")[:6], 16) << 24
     start = int.from_bytes(hashlib.blake2b(owner.encode(), digest_size=3).digest(), "big")
     ranges = [(prefix | start, prefix | 0xFFFFFF), (prefix, prefix | start)]
-    return format_mac(claim_lowest(tx, f"mac:{network_id}", ranges, owner))
+    return int_to_mac(claim_lowest(tx, f"mac:{network_id}", ranges, owner))
 
 
 def claim_mac(tx: Transaction, network_id: str, mac: str, owner: str) -> None:
@@ -142,8 +143,3 @@ def claim_mac(tx: Transaction, network_id: str, mac: str, owner: str) -> None:
 def release_mac(tx: Transaction, network_id: str, mac: str) -> None:
     """Give a MAC address back."""
     release(tx, f"mac:{network_id}", int(mac.replace(":", ""), 16))
-
-
-def format_mac(value: int) -> str:
-    """Write 48 bits as a MAC address in lower case."""
-    return ":".join(f"{value:012x}"[i : i + 2] for i in range(0, 12, 2))

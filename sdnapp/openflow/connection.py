@@ -19,6 +19,7 @@ from os_ken.lib.dpid import dpid_to_str
 from flows.flow import Flow
 from sdnapp.openflow.messages import ECHO_REQUEST, PacketIn, PortStatus, message
 from sdnapp.openflow.session import Broken, Confirmed, Effect, Rejected, Send, Session
+from sdnapp.ovsdb.targets import address_text
 
 if TYPE_CHECKING:
     from os_ken.controller.controller import Datapath
@@ -197,9 +198,3 @@ class Connection:
 
     def _tell_ports(self) -> None:
         self.tell(self._callbacks.on_ports, self.datapath_id, dict(self._ports))
-
-
-def address_text(address: tuple[Any, ...]) -> str:
-    """Write a socket's address as ``host:port``, an IPv6 host in brackets."""
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

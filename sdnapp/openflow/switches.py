@@ -21,10 +21,11 @@ from os_ken.lib import hub
 
 from flows.flow import Flow
 from sdnapp.openflow import messages
-from sdnapp.openflow.connection import PROBE, Callbacks, Connection, Step, address_text
+from sdnapp.openflow.connection import PROBE, Callbacks, Connection, Step
 from sdnapp.openflow.messages import MalformedMessage
 from sdnapp.openflow.session import State
 from sdnapp.openflow.tap import tap
+from sdnapp.ovsdb.targets import address_text
 
 LOG = logging.getLogger(__name__)
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.fields import FIELDS, int_to_mac, mac_to_int, parse, show
+from flows.fields import FIELDS, mac_to_int, parse, show
+from topology.addressing import int_to_mac
 
 
 @pytest.mark.parametrize(

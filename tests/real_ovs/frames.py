@@ -13,10 +13,10 @@ from flows.fields import (
     ETH_TYPE_VLAN,
     IP_PROTO_UDP,
     VLAN_PRESENT,
-    int_to_mac,
     mac_to_int,
 )
 from flows.packets import ETH_TYPE_IPV6, Packet
+from topology.addressing import int_to_mac
 
 UDP_PORTS = {"geneve": 6081, "vxlan": 4789}
 _ETHERNET_IN_GENEVE = 0x6558

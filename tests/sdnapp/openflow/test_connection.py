@@ -11,7 +11,7 @@ import pytest
 from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
 
 from sdnapp.openflow import messages
-from sdnapp.openflow.connection import PACKETS_WAITING, PIECE, Callbacks, Connection, address_text
+from sdnapp.openflow.connection import PACKETS_WAITING, PIECE, Callbacks, Connection
 from sdnapp.openflow.session import Session
 from tests.sdnapp.openflow.test_session import a_flow
 
@@ -147,8 +147,3 @@ def test_a_failing_session_closes_the_connection(connection: Connection, datapat
 
     connection.post(broken)
     until(lambda: datapath.state == DEAD_DISPATCHER, "the connection is closed, so that the switch comes again")
-
-
-def test_addresses_are_written_as_people_do() -> None:
-    assert address_text(("192.0.2.1", 5)) == "192.0.2.1:5"
-    assert address_text(("2001:db8::1", 5, 0, 0)) == "[2001:db8::1]:5"
