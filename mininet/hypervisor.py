@@ -52,13 +52,12 @@ class Hypervisor(Station):
         self.silence()
         self.management = management
         self.underlay = underlay
-        self._database: subprocess.Popen[Any] | None = None
         self._switch: subprocess.Popen[Any] | None = None
 
     def start_database(self) -> None:
         """Create the switch's database and serve it; ``set-manager`` has effect through ``manager_options``."""
         self.run("ovsdb-tool", "create", str(self.directory / "conf.db"), str(SCHEMA))
-        self._database = self._daemon(
+        self._daemon(
             "ovsdb-server",
             str(self.directory / "conf.db"),
             f"--remote=punix:{self.directory / 'db.sock'}",
