@@ -1,0 +1,66 @@
+"""What chassis report, as rows: claims come, stay, change and go, and the latest is known by its sequence."""
+
+from dataclasses import replace
+
+import pytest
+
+from topology.placement import Plugged, forget, observe
+from topology.store import Change, Store
+from topology.values import Chassis, PortBinding
+
+A, B = Chassis("a"), Chassis("b")
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+def claims(store: Store) -> dict[str, tuple[int, str]]:
+    return {binding.id: (binding.ofport, binding.interface) for binding in store.all(PortBinding)}
+
+
+def sequence(store: Store, binding_id: str) -> int:
+    binding = store.get(PortBinding, binding_id)
+    assert binding is not None
+    return binding.sequence
+
+
+def test_what_is_plugged_is_claimed_and_what_is_not_is_not(store: Store) -> None:
+    observe(store, A, {"p1": Plugged(1, "tap1"), "p2": Plugged(2, "tap2")})
+    observe(store, B, {"p3": Plugged(1, "tap3")})
+    observe(store, A, {"p2": Plugged(2, "tap2"), "p4": Plugged(4, "tap4")})
+    assert claims(store) == {"p2@a": (2, "tap2"), "p4@a": (4, "tap4"), "p3@b": (1, "tap3")}
+    assert {binding.id for binding in store.find(PortBinding, "port", "p2")} == {"p2@a"}
+    assert {binding.id for binding in store.find(PortBinding, "chassis", "b")} == {"p3@b"}
+
+
+def test_a_claim_that_stands_keeps_its_sequence_under_another_number(store: Store) -> None:
+    observe(store, A, {"p1": Plugged(1, "tap1")})
+    observe(store, B, {"p1": Plugged(7, "tap1")})
+    before = sequence(store, "p1@a")
+    assert sequence(store, "p1@b") > before
+    observe(store, A, {"p1": Plugged(9, "tap9")})
+    assert claims(store)["p1@a"] == (9, "tap9")
+    assert sequence(store, "p1@a") == before, "it is no newer for that"
+    observe(store, A, {})
+    observe(store, A, {"p1": Plugged(9, "tap9")})
+    assert sequence(store, "p1@a") > sequence(store, "p1@b"), "a new claim is the latest"
+
+
+def test_nothing_is_written_when_nothing_differs(store: Store) -> None:
+    observe(store, A, {"p1": Plugged(1, "tap1")})
+    changes: list[Change] = []
+    store.watch(changes.append)
+    observe(store, A, {"p1": Plugged(1, "tap1")})
+    assert changes == []
+    observe(store, replace(A, hostname="one"), {"p1": Plugged(1, "tap1")})
+    assert [[row.kind for row in change.rows] for change in changes] == [[Chassis]]
+
+
+def test_a_chassis_that_is_forgotten_claims_nothing(store: Store) -> None:
+    observe(store, A, {"p1": Plugged(1, "tap1"), "p2": Plugged(2, "tap2")})
+    observe(store, B, {"p1": Plugged(1, "tap1")})
+    forget(store, "a")
+    assert store.ids(Chassis) == ["b"] and set(claims(store)) == {"p1@b"}
+    forget(store, "a")
