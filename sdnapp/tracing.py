@@ -153,7 +153,10 @@ def _verdict(walk: Walk, port_id: str) -> str:
 def _explain(walk: Walk, port_id: str, known: str) -> str:
     match _verdict(walk, port_id):
         case "delivered":
-            return f"{known}; delivered to {', '.join(each.port_id for each in walk.deliveries)}"
+            beside = (
+                f", and put on the physical network {walk.on_physical[0].physical_network}" if walk.on_physical else ""
+            )
+            return f"{known}; delivered to {', '.join(each.port_id for each in walk.deliveries)}{beside}"
         case "answered":
             return f"{known}; the network answers by itself"
         case "controller":

@@ -1,8 +1,11 @@
 """What operators see, beyond what the tests of the controller ask of it."""
 
+from dataclasses import replace
+
 from sdnapp.operations import Operations
 from tests.sdnapp.test_controller import World
 from topology.placement import Plugged
+from topology.values import Network, Segment
 
 
 def operations(world: World) -> Operations:
@@ -27,3 +30,13 @@ def test_a_host_name_means_the_living_chassis_rather_than_its_former_self() -> N
     assert operations(world).flows("one")["chassis"] == "b"  # type: ignore[index]
     world.connect("a")
     assert operations(world).flows("one") is None
+
+
+def test_a_trace_tells_what_a_physical_network_gets_as_well() -> None:
+    world = World()
+    world.change(Network, "n", segment=Segment("vlan", 100, "physnet1"))
+    chassis = replace(world.chassis("a"), bridge_mappings=(("physnet1", "br-ex"),), patch_ports=(("physnet1", 3),))
+    world.controller.observed(chassis, {"p1": Plugged(11, "tap1"), "p2": Plugged(12, "tap2")})
+    known, unknown = (operations(world).trace("p1", address)["explanation"] for address in ("10.0.0.6", "10.0.0.77"))
+    assert known.endswith("; delivered to p2")
+    assert unknown.endswith("; delivered to p2, and put on the physical network physnet1")
