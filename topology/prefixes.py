@@ -7,12 +7,14 @@ given twice, whoever commits first: both would take away the same claim.
 """
 
 from ipaddress import IPv4Network, IPv6Network
+from typing import TypeVar
 
 from topology.allocation import ExhaustedError, claim, release
 from topology.store import Transaction
 from topology.values import Claim
 
 Prefix = IPv4Network | IPv6Network
+P = TypeVar("P", IPv4Network, IPv6Network)
 
 
 class NotFreeError(Exception):
@@ -40,7 +42,7 @@ def give(tx: Transaction, pool_id: str, prefix: Prefix) -> None:
     claim(tx, free_scope(pool_id, length), value, pool_id)
 
 
-def take_any(tx: Transaction, pool_id: str, kind: type[Prefix], length: int) -> Prefix:
+def take_any(tx: Transaction, pool_id: str, kind: type[P], length: int) -> P:
     """Take a prefix of a length: the lowest from the smallest free ones that have it. Raises ExhaustedError."""
     for size in range(length, -1, -1):
         free = tx.claimed(free_scope(pool_id, size))

@@ -20,6 +20,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (exceptions.InUse, 409),
     (exceptions.BadRequest, 400),
     (exceptions.ServiceUnavailable, 503),
+    (exceptions.SubnetAllocationError, 409),
     (exceptions.NotAuthorized, 403),
     (netaddr.AddrFormatError, 400),
     (ConflictError, 503),

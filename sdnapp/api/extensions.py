@@ -7,6 +7,7 @@ from neutron_lib.api.definitions import (
     aap_reject_multicast,
     address_scope,
     allowedaddresspairs,
+    default_subnetpools,
     empty_string_filtering,
     extra_dhcp_opt,
     filter_validation,
@@ -20,6 +21,8 @@ from neutron_lib.api.definitions import (
     project_id,
     provider_net,
     quota_check_limit,
+    rbac_address_scope,
+    rbac_subnetpool,
     revisionifmatch,
     sort_key_validation,
     sorting,
@@ -31,6 +34,7 @@ _OF_NEUTRON_LIB: tuple[ModuleType, ...] = (
     aap_reject_multicast,
     address_scope,
     allowedaddresspairs,
+    default_subnetpools,
     empty_string_filtering,
     extra_dhcp_opt,
     filter_validation,
@@ -44,6 +48,8 @@ _OF_NEUTRON_LIB: tuple[ModuleType, ...] = (
     project_id,
     provider_net,
     quota_check_limit,
+    rbac_address_scope,
+    rbac_subnetpool,
     revisionifmatch,
     sort_key_validation,
     sorting,
@@ -52,6 +58,18 @@ _OF_NEUTRON_LIB: tuple[ModuleType, ...] = (
 )
 # Alias, name, description and date of those that neutron-lib does not hold, as Neutron reports them.
 _OF_NEUTRON = (
+    (
+        "rbac-policies",
+        "RBAC Policies",
+        "Allows creation and modification of policies that control project access to resources.",
+        "2015-06-17T12:15:12-00:00",
+    ),
+    (
+        "subnet_allocation",
+        "Subnet Allocation",
+        "Enables allocation of subnets from a subnet pool",
+        "2015-03-30T10:00:00-00:00",
+    ),
     (
         "standard-attr-tag",
         "Tag support for resources with standard attribute: network, port, subnet, subnetpool",

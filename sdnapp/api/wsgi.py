@@ -16,12 +16,14 @@ from sdnapp.api.resource import Context, Resource
 from sdnapp.api.resources.address_scopes import AddressScopes
 from sdnapp.api.resources.networks import Networks
 from sdnapp.api.resources.ports import Ports
+from sdnapp.api.resources.rbac import RbacPolicies
+from sdnapp.api.resources.subnetpools import SubnetPools
 from sdnapp.api.resources.subnets import Subnets
 from sdnapp.api.services import Services
 from sdnapp.api.tagging import Tagging
 from topology.store import Store
 
-RESOURCES: tuple[Resource[Any], ...] = (Networks(), Subnets(), Ports(), AddressScopes())
+RESOURCES: tuple[Resource[Any], ...] = (Networks(), Subnets(), Ports(), AddressScopes(), SubnetPools(), RbacPolicies())
 
 Handler = Callable[..., Response]
 """Takes a context, a request and, by name, what the path holds."""

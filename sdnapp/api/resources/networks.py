@@ -17,6 +17,7 @@ from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, column, consta
 from sdnapp.api.resources import rbac, segments
 from sdnapp.api.resources.address_scopes import scope_of_network
 from sdnapp.api.resources.release import AUTO_DELETED, release_claims
+from sdnapp.api.resources.subnet_prefixes import give_back
 from topology.allocation import NETWORK_KEY_BITS, next_number
 from topology.store import Transaction
 from topology.values import Network, Port, Subnet
@@ -138,8 +139,9 @@ class Networks(Resource[Network]):
         for port in ports:
             release_claims(tx, port.id)
             tx.delete(Port, port.id)
-        for subnet_id in ctx.store.find_ids(Subnet, "network", row.id):
-            tx.delete(Subnet, subnet_id)
+        for subnet in ctx.store.find(Subnet, "network", row.id):
+            give_back(tx, subnet)
+            tx.delete(Subnet, subnet.id)
         rbac.forget(tx, row.id)
         release_claims(tx, row.id)
         tx.delete(Network, row.id)

@@ -97,6 +97,7 @@ class RbacPolicies(Resource[RbacPolicy]):
     name = "rbac_policy"
     collection = "rbac_policies"
     row = RbacPolicy
+    has_quota = True
     attributes = AttributeMap("rbac_policies", (), _ATTRIBUTES)
     view: ClassVar = {
         "id": column("id"),

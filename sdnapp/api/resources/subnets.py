@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from netaddr import IPNetwork
 from neutron_lib import constants, exceptions
+from neutron_lib.api.definitions import default_subnetpools, subnet_service_types
 from neutron_lib.api.definitions import subnet as subnet_definition
 
 from sdnapp.api import policy, tags
@@ -26,7 +27,7 @@ from sdnapp.api.resource import (
     stamp_changed,
     target_on,
 )
-from sdnapp.api.resources import pools
+from sdnapp.api.resources import pools, subnet_prefixes
 from sdnapp.api.resources.pools import is_ipv4
 from sdnapp.api.resources.release import AUTO_DELETED
 from sdnapp.api.sharing import shared_ids
@@ -37,6 +38,7 @@ from topology.values import Network, Port, Route, Subnet
 _MEMBERS = policy.any_of(policy.admin, policy.network_member)
 _OWNERS = policy.any_of(policy.project_member, _MEMBERS)
 _MODES = ("ipv6_ra_mode", "ipv6_address_mode")
+_LONGEST_OWNER = 255
 _PLAIN = ("name", "description", "enable_dhcp")
 
 
@@ -47,7 +49,11 @@ class Subnets(Resource[Subnet]):
     collection = "subnets"
     row = Subnet
     has_quota = True
-    attributes = AttributeMap("subnets", (subnet_definition,), STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES)
+    attributes = AttributeMap(
+        "subnets",
+        (subnet_definition, default_subnetpools, subnet_service_types),
+        STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES,
+    )
     view = STANDARD_VIEW | {
         "tags": tags.show,
         "network_id": column("network_id"),
@@ -60,7 +66,8 @@ class Subnets(Resource[Subnet]):
         "host_routes": lambda ctx, subnet: [
             {"destination": r.destination, "nexthop": r.nexthop} for r in subnet.host_routes
         ],
-        "subnetpool_id": constant(None),
+        "subnetpool_id": column("subnetpool_id"),
+        "service_types": lambda ctx, subnet: list(subnet.service_types),
         "ipv6_ra_mode": constant(None),
         "ipv6_address_mode": constant(None),
     }
@@ -69,7 +76,7 @@ class Subnets(Resource[Subnet]):
             (network := ctx.store.get(Network, subnet.network_id)) is not None and is_shared(ctx, network)
         ),
     }
-    indexes: ClassVar = Resource.indexes | {"network_id": "network"}
+    indexes: ClassVar = Resource.indexes | {"network_id": "network", "subnetpool_id": "pool"}
     rules: ClassVar = {
         "get_subnet": policy.any_of(
             policy.admin, policy.project_reader, policy.network_reader, policy.shared_network_reader
@@ -102,7 +109,7 @@ class Subnets(Resource[Subnet]):
     def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> Subnet:
         """Check the prefix against the network's others; work out gateway and pools."""
         network = visible_network(ctx, values["network_id"])
-        prefix = _prefix(values)
+        prefix, pool = subnet_prefixes.take(ctx, tx, values)
         _check_dhcp(prefix, values["enable_dhcp"])
         gateway = values["gateway_ip"]
         if gateway is constants.ATTR_NOT_SPECIFIED:
@@ -122,6 +129,7 @@ class Subnets(Resource[Subnet]):
         else:
             allocation = pools.default_pools(prefix, gateway)
         _check_overlap(network, prefix, ctx.store.find(Subnet, "network", network.id))
+        subnet_prefixes.check_neighbours(ctx, network.id, pool)
         stamp_changed(ctx, tx, network)
         return Subnet(
             id=str(uuid4()),
@@ -135,6 +143,8 @@ class Subnets(Resource[Subnet]):
             allocation_pools=tuple(pool.row() for pool in allocation),
             dns_nameservers=lists.get("dns_nameservers", ()),
             host_routes=lists.get("host_routes", ()),
+            subnetpool_id=pool.id if pool is not None else None,
+            service_types=_service_types(values),
         )
 
     def update(self, ctx: Context, tx: Transaction, row: Subnet, values: dict[str, Any]) -> Subnet:
@@ -149,6 +159,8 @@ class Subnets(Resource[Subnet]):
             pools.check_gateway(prefix, values["gateway_ip"])
             _check_gateway_unused(ctx, row)
         changes |= _lists(ctx, row.id, values)
+        if "service_types" in values:
+            changes["service_types"] = _service_types(values)
         allocation = [pools.pool_of(pool) for pool in row.allocation_pools]
         if "allocation_pools" in values:
             allocation = pools.checked_pools(prefix, values["allocation_pools"])
@@ -171,6 +183,7 @@ class Subnets(Resource[Subnet]):
                     release_address(tx, row.id, fixed.ip_address)
             kept = tuple(fixed for fixed in port.fixed_ips if fixed.subnet_id != row.id)
             stamp_changed(ctx, tx, replace(port, fixed_ips=kept))
+        subnet_prefixes.give_back(tx, row)
         _stamp_network(ctx, tx, row)
         tx.delete(Subnet, row.id)
 
@@ -183,24 +196,12 @@ def visible_network(ctx: Context, network_id: str) -> Network:
     return network
 
 
-def _prefix(values: Mapping[str, Any]) -> IPv4Network:
-    """Return the prefix of a new subnet, host bits masked. Raises BadRequest, InvalidInput, SubnetPoolNotFound."""
-    cidr, ip_version = values["cidr"], values["ip_version"]
-    if is_set(cidr) and is_set(values["prefixlen"]):
-        raise exceptions.BadRequest(resource="subnets", msg="cidr and prefixlen must not be supplied together")
-    if is_set(values["subnetpool_id"]):
-        raise exceptions.SubnetPoolNotFound(subnetpool_id=values["subnetpool_id"])
-    if not is_set(cidr):
-        message = "a subnetpool must be specified in the absence of a cidr"
-        raise exceptions.BadRequest(resource="subnets", msg=message)
-    if is_ipv4(cidr) != (ip_version == constants.IP_VERSION_4):
-        raise invalid_input(f"cidr '{cidr}' does not match the ip_version '{ip_version}'")
-    if not is_ipv4(cidr):
-        raise exceptions.BadRequest(resource="subnets", msg=f"IPv6 is not served yet: give an IPv4 cidr, not '{cidr}'")
-    prefix = IPv4Network(cidr, strict=False)
-    if prefix.prefixlen == 0:
-        raise invalid_input("0 is not allowed as CIDR prefix length")
-    return prefix
+def _service_types(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the device owners that a subnet is for; none means all. Raises InvalidInput."""
+    given = values["service_types"] if is_set(values["service_types"]) else ()
+    if any(len(each) > _LONGEST_OWNER for each in given or ()):
+        raise invalid_input(f"service_types: a device owner has {_LONGEST_OWNER} characters at most")
+    return tuple(dict.fromkeys(given or ()))
 
 
 def _check_version(address: str | None, name: str) -> None:

@@ -82,3 +82,17 @@ def test_segments_of_networks(api: Api) -> None:
     vnis = [vni for results in at_once(create) for vni in results]
     assert sorted(vnis) == list(range(1, CLIENTS * EACH + 1))
     assert api.get("networks").status == 200
+
+
+def test_prefixes_of_a_subnet_pool(api: Api) -> None:
+    pool = api.create("subnetpools", name="p", prefixes=["10.0.0.0/22"], default_prefixlen=28)["id"]
+    networks = [api.network() for _ in range(CLIENTS)]
+
+    def create(number: int) -> list[tuple[int, dict[str, Any]]]:
+        wanted = {"network_id": networks[number], "ip_version": 4, "subnetpool_id": pool}
+        return [post(api, "subnets", **wanted) for _ in range(EACH)]
+
+    made = [each for results in at_once(create) for each in results]
+    assert sorted(status for status, _ in made) == [201] * 64 + [409] * (CLIENTS * EACH - 64)
+    assert len({subnet["cidr"] for status, subnet in made if status == 201}) == 64
+    assert api.get("subnets").status == 200

@@ -20,7 +20,11 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "subnets": {"ip_version": 4, "cidr": "10.7.0.0/24"},
     "ports": {},
     "address_scopes": {"ip_version": 4},
+    "subnetpools": {"name": "pool", "prefixes": ["10.7.0.0/16"]},
+    "rbac_policies": {"object_type": "network", "action": "access_as_shared", "target_tenant": "blue"},
 }
+
+NEEDING_A_NETWORK = {"subnets": ["network_id"], "ports": ["network_id"], "rbac_policies": ["object_id"]}
 
 # What comes close to being right, next to what does not.
 near_misses = st.sampled_from(
@@ -89,6 +93,8 @@ def lists_of(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 SHAPED: dict[str, st.SearchStrategy[Any]] = {
     "cidr": networks,
     "gateway_ip": addresses,
+    "prefixes": st.lists(networks, max_size=4),
+    "service_types": st.lists(near_misses | st.sampled_from(["compute:nova", "network:dhcp"]), max_size=4),
     "dns_nameservers": st.lists(addresses, max_size=6),
     "allocation_pools": lists_of(start=addresses, end=addresses),
     "host_routes": lists_of(destination=networks, nexthop=addresses),
@@ -110,11 +116,14 @@ def bodies(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 def one_of_each(api: Api, who: dict[str, str]) -> dict[str, str]:
     """Make an object of each kind; return their ids."""
     network = api.network(who)
+    policy = {"object_type": "network", "object_id": network, "action": "access_as_shared", "target_tenant": "green"}
     return {
         "networks": network,
         "subnets": api.subnet(network, who=who),
         "ports": api.port(network, who),
         "address_scopes": api.create("address_scopes", who, ip_version=4)["id"],
+        "subnetpools": api.create("subnetpools", who, name="pool", prefixes=["10.7.0.0/16"])["id"],
+        "rbac_policies": api.create("rbac_policies", who, **policy)["id"],
     }
 
 
@@ -127,7 +136,7 @@ def test_odd_values_in_new_objects(body: tuple[str, dict[str, Any]], who: dict[s
     collection, attributes = body
     api = Api()
     row_ids = one_of_each(api, who)
-    needed = REQUIRED[collection] | ({"network_id": row_ids["networks"]} if collection in ("subnets", "ports") else {})
+    needed = REQUIRED[collection] | dict.fromkeys(NEEDING_A_NETWORK.get(collection, ()), row_ids["networks"])
     answer = api.call("POST", path_of(collection), {name_of(collection): needed | attributes}, who)
     assert answer.status in (201, 400, 403, 404, 409, 503)
     if answer.status == 201:

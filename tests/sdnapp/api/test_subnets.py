@@ -30,6 +30,7 @@ def test_a_subnet_with_little_said(api: Api) -> None:
         "dns_nameservers": [],
         "host_routes": [],
         "subnetpool_id": None,
+        "service_types": [],
         "ipv6_ra_mode": None,
         "ipv6_address_mode": None,
     }
@@ -160,7 +161,8 @@ BAD: list[tuple[dict[str, Any], tuple[int, str], str]] = [
         "could not be found",
     ),
     ({"shared": True}, HTTP_BAD_REQUEST, "Attribute 'shared' not allowed in POST"),
-    ({"use_default_subnetpool": True}, HTTP_BAD_REQUEST, "Unrecognized attribute(s) 'use_default_subnetpool'"),
+    ({"use_default_subnetpool": True}, BAD_REQUEST, "No default subnetpool found for IPv4"),
+    ({"use_default_subnetpool": "perhaps"}, INPUT, "cannot be converted to boolean"),
 ]
 
 
