@@ -5,11 +5,16 @@ import os
 import shutil
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Modules that tests share explain their failed assertions as tests do.
 pytest.register_assert_rewrite(
     "tests.address_stories", "tests.clouds", "tests.packet_stories", "tests.real_ovs.real_cloud"
 )
+
+# A busy machine is slow now and then. What has to be fast says so in a test of its own.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def why_no_root_tests() -> str | None:
