@@ -12,7 +12,7 @@ from sdnapp.api.identity import Identity
 from sdnapp.api.policy import Rule, Target
 from sdnapp.api.services import Services
 from topology.store import Store, Transaction
-from topology.values import AddressScope, Network, Port, Row, Subnet, SubnetPool
+from topology.values import Network, Port, Row, Subnet
 
 R = TypeVar("R", bound=Row)
 
@@ -152,8 +152,8 @@ def networks_of(ctx: Context) -> tuple[str, ...]:
     return ctx.store.find_ids(Network, "project", ctx.who.project_id)
 
 
-def is_shared(ctx: Context, row: Network | SubnetPool | AddressScope) -> bool:
-    """Return ``shared`` as Neutron shows it: whether an object is shared with the caller's project, or with all."""
+def is_shared(ctx: Context, row: Any) -> bool:
+    """Return ``shared`` as Neutron shows it: whether a network, subnet pool or address scope is shared with the caller's project, or with all."""
     return sharing.is_shared(ctx.store, row, ctx.who.project_id)
 
 

@@ -35,10 +35,6 @@ def _as_text(name: str) -> Getter:
     return lambda ctx, pool: str(getattr(pool, name))
 
 
-def _prefixes(ctx: Context, pool: SubnetPool) -> list[str]:
-    return list(pool.prefixes)
-
-
 class SubnetPools(Resource[SubnetPool]):
     """Where subnets get prefixes that nobody else has."""
 
@@ -49,7 +45,7 @@ class SubnetPools(Resource[SubnetPool]):
     attributes = AttributeMap("subnetpools", (definition, scope_definition), STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES)
     view = STANDARD_VIEW | {
         "tags": tags.show,
-        "prefixes": _prefixes,
+        "prefixes": lambda ctx, pool: list(pool.prefixes),
         "ip_version": column("ip_version"),
         # Neutron shows lengths as text, and lists compare them as numbers.
         **{name: _as_text(name) for name in _LENGTHS},
