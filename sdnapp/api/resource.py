@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
@@ -24,11 +24,18 @@ class Context:
     store: Store
     services: Services
     who: Identity
+    _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def timestamp(self) -> str:
         """Now, as Neutron writes it: UTC, to the second."""
         return self.services.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def once(self, name: str, compute: Callable[[], Any]) -> Any:
+        """Return what ``compute`` returns, computed once in this request."""
+        if name not in self._known:
+            self._known[name] = compute()
+        return self._known[name]
 
 
 Getter = Callable[[Context, Any], Any]
@@ -126,6 +133,28 @@ class Resource(ABC, Generic[R]):
         return None
 
 
+class ReadOnlyResource(Resource[R]):
+    """A kind of object that follows from others: nobody creates, changes or deletes it."""
+
+    methods = frozenset()
+
+    def new_target(self, ctx: Context, values: Mapping[str, Any]) -> Target:
+        """Not served."""
+        raise NotImplementedError
+
+    def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> R:
+        """Not served."""
+        raise NotImplementedError
+
+    def update(self, ctx: Context, tx: Transaction, row: R, values: dict[str, Any]) -> R:
+        """Not served."""
+        raise NotImplementedError
+
+    def delete(self, ctx: Context, tx: Transaction, row: R) -> None:
+        """Not served."""
+        raise NotImplementedError
+
+
 def stamp_new(ctx: Context, tx: Transaction, row: R) -> R:
     """Store a new row with its first revision number and the time; return it."""
     now = ctx.timestamp
@@ -153,7 +182,7 @@ def networks_of(ctx: Context) -> tuple[str, ...]:
 
 
 def is_shared(ctx: Context, row: Any) -> bool:
-    """Return ``shared`` as Neutron shows it: whether a network, subnet pool or address scope is shared with the caller's project, or with all."""
+    """Return ``shared`` as Neutron shows it: whether what can be shared is, with the caller's project or with all."""
     return sharing.is_shared(ctx.store, row, ctx.who.project_id)
 
 
