@@ -83,7 +83,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self._controller = Controller(self._store, self._switches, self._responders, self._changed.set)
         self._ovsdb = OvsdbServer(
             callbacks=Callbacks(
-                on_connected=lambda chassis_id, address: None,
+                on_connected=self._controller.database_connected,
                 on_observed=self._controller.observed,
                 on_lost=self._controller.database_lost,
             ),

@@ -59,6 +59,8 @@ class Controller:
         """Attached chassis that did not hear of a difference, so that only all of their flows bring them back."""
         self._speaking: set[str] = set()
         """Chassis whose databases are connected."""
+        self._hosts: dict[str, str] = {}
+        """Where the database of each chassis was connected from last."""
         self._contested: frozenset[str] = frozenset()
         self._ports_by_name: dict[str, dict[int, str]] = {}
         self._failures: dict[Any, str] = {}
@@ -180,6 +182,10 @@ class Controller:
             self._bind_names(datapath_id)
 
     # What switches' databases tell
+
+    def database_connected(self, chassis_id: str, address: str) -> None:
+        """A chassis's database is connected, from ``host:port``; what it tells follows."""
+        self._hosts[chassis_id] = address.rpartition(":")[0]
 
     def observed(self, chassis: Chassis, plugged: Mapping[str, Plugged]) -> None:
         """A chassis has reported itself and the interfaces plugged into it, completely."""
@@ -310,11 +316,17 @@ class Controller:
     def _claims(self, datapath_id: str) -> list[str]:
         """Return the chassis that a datapath may be: one, unless several databases that are connected say so.
 
-        A machine that was installed anew may leave the row of its former self behind, with the same datapath.
+        A machine that was installed anew may leave the row of its former self behind, with the same datapath. But one
+        whose database is only away for a moment keeps its datapath from a stranger who has the same by mistake.
         """
         named = self.store.find_ids(Chassis, "datapath", datapath_id)
         told = [chassis_id for chassis_id in named if not chassis_id.startswith(NAMED_PREFIX)] or list(named)
-        return [chassis_id for chassis_id in told if chassis_id in self._speaking] or told
+        speaking = [chassis_id for chassis_id in told if chassis_id in self._speaking]
+        present = self.chassis_of(datapath_id)
+        if present in told and present not in speaking:
+            host = self._hosts.get(present)
+            return [chassis_id for chassis_id in speaking if self._hosts.get(chassis_id) == host] or [present]
+        return speaking or told
 
     def _detach(self, chassis_id: str) -> None:
         del self._attached[chassis_id]

@@ -57,7 +57,10 @@ class Realization:
         """Flows were changed at a revision, and are on their way to the chassis. A refused one that goes is mended."""
         if progress := self._chassis.get(chassis_id):
             for flow in (*delta.added, *delta.removed):
-                progress.pending[flow.owner] = revision
+                # Who hears a broadcast changes as other ports come and go. Those that stay are not less real for it;
+                # a port that comes has flows of its own that are changed at the same revision.
+                if flow.feature != "flooding":
+                    progress.pending[flow.owner] = revision
             for flow in delta.removed:
                 refused = progress.rejected.get(flow.owner, {})
                 if refused.pop(flow, None) is not None and not refused:

@@ -46,6 +46,18 @@ def test_a_change_makes_it_wait_for_every_chassis_that_hosts_the_network(world: 
     assert world.status("p1") == "ACTIVE"
 
 
+def test_a_port_that_comes_does_not_take_down_its_neighbour(world: World) -> None:
+    world.report("a", "p1")
+    world.connect("a")
+    world.confirm("a")
+    world.report("a", "p1", "p2")
+    assert (world.status("p1"), world.status("p2")) == ("ACTIVE", "DOWN")
+    world.confirm("a")
+    assert (world.status("p1"), world.status("p2")) == ("ACTIVE", "ACTIVE")
+    world.report("a", "p1")
+    assert (world.status("p1"), world.status("p2")) == ("ACTIVE", "DOWN")
+
+
 def test_a_dead_chassis_holds_nobody_up_and_is_synced_before_it_counts_again(world: World) -> None:
     world.report("a", "p1")
     world.report("b", "p2")

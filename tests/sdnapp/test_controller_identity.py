@@ -24,14 +24,31 @@ def test_a_chassis_whose_datapath_is_another_one_gets_its_flows_there(world: Wor
 
 
 def test_a_machine_that_was_installed_anew_takes_the_place_of_its_former_self(world: World) -> None:
+    world.controller.database_connected("a", "192.0.2.9:5001")
     world.report("a", "p1")
     world.connect("a")
     world.controller.database_lost("a")
+    world.controller.database_connected("b", "192.0.2.9:5002")
     world.controller.observed(replace(world.chassis("b"), datapath_id="a" * 16), {"p1": Plugged(11, "tapp1")})
     world.controller.catch_up()
     assert world.controller.chassis_of("a" * 16) == "b"
     world.confirm("a")
     assert world.status("p1") == "ACTIVE"
+
+
+def test_a_stranger_with_the_same_datapath_does_not_take_it_while_a_database_is_away(world: World) -> None:
+    world.controller.database_connected("a", "192.0.2.9:5001")
+    world.report("a", "p1")
+    world.connect("a")
+    world.confirm("a")
+    world.controller.database_lost("a")
+    world.controller.database_connected("b", "192.0.2.10:5001")
+    world.controller.observed(replace(world.chassis("b"), datapath_id="a" * 16), {"p2": Plugged(12, "tapp2")})
+    world.controller.catch_up()
+    assert world.controller.chassis_of("a" * 16) == "a"
+    world.controller.switch_disconnected("a" * 16)
+    world.connect("a")
+    assert world.controller.chassis_of("a" * 16) == "b", "who speaks is believed of a new connection"
 
 
 def test_after_a_restart_the_machine_that_speaks_first_is_not_its_former_self(world: World) -> None:
