@@ -6,7 +6,7 @@ import pytest
 
 from sdnapp.controller import Controller
 from tests.sdnapp.controlled_world import World
-from topology.placement import Plugged
+from topology.placement import Plugged, forget
 from topology.values import Port
 
 
@@ -20,6 +20,21 @@ def test_a_chassis_whose_datapath_is_another_one_gets_its_flows_there(world: Wor
     assert (world.controller.chassis_of("z" * 16), world.controller.chassis_of("a" * 16)) == ("a", None)
     assert world.status("p1") == "DOWN"
     world.confirm("z")
+    assert world.status("p1") == "ACTIVE"
+
+
+def test_a_chassis_whose_row_goes_keeps_its_flows_and_is_itself_again_when_it_returns(world: World) -> None:
+    world.report("a", "p1")
+    world.connect("a")
+    world.confirm("a")
+    held = dict(world.switches.tables["a" * 16])
+    forget(world.store, "a")
+    world.controller.catch_up()
+    assert world.controller.chassis_of("a" * 16) is None
+    assert world.switches.tables["a" * 16] == held
+    assert world.status("p1") == "DOWN"
+    world.report("a", "p1")
+    world.confirm("a")
     assert world.status("p1") == "ACTIVE"
 
 
