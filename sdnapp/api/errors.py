@@ -37,6 +37,14 @@ class IpAddressAlreadyAllocated(exceptions.Conflict):  # type: ignore[misc]
     message = "IP address %(ip)s already allocated in subnet %(subnet_id)s"
 
 
+class IpAddressGenerationFailureNoMatchingSubnet(exceptions.IpAddressGenerationFailure):  # type: ignore[misc]
+    """All subnets of the network are for ports of other owners."""
+
+    message = (
+        "No valid service subnet for the given device owner, network %(network_id)s, service type %(service_type)s."
+    )
+
+
 class PolicyNotAuthorized(exceptions.NotAuthorized):  # type: ignore[misc]
     """The caller's roles do not allow this; ``rule`` is the whole rule that was tried."""
 

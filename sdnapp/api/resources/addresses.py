@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from neutron_lib import exceptions
+from neutron_lib import constants, exceptions
 
-from sdnapp.api.errors import IpAddressAlreadyAllocated, invalid_input
+from sdnapp.api.errors import (
+    IpAddressAlreadyAllocated,
+    IpAddressGenerationFailureNoMatchingSubnet,
+    invalid_input,
+)
 from sdnapp.api.resources.pools import is_ipv4
 from topology.allocation import ExhaustedError, TakenError, allocate_address, claim_address, release_address
 from topology.store import Transaction
@@ -20,13 +24,15 @@ Wanted = Sequence[Mapping[str, Any]]
 class Addressing:
     """Takes and gives back addresses for one port, in one transaction.
 
+    ``device_owner`` is the port's: a subnet with service types serves only ports of those owners, and DHCP ports.
     Its methods raise InvalidInput, SubnetNotFound, InvalidIpForSubnet, InvalidIpForNetwork, IpAddressAlreadyAllocated,
-    IpAddressGenerationFailure.
+    IpAddressGenerationFailure, IpAddressGenerationFailureNoMatchingSubnet.
     """
 
     tx: Transaction
     network_id: str
     port_id: str
+    device_owner: str
 
     def any(self) -> tuple[FixedIP, ...]:
         """Take one address of any subnet of the network; none where it has no subnets."""
@@ -44,7 +50,7 @@ class Addressing:
 
     def take(self, wanted: Wanted) -> tuple[FixedIP, ...]:
         """Take an address for each entry of ``fixed_ips``."""
-        subnets = self._subnets()
+        subnets = self._subnets() if wanted else []
         places = [(self._subnet_for(subnets, entry), entry.get("ip_address")) for entry in wanted]
         # Those named come first: they may be next in line for the others.
         for subnet, address in places:
@@ -75,8 +81,12 @@ class Addressing:
         return tuple(kept[position] if position in kept else next(taken) for position in range(len(wanted)))
 
     def _subnets(self) -> list[Subnet]:
+        """Return the subnets that serve the port, those made for its owner first."""
         subnets = self.tx.find(Subnet, "network", self.network_id)
-        return sorted(subnets, key=lambda subnet: (subnet.created_at, subnet.id))
+        serving = [subnet for subnet in subnets if _serves(subnet, self.device_owner)]
+        if subnets and not serving:
+            raise IpAddressGenerationFailureNoMatchingSubnet(network_id=self.network_id, service_type=self.device_owner)
+        return sorted(serving, key=lambda subnet: (not subnet.service_types, subnet.created_at, subnet.id))
 
     def _any_of(self, subnet: Subnet) -> str:
         try:
@@ -104,6 +114,11 @@ class Addressing:
         raise invalid_input(
             f"Failed to create port on network {self.network_id}, because fixed_ips included invalid subnet {subnet_id}"
         )
+
+
+def _serves(subnet: Subnet, device_owner: str) -> bool:
+    is_dhcp = subnet.enable_dhcp and device_owner == constants.DEVICE_OWNER_DHCP
+    return not subnet.service_types or device_owner in subnet.service_types or is_dhcp
 
 
 def _fits(subnet: Subnet, address: Any) -> bool:

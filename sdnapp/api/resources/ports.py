@@ -173,7 +173,7 @@ class Ports(Resource[Port]):
         network, port_id = _network(ctx, values), str(uuid4())
         _check_device(ctx, values["device_owner"], values["device_id"])
         mac = _take_mac(ctx, tx, network.id, port_id, values["mac_address"] if is_set(values["mac_address"]) else None)
-        addressing, wanted = Addressing(tx, network.id, port_id), values["fixed_ips"]
+        addressing, wanted = Addressing(tx, network.id, port_id, values["device_owner"]), values["fixed_ips"]
         given_pairs = values[_PAIRS] if is_set(values[_PAIRS]) else []
         secure = values[_SECURITY] if is_set(values[_SECURITY]) else network.port_security_enabled
         if values["device_owner"].startswith(constants.DEVICE_OWNER_NETWORK_PREFIX):
@@ -209,7 +209,9 @@ class Ports(Resource[Port]):
         if "mac_address" in values and values["mac_address"] != row.mac_address:
             changes["mac_address"] = _change_mac(ctx, tx, row, values)
         if "fixed_ips" in values:
-            changes["fixed_ips"] = Addressing(tx, row.network_id, row.id).change(row.fixed_ips, values["fixed_ips"])
+            device_owner = changes.get("device_owner", row.device_owner)
+            addressing = Addressing(tx, row.network_id, row.id, device_owner)
+            changes["fixed_ips"] = addressing.change(row.fixed_ips, values["fixed_ips"])
         if _PAIRS in values:
             mac = changes.get("mac_address", row.mac_address)
             changes["allowed_address_pairs"] = port_extras.address_pairs(values[_PAIRS], mac)
