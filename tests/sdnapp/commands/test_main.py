@@ -78,6 +78,8 @@ def test_somebody_answers_in_another_language(sdnapp):
 
         def speak() -> None:
             with server.accept()[0] as peer:
+                # Closing with the request unread would be a reset, and the answer might never be seen.
+                peer.recv(65536)
                 peer.sendall(b'{"method":"monitor_cond","params":[]}')
 
         speaker = threading.Thread(target=speak)
