@@ -300,6 +300,7 @@ class Controller:
                 row = self.store.get(Chassis, claiming)
                 host = row.hostname if row is not None else ""
                 LOG.info("chassis %s is datapath %s, on host %s", claiming, datapath_id, host or "-")
+                self._forget_former_selves(claiming, datapath_id)
                 self._assign(claiming)
                 fresh.add(claiming)
         contested = frozenset(at for at, each in claims.items() if len(self._speaking.intersection(each)) > 1)
@@ -327,6 +328,14 @@ class Controller:
             host = self._hosts.get(present)
             return [chassis_id for chassis_id in speaking if self._hosts.get(chassis_id) == host] or [present]
         return speaking or told
+
+    def _forget_former_selves(self, chassis_id: str, datapath_id: str) -> None:
+        """Remove what an earlier id of the same machine has left: its ports would be where nobody is, for ever."""
+        if chassis_id in self._speaking:
+            for other in set(self.store.find_ids(Chassis, "datapath", datapath_id)) - self._speaking:
+                if self._hosts.get(other) in (None, self._hosts.get(chassis_id)):
+                    LOG.info("chassis %s is forgotten: its machine is chassis %s now", other, chassis_id)
+                    forget(self.store, other)
 
     def _detach(self, chassis_id: str) -> None:
         del self._attached[chassis_id]

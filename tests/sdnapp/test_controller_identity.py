@@ -7,7 +7,7 @@ import pytest
 from sdnapp.controller import Controller
 from tests.sdnapp.controlled_world import World
 from topology.placement import Plugged, forget
-from topology.values import Port
+from topology.values import Chassis, Port
 
 
 def test_a_chassis_whose_datapath_is_another_one_gets_its_flows_there(world: World) -> None:
@@ -49,6 +49,23 @@ def test_a_machine_that_was_installed_anew_takes_the_place_of_its_former_self(wo
     assert world.controller.chassis_of("a" * 16) == "b"
     world.confirm("a")
     assert world.status("p1") == "ACTIVE"
+
+
+def test_what_the_former_self_of_a_machine_had_is_nowhere(world: World) -> None:
+    world.controller.database_connected("a", "192.0.2.9:5001")
+    world.report("a", "p1", "p2")
+    world.connect("a")
+    world.controller.database_lost("a")
+    world.controller.database_connected("b", "192.0.2.9:5002")
+    anew = replace(world.chassis("b"), datapath_id="a" * 16)
+    world.controller.observed(anew, {"p1": Plugged(11, "tapp1"), "p2": Plugged(12, "tapp2")})
+    world.controller.observed(anew, {"p2": Plugged(12, "tapp2")})
+    world.controller.catch_up()
+    assert world.store.get(Chassis, "a") is None
+    unplugged = world.store.get(Port, "p1")
+    assert unplugged is not None and "not plugged" in (world.controller.why_down(unplugged) or "")
+    world.confirm("a")
+    assert world.status("p2") == "ACTIVE"
 
 
 def test_a_stranger_with_the_same_datapath_does_not_take_it_while_a_database_is_away(world: World) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sdnapp.operations import Operations
-from tests.sdnapp.test_controller import World
+from tests.sdnapp.controlled_world import World
 from topology.placement import Plugged
 from topology.values import Network, Segment
 
