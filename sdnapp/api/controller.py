@@ -96,7 +96,7 @@ def find(ctx: Context, resource: Resource[Any], row_id: str) -> Any:
 def check_revision(request: Request, row: Any) -> None:
     """Raise RevisionNumberConstraintFailed if If-Match names another revision, BadRequest if it is not understood."""
     constraints = [tag for tag in getattr(request.if_match, "etags", ()) if tag.startswith(_IF_MATCH)]
-    if not constraints:
+    if not constraints or not hasattr(row, "revision_number"):
         return
     if len(constraints) > 1:
         raise exceptions.BadRequest(resource="if-match", msg="Multiple revision_number etags are not supported.")

@@ -65,6 +65,14 @@ def asked_fields(request: Request) -> frozenset[str]:
     return frozenset(name for name in request.GET.getall("fields") if name)
 
 
+def asked_filters(request: Request, valid: frozenset[str]) -> dict[str, list[str]]:
+    """Return what a list is filtered by: attributes and their values. Raises HTTPBadRequest if one is not valid."""
+    given = {name: values for name, values in request.GET.dict_of_lists().items() if name not in _NOT_FILTERS}
+    if unknown := [name for name in given if name not in valid]:
+        raise exc.HTTPBadRequest(f"{unknown} is invalid attribute for filtering")
+    return given
+
+
 def show(
     ctx: Context, resource: Resource[Any], row: Any, fields: frozenset[str], hidden: frozenset[str]
 ) -> dict[str, Any]:
@@ -133,10 +141,7 @@ def _sorts(resource: Resource[Any], request: Request) -> tuple[tuple[str, bool],
 
 
 def _filters(ctx: Context, resource: Resource[Any], request: Request) -> Iterator[Filter]:
-    given = {name: values for name, values in request.GET.dict_of_lists().items() if name not in _NOT_FILTERS}
-    valid = frozenset(resource.attributes.filters())
-    if unknown := [name for name in given if name not in valid]:
-        raise exc.HTTPBadRequest(f"{unknown} is invalid attribute for filtering")
+    given = asked_filters(request, frozenset(resource.attributes.filters()))
     hidden = hidden_attributes(ctx, resource)
     for name, values in given.items():
         if name in hidden:

@@ -4,16 +4,20 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import uuid4
 
+from neutron_lib.api.definitions import availability_zone, servicetype
 from routes import Mapper
 from webob import Request, Response, exc
 
 from sdnapp.api import attributes, discovery, operator
 from sdnapp.api.controller import Controller
 from sdnapp.api.errors import response_of
+from sdnapp.api.fixed_lists import fixed_list
 from sdnapp.api.identity import identify
 from sdnapp.api.quotas import Quotas, own_project
 from sdnapp.api.resource import Context, Resource
 from sdnapp.api.resources.address_scopes import AddressScopes
+from sdnapp.api.resources.agents import Agents
+from sdnapp.api.resources.ip_availability import IpAvailabilities
 from sdnapp.api.resources.networks import Networks
 from sdnapp.api.resources.ports import Ports
 from sdnapp.api.resources.rbac import RbacPolicies
@@ -21,9 +25,19 @@ from sdnapp.api.resources.subnetpools import SubnetPools
 from sdnapp.api.resources.subnets import Subnets
 from sdnapp.api.services import Services
 from sdnapp.api.tagging import Tagging
+from sdnapp.api.zones import ZONES
 from topology.store import Store
 
-RESOURCES: tuple[Resource[Any], ...] = (Networks(), Subnets(), Ports(), AddressScopes(), SubnetPools(), RbacPolicies())
+RESOURCES: tuple[Resource[Any], ...] = (
+    Networks(),
+    Subnets(),
+    Ports(),
+    AddressScopes(),
+    SubnetPools(),
+    RbacPolicies(),
+    Agents(),
+    IpAvailabilities(),
+)
 
 Handler = Callable[..., Response]
 """Takes a context, a request and, by name, what the path holds."""
@@ -51,6 +65,8 @@ class Application:
         for resource in RESOURCES:
             self._add_resource(resource)
         self._add_quotas(Quotas(RESOURCES))
+        self._add("/v2.0/availability_zones", GET=fixed_list(availability_zone, ZONES))
+        self._add("/v2.0/service-providers", GET=fixed_list(servicetype, ()))
         self._add("/healthz", GET=operator.health)
         self._add("/metrics", GET=operator.metrics)
         self._add("/realized", GET=operator.realized)

@@ -27,9 +27,10 @@ READER = {"X-Project-Id": "red", "X-User-Id": "rob", "X-Roles": "reader"}
 class StandInOperator:
     waited: list[tuple[int | None, float]] = field(default_factory=list)
     is_realized: bool = True
+    reports: list[dict[str, Any]] = field(default_factory=lambda: [{"id": "hv1", "alive": True}])
 
     def chassis(self) -> list[dict[str, Any]]:
-        return [{"id": "hv1", "alive": True}]
+        return self.reports
 
     def chassis_details(self, chassis_id: str) -> dict[str, Any] | None:
         return {"id": "hv1", "bridge": "br-int"} if chassis_id == "hv1" else None

@@ -58,3 +58,36 @@ def test_tags_by_command(shell: Shell) -> None:
     assert shell("network show tagged", "red")["tags"] == []
     shell("port delete p", "red")
     shell("network delete tagged", "red")
+
+
+def test_agents_by_command(shell: Shell) -> None:
+    listed = {each["Host"]: each for each in shell("network agent list")}
+    assert (listed["node1"]["Alive"], listed["node2"]["Alive"]) == (True, False)
+    assert {each["Binary"] for each in listed.values()} == {"sdnapp-chassis"}
+    found = shell("network agent list --agent-type open-vswitch --host node1")
+    assert [each["ID"] for each in found] == ["c1"]
+    shell("network agent set c1 --description first")
+    shown = shell("network agent show c1")
+    assert (shown["description"], shown["host"], shown["started_at"]) == ("first", "node1", "2026-01-01 10:00:00")
+    assert shown["configuration"]["tunneling_ip"] == "192.0.2.1"
+    assert "a chassis serves for as long as it is connected" in shell.fails("network agent set c1 --disable")
+    assert "1 of 1 network agents failed to delete" in shell.fails("network agent delete c1")
+    shell("network agent delete c2")
+    assert [each["ID"] for each in shell("network agent list")] == ["c1"]
+    assert shell("network agent list", "red") == []
+
+
+def test_availability_by_command(shell: Shell) -> None:
+    zones = shell("availability zone list --network")
+    assert [each["Zone Name"] for each in zones] == ["nova"]
+    assert shell("network service provider list", "red") == []
+    shell("network create counted", "red")
+    shell("subnet create s --network counted --subnet-range 10.0.0.0/24", "red")
+    shell("port create p --network counted", "red")
+    (listed,) = [each for each in shell("ip availability list") if each["Network Name"] == "counted"]
+    assert (listed["Total IPs"], listed["Used IPs"]) == (253, 1)
+    shown = shell("ip availability show counted")
+    assert (shown["total_ips"], shown["used_ips"], shown["project_id"]) == (253, 1, "red")
+    assert "No Network found for none" in shell.fails("ip availability show none")
+    shell("port delete p", "red")
+    shell("network delete counted", "red")

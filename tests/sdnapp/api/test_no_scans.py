@@ -49,6 +49,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("GET", "ports?tags=-all,7", None),
     ("GET", "ports?tags-any=7,8", None),
     ("GET", "quotas/red/details", None),
+    ("GET", "network-ip-availabilities/{network}", None),
 ]
 
 
