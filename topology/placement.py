@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from topology.store import Store
+from topology.allocation import claim_in_turn, release
+from topology.store import Store, Transaction
 from topology.values import Chassis, PortBinding
+
+_ZONES = ((1, (1 << 16) - 1),)
+"""Zone 0 is what Open vSwitch uses where none is named."""
 
 
 class Plugged(NamedTuple):
@@ -27,13 +31,14 @@ def observe(store: Store, chassis: Chassis, plugged: Mapping[str, Plugged]) -> N
         standing = {binding.port_id: binding for binding in tx.find(PortBinding, "chassis", chassis.id)}
         for port_id, binding in standing.items():
             if port_id not in plugged:
-                tx.delete(PortBinding, binding.id)
+                _unbind(tx, binding)
         for port_id, (ofport, interface) in plugged.items():
             if port_id in standing:
                 binding = replace(standing[port_id], ofport=ofport, interface=interface)
             else:
                 binding_id = f"{port_id}@{chassis.id}"
-                binding = PortBinding(binding_id, port_id, chassis.id, ofport, interface, tx.next_revision)
+                zone = claim_in_turn(tx, _zones(chassis.id), _ZONES, port_id)
+                binding = PortBinding(binding_id, port_id, chassis.id, ofport, interface, tx.next_revision, zone)
             if tx.get(PortBinding, binding.id) != binding:
                 tx.put(binding)
 
@@ -42,5 +47,15 @@ def forget(store: Store, chassis_id: str) -> None:
     """Remove a chassis and its bindings: it has left for good."""
     with store.transaction() as tx:
         for binding in tx.find(PortBinding, "chassis", chassis_id):
-            tx.delete(PortBinding, binding.id)
+            _unbind(tx, binding)
         tx.delete(Chassis, chassis_id)
+
+
+def _unbind(tx: Transaction, binding: PortBinding) -> None:
+    release(tx, _zones(binding.chassis_id), binding.zone)
+    tx.delete(PortBinding, binding.id)
+
+
+def _zones(chassis_id: str) -> str:
+    """Name the claim scope of a chassis's connection tracking zones, where connections may outlive a binding."""
+    return f"zone:{chassis_id}"

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 from topology.documents import from_document, to_document
 from topology.storage import MemoryStorage, Storage
 from topology.values import (
+    AddressGroup,
     AddressScope,
     Chassis,
     ChassisNote,
@@ -32,6 +33,8 @@ from topology.values import (
     Quota,
     RbacPolicy,
     Row,
+    SecurityGroup,
+    SecurityGroupRule,
     Subnet,
     SubnetPool,
 )
@@ -124,7 +127,40 @@ KINDS: tuple[Kind, ...] = (
             "device": lambda p: (p.device_id,) if p.device_id else (),
             "name_prefix": lambda p: (p.id[:11],),
             "pair_address": lambda p: tuple({pair.ip_address.removesuffix("/32") for pair in p.allowed_address_pairs}),
+            "security_group": lambda p: p.security_groups,
             "tag": lambda p: p.tags,
+        },
+    ),
+    Kind(
+        SecurityGroup,
+        "security_group",
+        {
+            "every": lambda g: (True,),
+            "name": lambda g: (g.name,) if g.name else (),
+            "project": lambda g: (g.project_id,),
+            "shared": lambda g: ("yes",) if g.shared else (),
+            "tag": lambda g: g.tags,
+        },
+    ),
+    Kind(
+        SecurityGroupRule,
+        "security_group_rule",
+        {
+            "every": lambda r: (True,),
+            "project": lambda r: (r.project_id,),
+            "security_group": lambda r: (r.security_group_id,),
+            "remote_group": lambda r: (r.remote_group_id,) if r.remote_group_id else (),
+            "remote_address_group": lambda r: (r.remote_address_group_id,) if r.remote_address_group_id else (),
+        },
+    ),
+    Kind(
+        AddressGroup,
+        "address_group",
+        {
+            "every": lambda a: (True,),
+            "name": lambda a: (a.name,) if a.name else (),
+            "project": lambda a: (a.project_id,),
+            "shared": lambda a: ("yes",) if a.shared else (),
         },
     ),
     Kind(

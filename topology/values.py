@@ -201,11 +201,76 @@ class Port:
     allowed_address_pairs: tuple[AddressPair, ...] = ()
     port_security_enabled: bool = True
     extra_dhcp_opts: tuple[DhcpOption, ...] = ()
+    security_groups: tuple[str, ...] = ()
     dns_name: str = ""
     requested_host: str = ""
     vnic_type: str = "normal"
     binding_profile: str = "{}"
     tags: tuple[str, ...] = ()
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroup:
+    """What its ports may exchange and with whom: the union of its rules; nothing else passes.
+
+    ``key`` is its number in the pipeline (32 bits, never reused, shared with address groups). A stateful group permits
+    connections, a stateless one single packets. ``shared``: with all projects; there is an RBAC policy that says so.
+    """
+
+    id: str
+    project_id: str
+    key: int
+    name: str = ""
+    description: str = ""
+    stateful: bool = True
+    shared: bool = False
+    tags: tuple[str, ...] = ()
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroupRule:
+    """One permission of a security group.
+
+    ``direction`` is ``ingress`` or ``egress``, ``ethertype`` ``IPv4`` or ``IPv6``. ``protocol`` is a number (0 to 255),
+    None for any; ``protocol_name`` is what the tenant called it. Port ranges are inclusive; of ICMP, ``port_range_min``
+    is the type and ``port_range_max`` the code. At most one of the ``remote_`` fields is set: with none, anybody.
+    """
+
+    id: str
+    project_id: str
+    security_group_id: str
+    direction: str
+    ethertype: str = "IPv4"
+    protocol: int | None = None
+    protocol_name: str | None = None
+    port_range_min: int | None = None
+    port_range_max: int | None = None
+    remote_ip_prefix: str | None = None
+    remote_group_id: str | None = None
+    remote_address_group_id: str | None = None
+    description: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AddressGroup:
+    """Prefixes that rules of security groups name together. ``key`` as that of a security group."""
+
+    id: str
+    project_id: str
+    key: int
+    name: str = ""
+    description: str = ""
+    addresses: tuple[str, ...] = ()
+    shared: bool = False
     created_at: str = ""
     updated_at: str = ""
     revision_number: int = 0
@@ -244,7 +309,7 @@ class PortBinding:
     """An interface seen on a chassis that claims a port through ``iface-id`` (or by its name).
 
     A port may be claimed on two chassis for a while (live migration): the highest ``sequence`` is in force.
-    ``id`` is ``<port id>@<chassis id>``.
+    ``zone`` is the port's own connection tracking zone on that chassis (16 bits). ``id`` is ``<port id>@<chassis id>``.
     """
 
     id: str
@@ -253,6 +318,7 @@ class PortBinding:
     ofport: int
     interface: str
     sequence: int
+    zone: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 
 from topology.placement import Plugged, forget, observe
 from topology.store import Change, Store
-from topology.values import Chassis, PortBinding
+from topology.values import Chassis, Claim, PortBinding
 
 A, B = Chassis("a"), Chassis("b")
 
@@ -64,3 +64,25 @@ def test_a_chassis_that_is_forgotten_claims_nothing(store: Store) -> None:
     forget(store, "a")
     assert store.ids(Chassis) == ["b"] and set(claims(store)) == {"p1@b"}
     forget(store, "a")
+
+
+def zone(store: Store, binding_id: str) -> int:
+    binding = store.get(PortBinding, binding_id)
+    assert binding is not None
+    return binding.zone
+
+
+def test_each_binding_has_a_zone_of_its_own_on_its_chassis_and_keeps_it(store: Store) -> None:
+    observe(store, A, {"p1": Plugged(1, "tap1"), "p2": Plugged(2, "tap2")})
+    first, second = zone(store, "p1@a"), zone(store, "p2@a")
+    assert 0 < first < second < 1 << 16
+    observe(store, A, {"p1": Plugged(9, "tap1")})
+    assert zone(store, "p1@a") == first
+    observe(store, A, {"p1": Plugged(9, "tap1"), "p2": Plugged(2, "tap2")})
+    assert zone(store, "p2@a") > second, "connections of the former binding may still be remembered"
+
+
+def test_a_chassis_that_is_forgotten_gives_its_zones_back(store: Store) -> None:
+    observe(store, A, {"p1": Plugged(1, "tap1")})
+    forget(store, "a")
+    assert [claim for claim in store.all(Claim) if claim.scope == "zone:a"] == []
