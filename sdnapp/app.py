@@ -1,6 +1,7 @@
 """``osken-manager sdnapp``: the os-ken application that ties everything to sockets and green threads."""
 
 import logging
+import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -99,7 +100,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         super().start()
         self._ovsdb.start()
         self.threads.append(hub.spawn(self._follow))
-        self.threads.append(hub.spawn(self._serve_api, self._listen_for_api()))
+        listener = listen_for_api(self._options.api_listen_host, self._options.api_listen_port)
+        self.threads.append(hub.spawn(self._serve_api, listener))
 
     def stop(self) -> None:
         """End every green thread that ``start`` began."""
@@ -137,15 +139,6 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 # Whatever one change does, the next must still be followed.
                 LOG.exception("the switches could not be brought up to date with a change; the next one is tried")
 
-    def _listen_for_api(self) -> Any:
-        host, port = self._options.api_listen_host, self._options.api_listen_port
-        try:
-            listener = eventlet.listen((host, port), backlog=_BACKLOG, reuse_port=False)
-        except OSError as error:
-            raise OSError(error.errno, f"the API cannot listen on {host}:{port}: {error.strerror}") from error
-        LOG.info("the API listens on http://%s:%d", *listener.getsockname()[:2])
-        return listener
-
     def _serve_api(self, listener: Any) -> None:
         options = self._options
         settings = Settings(
@@ -162,6 +155,19 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         app = make_app(self._store, ApiServices(self._controller, self._operations, settings))
         log = logging.getLogger("sdnapp.http")
         eventlet.wsgi.server(listener, app, log=log, log_output=False, socket_timeout=IDLE_CLIENT)
+
+
+def listen_for_api(host: str, port: int) -> Any:
+    """Return the socket on which API clients arrive. Raises OSError, which names the address, where that cannot be."""
+    try:
+        listener = eventlet.listen((host, port), backlog=_BACKLOG, reuse_port=False)
+    except OSError as error:
+        raise OSError(error.errno, f"the API cannot listen on {host}:{port}: {error.strerror}") from error
+    # Each accepted connection inherits this. Without it the end of a long answer waits until the client has
+    # acknowledged its beginning, for which clients take 40 ms (RFC 9293, section 3.7.4).
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    LOG.info("the API listens on http://%s:%d", *listener.getsockname()[:2])
+    return listener
 
 
 def _dhcp_settings(options: Options) -> DhcpSettings:
