@@ -14,6 +14,7 @@ from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_c
 from os_ken.lib import hub
 from os_ken.ofproto import ofproto_v1_3
 
+from sdnapp.api.identity import confirmed
 from sdnapp.api.services import Settings
 from sdnapp.api.wsgi import make_app
 from sdnapp.config import Options, load_options
@@ -152,7 +153,14 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 "port": options.quota_port,
             },
         )
-        app = make_app(self._store, ApiServices(self._controller, self._operations, settings))
+        services = ApiServices(self._controller, self._operations, settings)
+        if options.auth_strategy == "keystone":
+            # It takes as long to load as all the rest of the API, and most have no use for it.
+            from sdnapp.api import keystone
+
+            app = keystone.protect(make_app(self._store, services, confirmed), self.CONF)
+        else:
+            app = make_app(self._store, services)
         log = logging.getLogger("sdnapp.http")
         eventlet.wsgi.server(listener, app, log=log, log_output=False, socket_timeout=IDLE_CLIENT)
 

@@ -5,6 +5,7 @@ file. ``python -m sdnapp.config`` prints docs/options.md, which is made from the
 """
 
 import difflib
+import importlib.util
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -56,7 +57,8 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         default="noauth",
         choices=["noauth", "keystone"],
         help="Who may use the API. noauth believes the headers X-Project-Id, X-User-Id and X-Roles, and takes a "
-        "request without them for the administrator's. keystone is not available yet.",
+        "request without them for the administrator's. keystone wants a token of OpenStack's identity service "
+        "with each request; the section [keystone_authtoken] of the file says where that is, as in all of OpenStack.",
     ),
     cfg.BoolOpt(
         "allow-remote-noauth",
@@ -217,9 +219,10 @@ def _vlan_ranges(items: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
 
 
 def _check_authentication(options: Options) -> None:
-    if options.auth_strategy == "keystone":
-        raise OptionError("auth_strategy: keystone is not available yet, use noauth")
-    if not is_loopback(options.api_listen_host) and not options.allow_remote_noauth:
+    if options.auth_strategy == "keystone" and importlib.util.find_spec("keystonemiddleware") is None:
+        raise OptionError("auth_strategy: keystone needs more packages: pip install 'sdnapp[keystone]'")
+    is_open = options.auth_strategy == "noauth" and not options.allow_remote_noauth
+    if is_open and not is_loopback(options.api_listen_host):
         raise OptionError(
             f"api_listen_host: with auth_strategy = noauth, whoever reaches {options.api_listen_host} is the "
             "administrator. Listen on 127.0.0.1, or set allow_remote_noauth = true if that network is trusted"

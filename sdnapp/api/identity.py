@@ -1,14 +1,16 @@
-"""Who asks: the one place that knows. Other ways to authenticate replace ``identify`` and nothing else.
+"""Who asks: the one place that knows. The application is given one of the two ways, ``claimed`` or ``confirmed``.
 
 Without authentication (``noauth``) the headers X-Project-Id, X-User-Id and X-Roles (comma-separated) are taken at their
 word; without X-Roles the caller is an administrator. Clients that can send no such headers, the ``openstack`` command
 among them, become a member of a project by HTTP basic authentication (RFC 7617) with the project as user name and any
 password. X-Auth-Token is ignored.
+
+With Keystone the same headers come from its middleware, which has checked the token and dropped what the client sent.
 """
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from webob import Request, exc
@@ -36,15 +38,35 @@ class Identity:
         return self.is_admin
 
 
-def identify(request: Request, default_project: str) -> Identity:
-    """Return who sent a request. Raises HTTPBadRequest for headers that cannot be read."""
-    project_id, user_id = _header(request, "X-Project-Id"), _header(request, "X-User-Id")
-    roles = _header(request, "X-Roles")
-    if project_id is None and roles is None and (project_of_basic := _basic_user(request)) is not None:
-        return Identity(project_of_basic, user_id, _with_implied({"member"}))
-    if roles is None:
-        return Identity(project_id or default_project, user_id, _with_implied({"admin"}))
-    return Identity(project_id, user_id, _with_implied(role.strip().lower() for role in roles.split(",")))
+Identify = Callable[[Request], Identity]
+"""From a request to its caller. Raises HTTPBadRequest for headers that cannot be read."""
+
+
+def claimed(default_project: str) -> Identify:
+    """Return the way to identify callers who are taken at their word."""
+
+    def identify(request: Request) -> Identity:
+        project_id, user_id = _header(request, "X-Project-Id"), _header(request, "X-User-Id")
+        roles = _header(request, "X-Roles")
+        if project_id is None and roles is None and (project_of_basic := _basic_user(request)) is not None:
+            return Identity(project_of_basic, user_id, _with_implied({"member"}))
+        if roles is None:
+            return Identity(project_id or default_project, user_id, _with_implied({"admin"}))
+        return Identity(project_id, user_id, _with_implied(_split(roles)))
+
+    return identify
+
+
+def confirmed(request: Request) -> Identity:
+    """Return the caller as Keystone's middleware has found him: nobody unless it says that it has."""
+    if _header(request, "X-Identity-Status") != "Confirmed":
+        return Identity(None, None, frozenset())
+    roles = _header(request, "X-Roles") or ""
+    return Identity(_header(request, "X-Project-Id"), _header(request, "X-User-Id"), _with_implied(_split(roles)))
+
+
+def _split(roles: str) -> Iterable[str]:
+    return (role.strip().lower() for role in roles.split(","))
 
 
 def _with_implied(roles: Iterable[str]) -> frozenset[str]:

@@ -8,11 +8,11 @@ from neutron_lib.api.definitions import availability_zone, servicetype
 from routes import Mapper
 from webob import Request, Response, exc
 
-from sdnapp.api import attributes, discovery, operator
+from sdnapp.api import attributes, audit, discovery, operator
 from sdnapp.api.controller import Controller
 from sdnapp.api.errors import response_of
 from sdnapp.api.fixed_lists import fixed_list
-from sdnapp.api.identity import identify
+from sdnapp.api.identity import Identify, Identity, claimed
 from sdnapp.api.quotas import Quotas, own_project
 from sdnapp.api.resource import Context, Resource
 from sdnapp.api.resources.address_scopes import AddressScopes
@@ -45,16 +45,19 @@ Handler = Callable[..., Response]
 StartResponse = Callable[..., Any]
 
 
-def make_app(store: Store, services: Services) -> "Application":
-    """Return the API over a store, as a WSGI application without sockets or threads of its own."""
-    return Application(store, services)
+def make_app(store: Store, services: Services, identify: Identify | None = None) -> "Application":
+    """Return the API over a store, as a WSGI application without sockets or threads of its own.
+
+    Callers are taken at their word unless there is another way to ``identify`` them.
+    """
+    return Application(store, services, identify or claimed(services.settings.default_project))
 
 
 class Application:
     """The API: Neutron's resources under ``/v2.0``, the operator's views beside them."""
 
-    def __init__(self, store: Store, services: Services) -> None:
-        self._store, self._services = store, services
+    def __init__(self, store: Store, services: Services, identify: Identify) -> None:
+        self._store, self._services, self._identify = store, services, identify
         self._mapper = Mapper(register=False)
         self._handlers: dict[str, dict[str, Handler]] = {}
         attributes.register_options(services.settings)
@@ -78,15 +81,17 @@ class Application:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        request = Request(environ)
+        request, who = Request(environ), None
         try:
-            response = self._respond(request)
+            who = self._identify(request)
+            response = self._respond(request, who)
         except UnicodeError:
             error = exc.HTTPBadRequest("The URL is not UTF-8")
             response = response_of(error, request.method, "")
         except Exception as error:
             response = response_of(error, request.method, environ.get("PATH_INFO", ""))
         response.headers["X-Openstack-Request-Id"] = f"req-{uuid4()}"
+        audit.record(request, who, response, self._store.revision)
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
 
@@ -120,7 +125,7 @@ class Application:
         self._mapper.connect(None, path, path=path)
         self._handlers[path] = handlers
 
-    def _respond(self, request: Request) -> Response:
+    def _respond(self, request: Request, who: Identity) -> Response:
         found = self._mapper.match(request.path_info.rstrip("/") or "/")
         if found is None:
             raise exc.HTTPNotFound()
@@ -129,6 +134,5 @@ class Application:
         if handler is None:
             message = f"The method {request.method} is not allowed for this resource."
             raise exc.HTTPMethodNotAllowed(message, headers={"Allow": ", ".join(handlers)})
-        who = identify(request, self._services.settings.default_project)
         names = {name: value for name, value in found.items() if name not in ("action", "controller")}
         return handler(Context(self._store, self._services, who), request, **names)

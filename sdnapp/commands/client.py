@@ -2,12 +2,15 @@
 
 import http.client
 import json
+import os
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from sdnapp.commands.errors import CommandError
 
 DEFAULT_URL = "http://127.0.0.1:9696"
+TOKEN = "OS_TOKEN"
+"""The environment variable that holds a token of Keystone's, as other clients of OpenStack have it."""
 PATIENCE = 30.0
 """Seconds that a controller may take to answer, beside what a request asks it to wait."""
 
@@ -37,6 +40,10 @@ class Client:
         if given:
             target += f"?{urlencode(given)}"
         status, body = self._fetch(target, PATIENCE + float(given.get("wait", 0)))
+        if status == 401:
+            raise CommandError(
+                f"the controller at {self._url} wants a token: export {TOKEN}=$(openstack token issue -f value -c id)"
+            )
         try:
             document = json.loads(body)
         except ValueError:
@@ -51,7 +58,7 @@ class Client:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=patience)
         try:
-            connection.request("GET", target, headers={"Accept": "application/json"})
+            connection.request("GET", target, headers=_headers())
             response = connection.getresponse()
             return response.status, response.read()
         except TimeoutError:
@@ -75,6 +82,11 @@ class Client:
             "by default it listens only on its own 127.0.0.1; "
             f"`ssh -L 9696:127.0.0.1:9696 {self._host}` brings that to http://127.0.0.1:9696 here"
         )
+
+
+def _headers() -> dict[str, str]:
+    token = os.environ.get(TOKEN)
+    return {"Accept": "application/json"} | ({"X-Auth-Token": token} if token else {})
 
 
 def _message(document: Any) -> str:

@@ -1,0 +1,43 @@
+"""Keystone: tokens are checked by its own middleware, before the API sees a request.
+
+How to reach Keystone is said in the section ``[keystone_authtoken]`` of the configuration file, with the options of
+``keystonemiddleware`` as in every OpenStack service.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from keystonemiddleware.auth_token import AuthProtocol
+from oslo_config import cfg
+from webob import exc
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+LOG = logging.getLogger(__name__)
+_UNKNOWN = exc.HTTPServiceUnavailable("The identity service cannot be asked who you are. Try again later.")
+_OPEN = frozenset({"/", "/healthz", "/openapi.json"})
+"""What anybody may read: the versions, as in Neutron, that the service lives, and what it can do."""
+
+
+def protect(app: Wsgi, conf: cfg.ConfigOpts) -> Wsgi:
+    """Return ``app`` for holders of a valid token only (401 for all others), but for what anybody may read.
+
+    ``app`` must identify callers by ``identity.confirmed``.
+    """
+    checked = AuthProtocol(app, {"oslo_config_config": conf})
+
+    def protected(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if (environ.get("PATH_INFO", "").rstrip("/") or "/") not in _OPEN:
+            try:
+                answer: Iterable[bytes] = checked(environ, start_response)
+            except Exception as error:
+                # Whatever Keystone or the way to it lacks, nobody gets in, and the operator reads why.
+                LOG.error("Keystone cannot say who holds a token: %s; see [keystone_authtoken]", error)
+                answer = _UNKNOWN(environ, start_response)
+            return answer
+        # Nobody vouches for these: a client that sends the middleware's headers itself is nobody all the same.
+        unsigned = {name: value for name, value in environ.items() if not name.startswith("HTTP_X_")}
+        return app(unsigned, start_response)
+
+    return protected
