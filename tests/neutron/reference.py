@@ -110,6 +110,13 @@ def python() -> Path:
 @contextmanager
 def running_neutron() -> Iterator[str]:
     """Serve an empty Neutron; yield its address. Raises RuntimeError with the end of its log if it does not start."""
+    with neutron_process() as (url, _):
+        yield url
+
+
+@contextmanager
+def neutron_process() -> Iterator[tuple[str, int]]:
+    """Do the same; yield its address and its process id."""
     interpreter = python()
     with tempfile.TemporaryDirectory(prefix="neutron-") as state:
         (Path(state) / "paste.ini").write_text(_PASTE)
@@ -129,7 +136,7 @@ def running_neutron() -> Iterator[str]:
                 if not port:
                     output.seek(0)
                     raise RuntimeError(f"Neutron does not start:\n{output.read()[-4000:]}")
-                yield f"http://127.0.0.1:{port}"
+                yield f"http://127.0.0.1:{port}", server.pid
             finally:
                 server.stdin.close()
                 try:

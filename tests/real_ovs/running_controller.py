@@ -66,6 +66,12 @@ class RunningController:
         self.start()
 
     @property
+    def pid(self) -> int:
+        """Its process id, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """What it has logged so far."""
         return self._log_file.read_text(errors="replace")

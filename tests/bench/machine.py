@@ -1,0 +1,87 @@
+"""Where a benchmark ran: the machine, who else kept it busy, and what a process and its children took of it."""
+
+import os
+import platform
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def describe() -> dict[str, Any]:
+    """Return processor, cores, memory (GiB), kernel and Python of this machine."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "processor": model[1].strip() if model else platform.machine(),
+        "cores": os.cpu_count() or 1,
+        "memory_gib": round(pages / 2**30),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+    }
+
+
+@dataclass(frozen=True)
+class ProcessTree:
+    """A process and all its descendants."""
+
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Return the seconds of processor time that its living members have taken so far."""
+        return sum(_cpu_seconds(pid) for pid in self._members())
+
+    def memory_mib(self) -> float:
+        """Return its resident memory in MiB; what processes share is counted once (proportional set size)."""
+        return sum(_memory_kib(pid) for pid in self._members()) / 1024
+
+    def _members(self) -> list[int]:
+        found, waiting = [], [self.pid]
+        while waiting:
+            pid = waiting.pop()
+            found.append(pid)
+            for task in Path(f"/proc/{pid}/task").glob("*/children"):
+                waiting.extend(int(child) for child in _read(task).split())
+        return found
+
+
+class Others:
+    """Measures how busy processes other than the given trees keep the machine, from its making on."""
+
+    def __init__(self, *ours: ProcessTree) -> None:
+        self._ours = ours
+        self._start = self._clocks()
+
+    def cores_busy(self) -> float:
+        """Return how many cores they have kept busy on average; whatever a hypervisor took away counts."""
+        (all_cores, busy, mine), (all_before, busy_before, mine_before) = self._clocks(), self._start
+        elapsed = (all_cores - all_before) / (os.cpu_count() or 1)
+        return max(0.0, (busy - busy_before - (mine - mine_before)) / elapsed) if elapsed else 0.0
+
+    def _clocks(self) -> tuple[float, float, float]:
+        user, nice, system, idle, iowait, irq, softirq, steal = map(
+            int, Path("/proc/stat").read_text().split(None, 9)[1:9]
+        )
+        busy = user + nice + system + irq + softirq + steal
+        mine = sum(tree.cpu_seconds() for tree in self._ours)
+        return (busy + idle + iowait) / _TICKS, busy / _TICKS, mine
+
+
+def _cpu_seconds(pid: int) -> float:
+    # The name of a process, in parentheses, may hold anything.
+    fields = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS if fields else 0.0
+
+
+def _memory_kib(pid: int) -> int:
+    found = re.search(r"^Pss:\s+(\d+) kB", _read(Path(f"/proc/{pid}/smaps_rollup")), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # It ended in the meantime.
+        return ""

@@ -1,0 +1,101 @@
+"""What a benchmark finds: figures of one or more subjects, as values that go to JSON and come back."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+OURS = "sdnapp"
+BUSY = 0.15
+"""Cores kept busy by others from which on figures are called noisy."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """One subject's figure, in the figure's unit; ``cpu_ms`` is the server's processor time for one request.
+
+    ``p99`` and ``cpu_ms`` are None where they would say nothing.
+    """
+
+    median: float
+    p99: float | None
+    samples: int
+    cpu_ms: float | None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured, with so many objects present, by subject. ``aim`` is for our median."""
+
+    what: str
+    present: int
+    unit: str
+    aim: float | None
+    values: dict[str, Value]
+    more_is_better: bool = False
+
+    @property
+    def aim_is_met(self) -> bool | None:
+        """Whether our median reaches the aim; None if there is none, or if we were not measured."""
+        if self.aim is None or OURS not in self.values:
+            return None
+        ours = self.values[OURS].median
+        return ours >= self.aim if self.more_is_better else ours < self.aim
+
+    def times_better(self, peer: str) -> float | None:
+        """Return how many times better than a peer's our median is; None if either was not measured."""
+        if peer not in self.values or OURS not in self.values:
+            return None
+        ours, theirs = self.values[OURS].median, self.values[peer].median
+        better, worse = (theirs, ours) if self.more_is_better else (ours, theirs)
+        return worse / better if better else None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A whole run: what each subject was, how many cores others kept busy, how many seconds it took."""
+
+    benchmark: str
+    command: str
+    date: str
+    machine: dict[str, Any]
+    others_busy: float
+    seconds: float
+    versions: dict[str, str]
+    figures: list[Figure]
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether other work on the machine makes the figures doubtful."""
+        return self.others_busy >= BUSY
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the run as JSON values."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(read: dict[str, Any]) -> "Result":
+        """Return the run that ``to_json`` wrote."""
+        figures = [
+            Figure(**{**each, "values": {name: Value(**value) for name, value in each["values"].items()}})
+            for each in read["figures"]
+        ]
+        return Result(**{**read, "figures": figures})
+
+
+def value_of(samples: Sequence[float], cpu_ms: float | None = None) -> Value:
+    """Return median and, from 100 samples on, the 99th percentile (nearest rank: an observed value)."""
+    ordered = sorted(samples)
+    p99 = ordered[math.ceil(0.99 * len(ordered)) - 1] if len(ordered) >= 100 else None
+    return Value(_rounded(median(ordered)), _rounded(p99), len(ordered), _rounded(cpu_ms))
+
+
+def once(figure: float) -> Value:
+    """Return a figure that was taken once."""
+    return Value(_rounded(figure), None, 1, None)
+
+
+def _rounded(value: Any) -> Any:
+    """Four significant digits: more would only make differences of pages long."""
+    return None if value is None else float(f"{value:.4g}")

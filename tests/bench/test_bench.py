@@ -1,0 +1,97 @@
+"""The benchmarks' own code, with tiny sizes. How long things take is never asserted here."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from tests.bench import page, subjects
+from tests.bench.api import Plan, measure
+from tests.bench.client import Client, at_once
+from tests.bench.machine import Others, ProcessTree, describe
+from tests.bench.results import Figure, Result, Value, once, value_of
+
+TINY = Plan(sizes=(2, 6), peer_top=2, batches=2, batch=2, bulk=3, clients=2, seconds=0.05)
+FASTER = Figure("POST port", 100, "ms", 10.0, {"sdnapp": value_of([2.0]), "neutron": value_of([250.0])})
+MORE = Figure("GET port", 100, "requests/s", None, {"sdnapp": once(3000), "neutron": once(30)}, more_is_better=True)
+RESULT = Result("api", "./run bench api", "2026-01-01", describe(), 0.01, 60, {"sdnapp": "1", "neutron": "29"}, [])
+
+
+def test_api_is_measured_at_each_size_and_the_peer_up_to_its_own() -> None:
+    with subjects.sdnapp() as ours, subjects.sdnapp() as other:
+        figures = list(measure([ours, replace(other, name="peer")], TINY))
+        with ours.client() as client:
+            assert len(client.call("GET", "ports")[1]["ports"]) == 9  # The last bulk stays, nothing else does.
+    measured = {(figure.what, figure.present): figure for figure in figures}
+    for what in ("POST port", "GET port", "list, a page of 100", "list by device_id, one found", "DELETE port"):
+        assert set(measured[what, 2].values) == {"sdnapp", "peer"}
+        assert set(measured[what, 6].values) == {"sdnapp"}
+        assert measured[what, 6].values["sdnapp"].samples == 4
+    assert measured["bulk POST of 3 ports", 6].values["sdnapp"].samples == 2
+    assert all(value.median > 0 for figure in figures for value in figure.values.values())
+
+
+def test_a_request_that_fails_ends_the_benchmark() -> None:
+    with subjects.sdnapp() as subject, subject.client() as client, pytest.raises(RuntimeError, match="404"):
+        at_once([client], 9.0, lambda each: bool(each.call("DELETE", "ports/nonesuch")))
+
+
+def test_clients_at_once_are_counted_together() -> None:
+    clients = [Client("http://127.0.0.1:1", {}) for _ in range(2)]
+    left = list(range(10))
+    assert at_once(clients, 60.0, lambda client: bool(left) and (left.pop(), True)[1]) > 0
+    assert left == []
+
+
+def test_p99_is_an_observed_value_and_needs_a_hundred() -> None:
+    assert value_of([float(n) for n in range(1, 101)]) == Value(50.5, 99.0, 100, None)
+    assert value_of([3.0, 1.0, 2.0], cpu_ms=1.23456) == Value(2.0, None, 3, 1.235)
+
+
+def test_ratios_and_aims_know_which_way_is_better() -> None:
+    assert FASTER.times_better("neutron") == 125
+    assert MORE.times_better("neutron") == 100
+    assert (FASTER.aim_is_met, MORE.aim_is_met) == (True, None)
+    assert replace(FASTER, aim=2.0).aim_is_met is False
+    assert replace(MORE, aim=2000.0).aim_is_met is True
+    assert MORE.times_better("nobody") is None
+
+
+def test_a_process_counts_with_its_children() -> None:
+    program = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+    child = "import os; b = bytes(64 << 20); [os.times() for _ in iter(lambda: os.times().user < 0.1, False)]"
+    waiting = f"{child}; print(flush=True); input()"
+    command = [sys.executable, "-c", program, waiting]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdin is not None
+        process.stdout.readline()
+        tree = ProcessTree(process.pid)
+        assert tree.memory_mib() > 5
+        assert tree.cpu_seconds() >= 0.1
+        process.stdin.close()
+    assert tree.memory_mib() == 0
+
+
+def test_our_own_work_is_not_that_of_others() -> None:
+    ours, nobodys = Others(ProcessTree(os.getpid())), Others()
+    sum(n * n for n in range(2_000_000))
+    assert nobodys.cores_busy() > ours.cores_busy() >= 0
+
+
+def test_a_result_survives_json_and_the_page_says_all_of_it() -> None:
+    result = replace(RESULT, figures=[FASTER, MORE])
+    assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
+    text = page.render([result])
+    assert "| POST port | 100 | ms | < 10 | 2 |  |  | 250 |  |  | 125 |" in text
+    assert "| GET port | 100 | requests/s |  | 3,000 |" in text
+    assert "the machine was quiet" in text and "Every aim is met." in text
+    missed = replace(result, figures=[replace(FASTER, aim=1.0)], others_busy=1.0)
+    assert "the figures are noisy" in page.render([missed])
+    assert "Aims missed: POST port with 100 ports." in page.render([missed])
+
+
+def test_the_page_is_current() -> None:
+    assert page.PAGE.read_text() == page.render(page.stored())
