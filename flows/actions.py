@@ -39,6 +39,17 @@ class OutputInPort(NamedTuple):
     """Send back out of the port that the packet came in by."""
 
 
+class Meter(NamedTuple):
+    """Let on so many packets a second, and drop the others. May only stand first.
+
+    Flows that name one number share one meter. Above ``packets`` a second, ``burst`` packets may come at once.
+    """
+
+    number: int
+    packets: int
+    burst: int
+
+
 class Controller(NamedTuple):
     """Send the whole packet to the controller; its cookie names the responder."""
 
@@ -55,4 +66,4 @@ class Goto(NamedTuple):
     table: str
 
 
-Action = SetField | Move | PushVlan | PopVlan | Output | OutputInPort | Controller | Resubmit | Goto
+Action = SetField | Move | PushVlan | PopVlan | Output | OutputInPort | Meter | Controller | Resubmit | Goto

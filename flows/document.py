@@ -6,7 +6,19 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from flows.actions import Action, Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
+from flows.actions import (
+    Action,
+    Controller,
+    Goto,
+    Meter,
+    Move,
+    Output,
+    OutputInPort,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+)
 from flows.engine import Engine
 from flows.fields import show
 from flows.flow import Flow, Term, field_named, show_action, show_term
@@ -81,6 +93,8 @@ def _deed(action: Action) -> str:
             return f"send it out of port {port}"
         case OutputInPort():
             return "send it back"
+        case Meter(number, packets, burst):
+            return f"drop what meter {number} ({packets} packets a second, {burst} at once) does not let on"
         case Controller():
             return "send it to the controller"
         case Resubmit(table):

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from flows.actions import Action, Goto, Resubmit, SetField
+from flows.actions import Action, Goto, Meter, Resubmit, SetField
 from flows.fields import FIELDS, Field, parse, show
 from flows.pipeline import FEATURES, REGISTERS, TABLES, Table
 
@@ -49,6 +49,12 @@ class Flow:
         """What a switch can hold only once."""
         return self.table, self.priority, self.match
 
+    @property
+    def meter(self) -> Meter | None:
+        """The meter that what matches must pass, if there is one."""
+        first = self.actions[0] if self.actions else None
+        return first if isinstance(first, Meter) else None
+
     def __hash__(self) -> int:
         return self.cookie
 
@@ -82,6 +88,8 @@ def flow(table: Table, priority: str, feature: str, owner: str, *actions: Action
             raise ValueError(f"table {table.name} does not lead to {action.table}")
         if isinstance(action, Goto) and position != len(actions) - 1:
             raise ValueError("goto must be the last action")
+        if isinstance(action, Meter) and position != 0:
+            raise ValueError("a meter must be the first action")
         if isinstance(action, SetField):
             parse(field_named(action.field), action.value)
     terms: dict[str, Term] = {}
@@ -113,6 +121,8 @@ def show_action(action: Action) -> str:
     """Write an action much as ovs-ofctl(8) does, with tables, fields and registers by name."""
     if isinstance(action, SetField):
         return f"set({action.field}={show(field_named(action.field), action.value)})"
+    if isinstance(action, Meter):
+        return f"meter({action.number}: {action.packets}/s, burst {action.burst})"
     name = {"OutputInPort": "in_port"}.get(type(action).__name__, type(action).__name__.lower())
     arguments = "->".join(str(argument) for argument in action)
     return f"{name}({arguments})" if arguments else name

@@ -7,7 +7,19 @@ express (groups, connection tracking, learning) is not here.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from flows.actions import Action, Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
+from flows.actions import (
+    Action,
+    Controller,
+    Goto,
+    Meter,
+    Move,
+    Output,
+    OutputInPort,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+)
 from flows.fields import ETH_TYPE_VLAN, VLAN_PRESENT
 from flows.flow import Flow, field_named
 from flows.lookup import MAX_ARP_OP, MAX_TAGS, FlowTable, refusal
@@ -206,6 +218,8 @@ class _Walk:
                     self._emit(port)
             case OutputInPort():
                 self._emit(state.read("in_port"))
+            case Meter():
+                pass  # One packet at a time exceeds no rate.
             case Controller():
                 self.passage.packet_ins.append(PacketIn(flow, state.on_wire()))
             case Resubmit(table) | Goto(table):

@@ -134,6 +134,7 @@ class Operations:
             if each["openflow"]["connected"]:
                 lines.append(f"sdnapp_chassis_flows{label} {each['openflow']['flows']}")
                 lines.append(f"sdnapp_flow_mods_sent_total{label} {each['openflow']['flow_mods_sent']}")
+                lines.append(f"sdnapp_meter_mods_sent_total{label} {each['openflow']['meter_mods_sent']}")
                 lines.append(f"sdnapp_flows_rejected_total{label} {each['openflow']['rejected']}")
                 lines.append(f"sdnapp_packet_outs_dropped_total{label} {each['openflow']['packets_dropped']}")
         for (feature, outcome), count in sorted(controller.responders.counts.items()):

@@ -1,6 +1,6 @@
 """DHCP requests of the ports that are served go to the controller; it finds the port by the flow's cookie."""
 
-from flows.actions import Controller
+from flows.control_budget import to_controller
 from flows.flow import flow
 from flows.pipeline import DHCP
 from flows.units import Published, Unit, on_chassis
@@ -15,7 +15,7 @@ def requests(view: View, port_id: str) -> Published:
         owner = f"port/{port.id}"
         yield (
             on_chassis(port.chassis_id),
-            flow(DHCP, "request", "dhcp", owner, Controller(), from_port=port.key, udp_src=68, udp_dst=67),
+            flow(DHCP, "request", "dhcp", owner, *to_controller(port.key), from_port=port.key, udp_src=68, udp_dst=67),
         )
 
 

@@ -18,7 +18,7 @@ from os_ken.lib.dpid import dpid_to_str
 
 from flows.flow import Flow
 from sdnapp.openflow.messages import ECHO_REQUEST, PacketIn, PortStatus, message
-from sdnapp.openflow.session import Broken, Confirmed, Effect, Rejected, Send, Session
+from sdnapp.openflow.session import Broken, Confirmed, Effect, Rejected, Send, Session, Unmetered
 from sdnapp.ovsdb.targets import address_text
 
 if TYPE_CHECKING:
@@ -150,6 +150,8 @@ class Connection:
             "state": session.state.value,
             "flows": session.flows,
             "flow_mods_sent": session.flow_mods_sent,
+            "meter_mods_sent": session.meter_mods_sent,
+            "metered": session.metered,
             "bundles": session.bundles,
             "rejected": session.rejected,
             "confirmed_revision": session.revision,
@@ -192,6 +194,12 @@ class Connection:
                 self.tell(self._callbacks.on_confirmed, self.datapath_id, effect.revision)
             elif isinstance(effect, Rejected):
                 self.tell(self._callbacks.on_rejected, self.datapath_id, effect.flow, effect.reason)
+            elif isinstance(effect, Unmetered):
+                LOG.warning(
+                    "switch %s at %s has no meters: what its instances send to the controller is not limited there, "
+                    "only shared out fairly here",
+                    *(self.datapath_id, self.address),
+                )
             elif isinstance(effect, Broken):
                 LOG.error("switch %s at %s: %s; closing the connection", self.datapath_id, self.address, effect.reason)
                 self.datapath.close()

@@ -16,6 +16,7 @@ from flows.actions import (
     Action,
     Controller,
     Goto,
+    Meter,
     Move,
     Output,
     OutputInPort,
@@ -79,12 +80,14 @@ _BODY = struct.Struct("!QQBBHHHIIIHxx")
 
 
 @lru_cache(maxsize=CACHED_FLOWS)
-def addition(flow: Flow) -> bytes:
+def addition(flow: Flow, metered: bool = True) -> bytes:
     """Return the body of the flow mod that adds a flow, or overwrites one with the same match and priority.
 
-    Raises ValueError for a field without a header, or a value that does not fit its field.
+    ``metered`` is False for a switch that has no meters. Raises ValueError for a field without a header, or a value
+    that does not fit its field.
     """
-    match, instructions = encode_match(flow.match), encode_instructions(flow.actions)
+    actions = flow.actions if metered or flow.meter is None else flow.actions[1:]
+    match, instructions = encode_match(flow.match), encode_instructions(actions)
     return _body(flow.cookie, flow.table, ADD, flow.priority) + match + instructions
 
 
@@ -133,14 +136,17 @@ def encode_match(match: Match) -> bytes:
 
 def encode_instructions(actions: tuple[Action, ...]) -> bytes:
     """Return the instructions that run the actions in order. Raises ValueError."""
-    goto = b""
+    meter = goto = b""
+    if actions and isinstance(actions[0], Meter):
+        meter = struct.pack("!HHI", 6, 8, actions[0].number)
+        actions = actions[1:]
     if actions and isinstance(actions[-1], Goto):
         goto = struct.pack("!HHBxxx", 1, 8, _table(actions[-1].table))
         actions = actions[:-1]
     if not actions:
-        return goto
+        return meter + goto
     encoded = b"".join([encode_action(action) for action in actions])
-    return struct.pack("!HHxxxx", 4, 8 + len(encoded)) + encoded + goto
+    return meter + struct.pack("!HHxxxx", 4, 8 + len(encoded)) + encoded + goto
 
 
 # Typed: PushVlan() and PopVlan() are both the empty tuple, so they compare equal.

@@ -31,6 +31,7 @@ BARRIER_REPLY = 21
 """Types of messages (OpenFlow 1.3.5, section 7.1.1)."""
 
 MULTIPART_FLOW = 1
+"""Types of multipart messages (section 7.3.5); those about meters are in ``meter_messages``."""
 MORE_REPLIES = 1
 
 BUNDLE_OPEN = 0
@@ -155,6 +156,13 @@ def read_flow_stats(data: bytes) -> tuple[list[FlowEntry], bool] | None:
     except struct.error as error:
         raise MalformedMessage(f"flow-stats reply: {error}") from None
     return entries, bool(flags & MORE_REPLIES)
+
+
+def read_multipart_kind(data: bytes) -> int:
+    """Return the type of a multipart reply. Raises MalformedMessage."""
+    if len(data) < HEADER_SIZE + 8:
+        raise MalformedMessage(f"multipart reply of {len(data)} bytes")
+    return int.from_bytes(data[HEADER_SIZE : HEADER_SIZE + 2], "big")
 
 
 def read_bundle_control(data: bytes) -> tuple[int, int] | None:

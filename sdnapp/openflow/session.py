@@ -13,32 +13,26 @@ is sent where nothing differs.
 followed by a barrier. There is one bundle at a time; what changes meanwhile is gathered for the next. A bundle is not
 limited in size: an upgrade that changes every flow must never leave packets between two half tables.
 
+*Meters.* Flows that lead to the controller name meters; see ``meters`` for when those come and go.
+
 *Refusals.* A switch names the message that it refuses by transaction id. That flow is taken out, reported with its
 owner and not tried again until it is desired anew; the rest goes out in a new bundle. When bundles go on failing their
 size is halved each time, so that many bad flows, or a switch that does not say what it dislikes, end in a finite time.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import Enum
 
-from flows.flow import Flow, Match
-from sdnapp.openflow.encoding import addition, deletion, strict_deletion
-from sdnapp.openflow.messages import (
-    BARRIER_REQUEST,
-    BUNDLE_COMMIT,
-    BUNDLE_OPEN,
-    FlowEntry,
-    bundle_add,
-    bundle_control,
-    flow_stats_request,
-    message,
-)
+from flows.actions import Meter
+from flows.flow import Flow
+from sdnapp.openflow.exchanges import XIDS, Bundle, Reading
+from sdnapp.openflow.messages import FlowEntry
+from sdnapp.openflow.meter_messages import meter_mod
+from sdnapp.openflow.meters import Meters
 
 PATIENCE = 3
 """Bundles that may fail one after another before their size is halved."""
-
-_XIDS = 1 << 32
 
 
 class State(Enum):
@@ -80,75 +74,12 @@ class Broken:
     reason: str
 
 
-Effect = Send | Confirmed | Rejected | Broken
+@dataclass(frozen=True)
+class Unmetered:
+    """The switch has no meters: what instances send to the controller is not limited there."""
 
 
-@dataclass
-class _Reading:
-    """A read-back under way."""
-
-    xid: int
-    known: dict[int, Flow]
-    found: dict[Flow, FlowEntry] = field(default_factory=dict)
-    doubtful: set[Flow] = field(default_factory=set)
-    stale: list[FlowEntry] = field(default_factory=list)
-
-
-@dataclass
-class _Bundle:
-    """A bundle under way. Its messages take transaction ids one after another: open, mods, commit, barrier."""
-
-    xid: int
-    stale: list[FlowEntry]
-    deleted: list[Flow]
-    overwritten: dict[tuple[int, int, Match], Flow]
-    """Flows that go because one that is added takes their place, by key."""
-    added: list[Flow]
-    revision: int | None
-    """The revision that the switch has reached when this has succeeded; None if more bundles are needed for it."""
-    committed: bool = False
-    failure: str = "the switch gave no reason"
-    refused: dict[int, str] = field(default_factory=dict)
-    """Reasons, by position among the mods."""
-
-    def __len__(self) -> int:
-        return len(self.stale) + len(self.deleted) + len(self.added)
-
-    @property
-    def commit_xid(self) -> int:
-        return (self.xid + 1 + len(self)) % _XIDS
-
-    @property
-    def barrier_xid(self) -> int:
-        return (self.xid + 2 + len(self)) % _XIDS
-
-    def position(self, xid: int) -> int:
-        """Position of a message: -1 is the opening, ``len`` the commit."""
-        return (xid - self.xid) % _XIDS - 1
-
-    def messages(self) -> Iterator[bytes]:
-        yield bundle_control(self.xid, self.xid, BUNDLE_OPEN)
-        for position in range(len(self)):
-            try:
-                yield bundle_add((self.xid + 1 + position) % _XIDS, self.xid, self._body(position))
-            except ValueError as error:
-                self.refused[position] = str(error)
-        yield bundle_control(self.commit_xid, self.xid, BUNDLE_COMMIT)
-        yield message(BARRIER_REQUEST, self.barrier_xid)
-
-    def _body(self, position: int) -> bytes:
-        # Deletions first: a flow of an older controller may have the very match of one that is added.
-        if position < len(self.stale):
-            entry = self.stale[position]
-            return strict_deletion(entry.table, entry.priority, entry.match)
-        position -= len(self.stale)
-        if position < len(self.deleted):
-            return deletion(self.deleted[position])
-        return addition(self.added[position - len(self.deleted)])
-
-    def refused_additions(self) -> dict[Flow, str]:
-        first = len(self.stale) + len(self.deleted)
-        return {self.added[at - first]: reason for at, reason in self.refused.items() if at >= first}
+Effect = Send | Confirmed | Rejected | Broken | Unmetered
 
 
 class Session:
@@ -159,6 +90,7 @@ class Session:
         """The latest revision that the switch has confirmed."""
         self.last_error: str | None = None
         self.flow_mods_sent = 0
+        self.meter_mods_sent = 0
         self.bundles = 0
         self.rejected = 0
         self.next_xid = first_xid
@@ -171,8 +103,11 @@ class Session:
         self._touched: dict[Flow, None] = {}
         """Flows that may differ between desired and installed, in the order in which they were heard of."""
         self._stale: list[FlowEntry] = []
-        self._reading: _Reading | None = None
-        self._bundle: _Bundle | None = None
+        self._meters = Meters()
+        self._meter_mods: dict[int, Meter] = {}
+        """Meters that the switch may still refuse, by transaction id."""
+        self._reading: Reading | None = None
+        self._bundle: Bundle | None = None
         self._limit: int | None = None
         self._failures = 0
         self._mods_since_confirmed = 0
@@ -191,9 +126,16 @@ class Session:
         """How many flows the switch holds, as far as it has confirmed."""
         return len(self._installed)
 
+    @property
+    def metered(self) -> bool:
+        """Whether the switch has meters, as far as is known."""
+        return self._meters.supported
+
     def expects(self, xid: int) -> bool:
         """Whether a message with this transaction id answers us, and not somebody else who uses the connection."""
-        if self._reading is not None and xid == self._reading.xid:
+        if self._reading is not None and xid in self._reading.unanswered:
+            return True
+        if xid in self._meter_mods:
             return True
         return self._bundle is not None and -1 <= self._bundle.position(xid) <= len(self._bundle) + 1
 
@@ -208,19 +150,25 @@ class Session:
         if self._desired is not None:
             return self.update(flows - self._desired, self._desired - flows, revision)
         self._desired, self._desired_revision, self._unanswered = flows, revision, True
-        self._reading = _Reading(self._take_xids(1), {flow.cookie: flow for flow in flows})
-        return [Send((flow_stats_request(self._reading.xid),))]
+        for flow in flows:
+            self._meters.want(flow)
+        self._reading = Reading(self._take_xids(3), {flow.cookie: flow for flow in flows})
+        return [Send(self._reading.requests())]
 
     def update(self, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> list[Effect]:
         """Change what the switch shall hold; removals come first. Does nothing before ``assign``."""
         if self._desired is None:
             return []
         for flow in removed:
-            self._desired.discard(flow)
+            if flow in self._desired:
+                self._desired.remove(flow)
+                self._meters.let_go(flow)
             self._refused.pop(flow, None)
             self._touched[flow] = None
         for flow in added:
-            self._desired.add(flow)
+            if flow not in self._desired:
+                self._desired.add(flow)
+                self._meters.want(flow)
             self._touched[flow] = None
         self._desired_revision, self._unanswered = revision, True
         return self._send_difference()
@@ -242,7 +190,29 @@ class Session:
                 reading.stale += [reading.found.pop(flow), entry]
             else:
                 reading.found[flow] = entry
-        if more:
+        return [] if more else self._answered(xid)
+
+    def meters_limited(self, xid: int, most: int) -> list[Effect]:
+        """Take the switch's word of how many meters it may have."""
+        if self._reading is None or xid != self._reading.features_xid:
+            return []
+        self._meters.supported = most > 0
+        return ([] if self._meters.supported else [Unmetered()]) + self._answered(xid)
+
+    def meters_read(self, xid: int, meters: Iterable[Meter], more: bool) -> list[Effect]:
+        """Take a part of the switch's answer to which meters it has; ``more`` parts may follow."""
+        if self._reading is None or xid != self._reading.config_xid:
+            return []
+        self._meters.found(meters)
+        return [] if more else self._answered(xid)
+
+    def _answered(self, xid: int) -> list[Effect]:
+        """Note the last answer to a request of the read-back; with the last of all, send what differs."""
+        reading = self._reading
+        if reading is None:
+            return []
+        reading.unanswered.discard(xid)
+        if reading.unanswered:
             return []
         self._reading = None
         self._installed, self._stale = set(reading.found), reading.stale
@@ -253,6 +223,14 @@ class Session:
         """Take an error that the switch sent for one of our messages."""
         if self._reading is not None and xid == self._reading.xid:
             return self._break(f"the switch does not tell its flows: {reason}")
+        if self._reading is not None and xid == self._reading.features_xid:
+            return self.meters_limited(xid, 0)
+        if self._reading is not None and xid == self._reading.config_xid:
+            return self.meters_read(xid, (), more=False)
+        if (meter := self._meter_mods.pop(xid, None)) is not None:
+            self._meters.refused(meter)
+            self.last_error = f"meter {meter.number} refused: {reason}"
+            return []
         if self._bundle is not None:
             position = self._bundle.position(xid)
             if 0 <= position < len(self._bundle):
@@ -273,6 +251,7 @@ class Session:
         if bundle is None or xid != bundle.barrier_xid:
             return []
         self._bundle = None
+        self._meter_mods.clear()
         self._mods_since_confirmed += len(bundle)
         if not bundle.committed:
             self._undone(bundle)
@@ -298,13 +277,24 @@ class Session:
             elif flow in self._installed:
                 removed.append(flow)
         self._stale, self._touched = [], {}
-        if not (stale or removed or added):
-            self._limit = None
-            if not self._unanswered:
-                return []
+        effects = self._send_meters(self._meters.take_lacking())
+        if stale or removed or added:
+            return [*effects, self._bundle_of(stale, removed, added)]
+        self._limit = None
+        effects += self._send_meters(self._meters.take_idle())
+        if self._unanswered:
             self._unanswered = False
-            return [self._confirm(self._desired_revision)]
-        return [self._bundle_of(stale, removed, added)]
+            effects.append(self._confirm(self._desired_revision))
+        return effects
+
+    def _send_meters(self, commands: list[tuple[int, Meter]]) -> list[Effect]:
+        messages = []
+        for command, meter in commands:
+            xid = self._take_xids(1)
+            self._meter_mods[xid] = meter
+            self.meter_mods_sent += 1
+            messages.append(meter_mod(xid, command, meter))
+        return [Send(messages)] if messages else []
 
     def _bundle_of(self, stale: list[FlowEntry], removed: list[Flow], added: list[Flow]) -> Send:
         revision: int | None = self._desired_revision
@@ -325,13 +315,13 @@ class Session:
                     overwritten[key] = flow
                 else:
                     deleted.append(flow)
-        self._bundle = _Bundle(self.next_xid, stale, deleted, overwritten, added, revision)
+        self._bundle = Bundle(self.next_xid, stale, deleted, overwritten, added, self.metered, revision)
         self._take_xids(len(self._bundle) + 3)
         self.bundles += 1
         self.flow_mods_sent += len(self._bundle)
         return Send(self._bundle.messages())
 
-    def _done(self, bundle: _Bundle) -> None:
+    def _done(self, bundle: Bundle) -> None:
         self._failures = 0
         if self._limit is not None:
             self._limit *= 2
@@ -344,7 +334,7 @@ class Session:
                 self._installed.add(former)
                 self._touched[former] = None
 
-    def _undone(self, bundle: _Bundle) -> None:
+    def _undone(self, bundle: Bundle) -> None:
         self._failures += 1
         self.last_error = f"bundle of {len(bundle)} flow mods failed: {bundle.failure}"
         if self._failures > PATIENCE:
@@ -359,7 +349,7 @@ class Session:
         )
         self._touched = dict.fromkeys([*bundle.deleted, *bundle.overwritten.values(), *bundle.added, *self._touched])
 
-    def _reject(self, bundle: _Bundle) -> list[Effect]:
+    def _reject(self, bundle: Bundle) -> list[Effect]:
         """Remember which additions of a bundle were refused, and report those that are still wanted."""
         effects: list[Effect] = []
         for flow, reason in bundle.refused_additions().items():
@@ -382,5 +372,5 @@ class Session:
 
     def _take_xids(self, count: int) -> int:
         first = self.next_xid
-        self.next_xid = (first + count) % _XIDS
+        self.next_xid = (first + count) % XIDS
         return first

@@ -20,7 +20,7 @@ from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
 from os_ken.lib import hub
 
 from flows.flow import Flow
-from sdnapp.openflow import messages
+from sdnapp.openflow import messages, meter_messages
 from sdnapp.openflow.connection import PROBE, Callbacks, Connection, Step
 from sdnapp.openflow.messages import MalformedMessage
 from sdnapp.openflow.session import State
@@ -209,11 +209,22 @@ class Switches:
             control = messages.read_bundle_control(data)
             if control is not None and control[1] == messages.BUNDLE_COMMITTED:
                 connection.post(lambda session: session.bundle_committed(control[0]))
-        elif (part := messages.read_flow_stats(data)) is not None:
-            connection.post(lambda session: session.entries_read(xid, *part))
+        elif kind == messages.MULTIPART_REPLY:
+            self._take_multipart(connection, xid, data)
             # Hundreds of these may lie ready in the socket; others must have their turn between them.
             hub.sleep(0)
         return True
+
+    def _take_multipart(self, connection: Connection, xid: int, data: bytes) -> None:
+        kind = messages.read_multipart_kind(data)
+        if kind == meter_messages.MULTIPART_METER_FEATURES:
+            most = meter_messages.read_features(data)
+            connection.post(lambda session: session.meters_limited(xid, most))
+        elif kind == meter_messages.MULTIPART_METER_CONFIG:
+            meters, more_meters = meter_messages.read_config(data)
+            connection.post(lambda session: session.meters_read(xid, meters, more_meters))
+        elif (part := messages.read_flow_stats(data)) is not None:
+            connection.post(lambda session: session.entries_read(xid, *part))
 
     def _post(self, datapath_id: str, step: Step) -> None:
         if (connection := self._by_id.get(datapath_id)) is not None:

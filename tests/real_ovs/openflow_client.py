@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
+from flows.actions import Meter
 from flows.flow import Flow
 from sdnapp.openflow.encoding import VERSION, addition, deletion
 from sdnapp.openflow.messages import (
@@ -26,6 +27,7 @@ from sdnapp.openflow.messages import (
     read_error,
     read_packet_in,
 )
+from sdnapp.openflow.meter_messages import ADD, METER_MOD, meter_mod
 from tests.real_ovs.ovs_dummy import DEADLINE
 
 HELLO, SET_CONFIG = 0, 9
@@ -42,6 +44,7 @@ class OpenFlowClient:
         self._xid = 0
         self._packet_ins: list[PacketIn] = []
         self._errors: dict[int, str] = {}
+        self._meters: set[Meter] = set()
         # Open vSwitch sends packet-ins to those who said how much of a packet they want.
         self._send(HELLO)
         self._send(SET_CONFIG, struct.pack("!HH", 0, 0xFFFF))
@@ -55,6 +58,10 @@ class OpenFlowClient:
 
     def change(self, added: Iterable[Flow], removed: Iterable[Flow]) -> None:
         """Remove and add flows at one moment. Raises ValueError, and changes nothing, if the switch refuses any."""
+        added, removed = list(added), list(removed)
+        for meter in {flow.meter for flow in added if flow.meter is not None} - self._meters:
+            self._send(METER_MOD, meter_mod(0, ADD, meter)[HEADER_SIZE:])
+            self._meters.add(meter)
         bodies = [deletion(flow) for flow in removed] + [addition(flow) for flow in added]
         self._xid += 1
         bundle = self._xid

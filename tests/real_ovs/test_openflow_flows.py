@@ -4,7 +4,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from flows.actions import Action, Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
+from flows.actions import (
+    Action,
+    Controller,
+    Goto,
+    Meter,
+    Move,
+    Output,
+    OutputInPort,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+)
 from flows.fields import FIELDS
 from flows.flow import Flow, Match, Term
 from flows.pipeline import REGISTERS, TABLES
@@ -70,6 +82,7 @@ ACTIONS: list[tuple[Match, tuple[Action, ...], str]] = [
     ((), (Output(3),), "output:3"),
     ((), (OutputInPort(),), "IN_PORT"),
     ((), (Controller(),), "CONTROLLER:65535"),
+    ((), (Meter(7, 10, 20), Output(3)), "meter:7,output:3"),
     ((), (Resubmit("delivery"),), f"resubmit(,{TABLES['delivery'].number})"),
     ((), (Goto("delivery"),), f"goto_table:{TABLES['delivery'].number}"),
     ((), (SetField("network", 5),), f"load:0x5->{place('network')}"),

@@ -112,12 +112,14 @@ def test_a_restart_of_the_controller_sends_no_flow_change(cloud: Cloud) -> None:
         cloud.controller.wait_status(port["id"])
     before = {chassis: cloud.dump(chassis) for chassis in cloud.switches}
     assert cloud.sent("hv1") > 0
+    assert cloud.controller.metric('sdnapp_meter_mods_sent_total{chassis="hv1"}') == 1
     cloud.controller.restart()
     for port in (first, second):
         cloud.controller.wait_status(port["id"])
     for chassis in cloud.switches:
         cloud.wait_in_sync(chassis)
         assert cloud.sent(chassis) == 0, "a restart with unchanged intent sends nothing"
+        assert cloud.controller.metric(f'sdnapp_meter_mods_sent_total{{chassis="{chassis}"}}') == 0
         assert cloud.dump(chassis) == before[chassis]
 
 

@@ -8,7 +8,8 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from sdnapp.openflow import messages
+from flows.actions import Meter
+from sdnapp.openflow import messages, meter_messages
 from sdnapp.openflow.encoding import ADD, DELETE_STRICT
 from sdnapp.openflow.messages import FlowEntry
 from sdnapp.openflow.session import Effect, Session
@@ -31,7 +32,12 @@ class FakeSwitch:
         """So many of the next commits fail without a word about a flow."""
         self.disliked_silently: set[int] = set()
         """Cookies of flows that make every commit fail without a word."""
+        self.meters: dict[int, Meter] = {}
+        self.most_meters = 100
+        """How many it says that it may have."""
+        self.disliked_meters: set[int] = set()
         self.flow_mods = 0
+        self.meter_mods = 0
         self.entries_in_a_reply = 2
         self._bundles: dict[int, list[tuple[int, int, Key, int, bytes]]] = {}
 
@@ -45,7 +51,9 @@ class FakeSwitch:
             elif kind == messages.BARRIER_REQUEST:
                 self._answer(lambda session, xid=xid: session.barrier_passed(xid))
             elif kind == messages.MULTIPART_REQUEST:
-                self._tell_flows(xid)
+                self._tell(xid, messages.read_multipart_kind(data))
+            elif kind == meter_messages.METER_MOD:
+                self._change_meter(xid, *struct.unpack_from("!HHIHHII", data.ljust(32, b"\0"), 8))
             else:
                 raise AssertionError(f"message type {kind}")
 
@@ -54,6 +62,30 @@ class FakeSwitch:
 
     def _refuse(self, xid: int, reason: str) -> None:
         self._answer(lambda session: session.refused(xid, reason))
+
+    def _tell(self, xid: int, kind: int) -> None:
+        if kind == meter_messages.MULTIPART_METER_FEATURES:
+            self._answer(lambda session: session.meters_limited(xid, self.most_meters))
+        elif kind == meter_messages.MULTIPART_METER_CONFIG:
+            meters = list(self.meters.values())
+            self._answer(lambda session: session.meters_read(xid, meters[:1], more=True))
+            self._answer(lambda session: session.meters_read(xid, meters[1:], more=False))
+        else:
+            self._tell_flows(xid)
+
+    def _change_meter(self, xid: int, command: int, flags: int, number: int, *band: int) -> None:
+        assert flags == 6, "packets a second, with a burst"
+        self.meter_mods += 1
+        if command == meter_messages.DELETE:
+            self.meters.pop(number, None)
+            for key in [key for key, (_, instructions) in self.table.items() if _meter_in(instructions) == number]:
+                del self.table[key]
+        elif number in self.disliked_meters or len(self.meters | {number: None}) > self.most_meters:
+            self._refuse(xid, "disliked meter")
+        elif (command == meter_messages.ADD) == (number in self.meters):
+            self._refuse(xid, "the meter exists" if number in self.meters else "there is no such meter")
+        else:
+            self.meters[number] = Meter(number, band[2], band[3])
 
     def _tell_flows(self, xid: int) -> None:
         entries = [FlowEntry(*key[:2], cookie, key[2]) for key, (cookie, _) in self.table.items()]
@@ -87,6 +119,8 @@ class FakeSwitch:
         self.flow_mods += 1
         if command == ADD and cookie in self.disliked_at_once:
             self._refuse(xid, "disliked at once")
+        elif command == ADD and (meter := _meter_in(mod[end:])) is not None and meter not in self.meters:
+            self._refuse(xid, f"there is no meter {meter}")
         else:
             self._bundles[bundle].append((xid, command, (table, priority, mod[48:end]), cookie, mod[end:]))
 
@@ -110,3 +144,10 @@ class FakeSwitch:
                 assert command == DELETE_STRICT
                 self.table.pop(key, None)
         self._answer(lambda session: session.bundle_committed(bundle))
+
+
+def _meter_in(instructions: bytes) -> int | None:
+    """The number of the meter that a flow names, always in its first instruction."""
+    if instructions[:4] != b"\0\x06\0\x08":
+        return None
+    return int.from_bytes(instructions[4:8], "big")

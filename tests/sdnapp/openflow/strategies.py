@@ -6,6 +6,7 @@ from flows.actions import (
     Action,
     Controller,
     Goto,
+    Meter,
     Move,
     Output,
     OutputInPort,
@@ -82,9 +83,14 @@ single_actions: st.SearchStrategy[Action] = st.one_of(
 )
 
 
+METERS = st.builds(Meter, st.integers(1, 0xFFFF0000), st.integers(1, 1 << 31), st.integers(1, 1 << 31))
+
+
 @st.composite
 def flows(draw: st.DrawFn) -> Flow:
     actions = draw(st.lists(single_actions, max_size=6))
+    if draw(st.booleans()):
+        actions.insert(0, draw(METERS))
     if draw(st.booleans()):
         actions.append(Goto(draw(table_names)))
     return Flow(

@@ -13,7 +13,7 @@ from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
 from sdnapp.openflow import messages
 from sdnapp.openflow.connection import PACKETS_WAITING, PIECE, Callbacks, Connection
 from sdnapp.openflow.session import Session
-from tests.sdnapp.openflow.test_session import a_flow
+from tests.sdnapp.openflow.test_session import a_flow, nothing_read
 
 NAMES = ("connected", "disconnected", "confirmed", "rejected", "packet_in", "ports")
 
@@ -118,7 +118,7 @@ def test_a_bundle_goes_in_pieces_with_packets_between(connection: Connection, da
     connection.post(lambda session: session.assign(flows, 1))
     until(lambda: datapath.sent, "flows are asked for")
     datapath.open.clear()
-    connection.post(lambda session: session.entries_read(1, [], False))
+    connection.post(nothing_read)
     until(lambda: connection.session.bundles, "the bundle is made")
     connection.send(messages.packet_out(0, 1, 2, b"urgent"))
     datapath.open.set()
@@ -134,7 +134,7 @@ def test_a_failing_callback_does_not_stop_the_session(
 ) -> None:
     told.fail = True
     connection.post(lambda session: session.assign([], 1))
-    connection.post(lambda session: session.entries_read(1, [], False))
+    connection.post(nothing_read)
     until(lambda: told.events[-1][0] == "confirmed", "the first revision is confirmed")
     connection.post(lambda session: session.update([], [], 2))
     until(lambda: told.events[-1] == ("confirmed", "00000000000000ab", 2), "the second revision is confirmed")

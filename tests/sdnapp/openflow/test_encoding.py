@@ -10,7 +10,19 @@ from os_ken.ofproto import nicira_ext
 from os_ken.ofproto import ofproto_v1_3 as ofp
 from os_ken.ofproto import ofproto_v1_3_parser as parser
 
-from flows.actions import Action, Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
+from flows.actions import (
+    Action,
+    Controller,
+    Goto,
+    Meter,
+    Move,
+    Output,
+    OutputInPort,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+)
 from flows.fields import FIELDS, show
 from flows.flow import Flow, Match, Term, field_named
 from flows.pipeline import REGISTERS, TABLES
@@ -82,7 +94,9 @@ def os_ken_action(action: Action) -> Any:
 
 def os_ken_instructions(flow: Flow) -> list[Any]:
     instructions = []
-    actions = [os_ken_action(action) for action in flow.actions if not isinstance(action, Goto)]
+    if flow.meter is not None:
+        instructions.append(parser.OFPInstructionMeter(flow.meter.number))
+    actions = [os_ken_action(action) for action in flow.actions if not isinstance(action, Goto | Meter)]
     if actions:
         instructions.append(parser.OFPInstructionActions(ofp.OFPIT_APPLY_ACTIONS, actions))
     instructions += [
@@ -139,6 +153,12 @@ def test_same_bundle_as_os_ken(flow: Flow) -> None:
     outer.set_xid(77)
     outer.serialize()
     assert bundle_add(77, 9, encoding.addition(flow)) == bytes(outer.buf)
+
+
+def test_a_switch_without_meters_is_told_the_rest() -> None:
+    flow = simple(Meter(5, 10, 20), Controller(), Goto("delivery"))
+    bare = os_ken_flow_mod(flow, instructions=os_ken_instructions(flow)[1:])
+    assert message(FLOW_MOD, 77, encoding.addition(flow, metered=False)) == bare
 
 
 def test_every_declared_field_has_a_header_after_those_it_presupposes() -> None:

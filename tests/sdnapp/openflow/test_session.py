@@ -6,16 +6,23 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from flows.actions import Move, Output
+from flows.actions import Controller, Meter, Move, Output
 from flows.flow import Flow, Term
 from sdnapp.openflow.encoding import addition, encode_match
-from sdnapp.openflow.session import PATIENCE, Broken, Confirmed, Effect, Rejected, Send, Session, State
+from sdnapp.openflow.meter_messages import METER_MOD
+from sdnapp.openflow.session import PATIENCE, Broken, Confirmed, Effect, Rejected, Send, Session, State, Unmetered
 from tests.sdnapp.openflow.fake_switch import FakeSwitch
 
 
 def a_flow(place: int, variant: int = 0) -> Flow:
     """Flows of one place have one key: a switch holds only one of them."""
     return Flow(0, 100, (Term("in_port", place, None),), (Output(variant),), "classification", f"port/{place}")
+
+
+def a_metered_flow(place: int, rate: int = 10) -> Flow:
+    """Flows of places that differ by 2 name one meter."""
+    actions = (Meter(1 + place % 2, rate, 20), Controller())
+    return Flow(0, 100, (Term("in_port", place, None),), actions, "dhcp", f"port/{place}")
 
 
 class Wire:
@@ -28,6 +35,7 @@ class Wire:
         self.confirmed: list[Confirmed] = []
         self.rejected: list[Rejected] = []
         self.broken: list[Broken] = []
+        self.unmetered = 0
 
     def perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -37,6 +45,8 @@ class Wire:
                 self.confirmed.append(effect)
             elif isinstance(effect, Rejected):
                 self.rejected.append(effect)
+            elif isinstance(effect, Unmetered):
+                self.unmetered += 1
             else:
                 self.broken.append(effect)
 
@@ -50,12 +60,26 @@ class Wire:
         for _ in range(count):
             self.perform(self.switch.answers.popleft()(self.session))
 
+    def read_back(self) -> None:
+        """Deliver the answers to a read-back, and no more."""
+        while self.session.state is State.READING:
+            self.deliver()
+
     def settle(self) -> None:
         while self.switch.answers:
             self.deliver()
 
     def holds(self) -> set[int]:
         return {cookie for cookie, _ in self.switch.table.values()}
+
+
+def nothing_read(session: Session) -> list[Effect]:
+    """What a bare switch answers to a read-back whose transaction ids begin with 1."""
+    return [
+        *session.meters_limited(2, 100),
+        *session.meters_read(3, [], more=False),
+        *session.entries_read(1, [], more=False),
+    ]
 
 
 def table_of(flows: Iterable[Flow]) -> dict[tuple[int, int, bytes], tuple[int, bytes]]:
@@ -78,6 +102,8 @@ def test_an_empty_switch_gets_every_flow_in_one_bundle() -> None:
     wire = Wire()
     flows = [a_flow(place) for place in range(1, 6)]
     wire.assign(flows, revision=7)
+    assert wire.session.state is State.READING
+    wire.deliver(len(wire.switch.answers) - 1)
     assert wire.session.state is State.READING
     wire.deliver()
     assert wire.session.state is State.RECONCILING
@@ -148,7 +174,7 @@ def test_what_changes_during_read_back_is_sent_once() -> None:
 def test_what_changes_during_a_bundle_waits_and_is_gathered() -> None:
     wire = Wire()
     wire.assign([a_flow(1)])
-    wire.deliver()
+    wire.read_back()
     for revision in range(2, 12):
         wire.update([a_flow(revision)], [], revision)
     assert wire.session.bundles == 1
@@ -160,7 +186,7 @@ def test_what_changes_during_a_bundle_waits_and_is_gathered() -> None:
 def test_a_delta_that_cancels_out_is_confirmed_with_the_bundle() -> None:
     wire = Wire()
     wire.assign([a_flow(1)])
-    wire.deliver()
+    wire.read_back()
     wire.update([a_flow(2)], [], revision=2)
     wire.update([], [a_flow(2)], revision=3)
     wire.settle()
@@ -283,7 +309,7 @@ def test_a_flow_that_looks_like_ours_is_not_trusted() -> None:
 def test_a_switch_that_does_not_tell_its_flows_breaks_the_session() -> None:
     session = Session(first_xid=5)
     session.assign([a_flow(1)], 1)
-    assert session.expects(5) and not session.expects(6)
+    assert [session.expects(xid) for xid in range(4, 9)] == [False, True, True, True, False]
     (effect,) = session.refused(5, "no")
     assert isinstance(effect, Broken) and "no" in effect.reason
 
@@ -314,9 +340,81 @@ def test_transaction_ids_wrap() -> None:
     assert len(wire.switch.table) == 4
 
 
+def test_meters_come_before_the_flows_that_name_them_and_go_after_them() -> None:
+    wire = Wire()
+    wire.assign([a_metered_flow(1), a_metered_flow(3)])
+    wire.settle()
+    assert wire.switch.meters == {2: Meter(2, 10, 20)} and not wire.rejected
+    wire.update([a_metered_flow(2)], [a_metered_flow(1)], revision=2)
+    wire.settle()
+    assert wire.switch.meters.keys() == {1, 2}
+    wire.update([], [a_metered_flow(3)], revision=3)
+    wire.settle()
+    assert wire.switch.meters.keys() == {1} and wire.switch.table == table_of([a_metered_flow(2)])
+    assert wire.confirmed[-1] == Confirmed(3, 1)
+    assert wire.session.meter_mods_sent == wire.switch.meter_mods == 3
+
+
+def test_a_second_connection_sends_no_meter() -> None:
+    flows = [a_metered_flow(place) for place in range(1, 6)]
+    first = Wire()
+    first.assign(flows)
+    first.settle()
+    again = Wire(first.switch)
+    again.assign(flows)
+    again.settle()
+    assert (again.session.flow_mods_sent, again.session.meter_mods_sent) == (0, 0)
+
+
+def test_foreign_and_altered_meters_are_put_right() -> None:
+    first = Wire()
+    first.assign([a_metered_flow(1)])
+    first.settle()
+    first.switch.meters |= {2: Meter(2, 999, 20), 7: Meter(7, 1, 1)}
+    again = Wire(first.switch)
+    again.assign([a_metered_flow(1)])
+    again.settle()
+    assert again.switch.meters == {2: Meter(2, 10, 20)}
+    assert (again.session.flow_mods_sent, again.session.meter_mods_sent) == (0, 2)
+
+
+def test_a_switch_without_meters_gets_the_same_flows_without_them() -> None:
+    wire = Wire()
+    wire.switch.most_meters = 0
+    wire.assign([a_metered_flow(1), a_flow(2)])
+    wire.settle()
+    assert wire.unmetered == 1 and not wire.session.metered and not wire.rejected
+    assert wire.holds() == {a_metered_flow(1).cookie, a_flow(2).cookie}
+    again = Wire(wire.switch)
+    again.assign([a_metered_flow(1), a_flow(2)])
+    again.settle()
+    assert (again.session.flow_mods_sent, again.session.meter_mods_sent) == (0, 0)
+
+
+def test_a_switch_that_knows_nothing_of_meters_has_none() -> None:
+    session = Session(first_xid=5)
+    session.assign([a_metered_flow(1)], 1)
+    assert session.refused(6, "bad request") == [Unmetered()] and session.refused(7, "bad request") == []
+    (send,) = session.entries_read(5, [], False)
+    assert isinstance(send, Send) and not any(message[1] == METER_MOD for message in send.messages)
+
+
+def test_a_meter_that_is_refused_costs_its_flows_and_is_tried_again_with_them() -> None:
+    wire = Wire()
+    wire.switch.disliked_meters = {2}
+    wire.assign([a_metered_flow(1), a_metered_flow(2), a_flow(4)])
+    wire.settle()
+    assert [effect.flow for effect in wire.rejected] == [a_metered_flow(1)]
+    assert wire.holds() == {a_metered_flow(2).cookie, a_flow(4).cookie}
+    wire.switch.disliked_meters.clear()
+    wire.update([a_metered_flow(3)], [], revision=2)
+    wire.settle()
+    assert wire.switch.meters.keys() == {1, 2} and a_metered_flow(3).cookie in wire.holds()
+
+
 PLACES = st.integers(1, 5)
 VARIANTS = st.integers(0, 2)
-FLOW = st.builds(a_flow, PLACES, VARIANTS)
+FLOW = st.one_of(st.builds(a_flow, PLACES, VARIANTS), st.builds(a_metered_flow, PLACES))
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -377,9 +475,16 @@ class AnyHistory(RuleBasedStateMachine):
         self.wire.switch.table[0, 100, encode_match(a_flow(place).match)] = cookie, b""
         self.reconnect()
 
+    @rule(number=st.integers(1, 4), rate=st.integers(9, 10), most=st.sampled_from([0, 1, 100]))
+    def somebody_adds_a_meter_while_we_are_away(self, number: int, rate: int, most: int) -> None:
+        self.switch_restarts()
+        self.wire.switch.most_meters = most
+        self.wire.switch.meters = {number: Meter(number, rate, 20)} if most else {}
+
     @rule()
     def switch_restarts(self) -> None:
         self.wire.switch.table.clear()
+        self.wire.switch.meters.clear()
         self.reconnect()
 
     @invariant()
@@ -407,6 +512,10 @@ class AnyHistory(RuleBasedStateMachine):
         assert held.keys() <= table_of(wanted).keys()
         assert all(held[key][0] == table_of(wanted)[key][0] for key in held)
         assert session.flows == len(held)
+        named = {flow.meter.number: flow.meter for flow in wanted if flow.meter is not None}
+        assert switch.meters.items() <= named.items()
+        if switch.most_meters == 100:
+            assert switch.meters == named
 
 
 AnyHistory.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
