@@ -62,7 +62,7 @@ KINDS: tuple[Kind, ...] = (
             "name": lambda n: (n.name,) if n.name else (),
             "project": lambda n: (n.project_id,),
             "shared": lambda n: ("yes",) if n.shared else (),
-            "external": lambda n: ("yes",) if n.external else (),
+            "external": lambda n: (n.external,),
             "tag": lambda n: n.tags,
         },
     ),

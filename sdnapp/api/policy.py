@@ -18,7 +18,8 @@ from sdnapp.api.sharing import EVERYBODY
 class Target:
     """What an action is aimed at: its owner, and of ports and subnets its network's owner and sharing.
 
-    ``shared``: with the caller's project, or with all. ``target_project``: whom an RBAC policy is for.
+    ``shared``: with the caller's project, or with all. ``external``: a network that is external to the
+    caller's project, or a subnet of one. ``target_project``: whom an RBAC policy is for.
     """
 
     project_id: str
@@ -27,6 +28,7 @@ class Target:
     device_owner: str = ""
     shared: bool = False
     target_project: str = ""
+    external: bool = False
 
 
 Rule = Callable[[Identity, Target], bool]
@@ -80,6 +82,11 @@ def shared_network_reader(who: Identity, target: Target) -> bool:
 def shared_reader(who: Identity, target: Target) -> bool:
     """Readers of any project that shares in the target."""
     return "reader" in who.roles and target.shared
+
+
+def external_network(who: Identity, target: Target) -> bool:
+    """Anybody to whom the network is external, with any role or none."""
+    return target.external
 
 
 def not_for_everybody(who: Identity, target: Target) -> bool:

@@ -172,8 +172,13 @@ def stamp_changed(ctx: Context, tx: Transaction, row: R) -> R:
 
 
 def sees_network(ctx: Context, network: Network) -> bool:
-    """Return whether the caller may see a network: his own, a shared one, or any for an administrator."""
-    return ctx.who.is_admin or sharing.has_access(ctx.store, network, ctx.who.project_id)
+    """Return whether the caller may see a network: his own, a shared or external one, any for an administrator."""
+    project_id = ctx.who.project_id
+    return (
+        ctx.who.is_admin
+        or sharing.has_access(ctx.store, network, project_id)
+        or sharing.is_external(ctx.store, network, project_id)
+    )
 
 
 def networks_of(ctx: Context) -> tuple[str, ...]:
@@ -192,4 +197,10 @@ def target_on(ctx: Context, row: Port | Subnet) -> Target:
     device_owner = row.device_owner if isinstance(row, Port) else ""
     if network is None:
         return Target(row.project_id, device_owner=device_owner)
-    return Target(row.project_id, network.project_id, is_shared(ctx, network), device_owner)
+    return Target(
+        row.project_id,
+        network.project_id,
+        is_shared(ctx, network),
+        device_owner,
+        external=sharing.is_external(ctx.store, network, ctx.who.project_id),
+    )

@@ -52,6 +52,19 @@ def has_access(store: Store, row: Shareable, project_id: str | None) -> bool:
     return row.project_id == project_id or is_shared(store, row, project_id)
 
 
+def is_external(store: Store, network: Network, project_id: str | None) -> bool:
+    """Return whether a network is external to a project, by name or together with all others: it may see it."""
+    return network.external and any(
+        is_granted(store, network, each, ACCESS_EXTERNAL) for each in (project_id, EVERYBODY)
+    )
+
+
+def external_ids(store: Store, project_id: str | None) -> set[str]:
+    """Return the ids of the networks that are external to a project."""
+    granted = (store.find(RbacPolicy, "to", ("network", each, ACCESS_EXTERNAL)) for each in (project_id, EVERYBODY))
+    return {each.object_id for policies in granted for each in policies}
+
+
 def shared_ids(store: Store, kind: type[Any], project_id: str | None) -> set[str]:
     """Return the ids of the objects of a kind that are shared with a project, or with all."""
     named = store.find(RbacPolicy, "to", (TYPE_OF[kind], project_id, ACCESS_SHARED))

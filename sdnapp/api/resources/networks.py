@@ -6,8 +6,19 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from neutron_lib import constants, exceptions
-from neutron_lib.api.definitions import address_scope, network_mtu, network_mtu_writable, port_security, provider_net
+from neutron_lib.api.definitions import (
+    address_scope,
+    availability_zone,
+    external_net,
+    multiprovidernet,
+    network_availability_zone,
+    network_mtu,
+    network_mtu_writable,
+    port_security,
+    provider_net,
+)
 from neutron_lib.api.definitions import network as network_definition
+from neutron_lib.exceptions import external_net as external_errors
 
 from sdnapp.api import policy, sharing, tags
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
@@ -18,11 +29,13 @@ from sdnapp.api.resources import rbac, segments
 from sdnapp.api.resources.address_scopes import scope_of_network
 from sdnapp.api.resources.release import AUTO_DELETED, release_claims
 from sdnapp.api.resources.subnet_prefixes import give_back
+from sdnapp.api.zones import ZONE, check_hints
 from topology.allocation import NETWORK_KEY_BITS, next_number
 from topology.store import Transaction
 from topology.values import Network, Port, Subnet
 
 _TYPE, _PHYSICAL, _NUMBER = provider_net.ATTRIBUTES
+_EXTERNAL, _SEGMENTS, _HINTS = external_net.EXTERNAL, multiprovidernet.SEGMENTS, availability_zone.AZ_HINTS
 _NOT_TO_UPDATE = f"Plugin does not support updating the following provider network attributes: {_TYPE}, {_PHYSICAL}"
 _MEMBERS = policy.any_of(policy.admin, policy.project_member)
 
@@ -36,7 +49,17 @@ class Networks(Resource[Network]):
     has_quota = True
     attributes = AttributeMap(
         "networks",
-        (network_definition, address_scope, network_mtu, network_mtu_writable, port_security, provider_net),
+        (
+            network_definition,
+            address_scope,
+            external_net,
+            multiprovidernet,
+            network_availability_zone,
+            network_mtu,
+            network_mtu_writable,
+            port_security,
+            provider_net,
+        ),
         STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES,
     )
     view = STANDARD_VIEW | {
@@ -49,23 +72,31 @@ class Networks(Resource[Network]):
         "subnets": lambda ctx, network: list(ctx.store.find_ids(Subnet, "network", network.id)),
         "shared": is_shared,
         "port_security_enabled": column("port_security_enabled"),
+        _EXTERNAL: column("external"),
+        _HINTS: lambda ctx, network: list(network.availability_zone_hints),
+        availability_zone.COLLECTION_NAME: constant([ZONE]),
         _TYPE: lambda ctx, network: network.segment.network_type,
         _PHYSICAL: lambda ctx, network: network.segment.physical_network,
         _NUMBER: lambda ctx, network: network.segment.segmentation_id,
     }
+    indexes: ClassVar = Resource.indexes | {_EXTERNAL: "external"}
     rules: ClassVar = {
-        "get_network": policy.any_of(policy.admin, policy.project_reader, policy.shared_network_reader),
+        "get_network": policy.any_of(
+            policy.admin, policy.project_reader, policy.shared_network_reader, policy.external_network
+        ),
         "create_network": _MEMBERS,
         "create_network:shared": policy.admin,
+        f"create_network:{_EXTERNAL}": policy.admin,
         "create_network:port_security_enabled": _MEMBERS,
         "update_network": _MEMBERS,
         "update_network:shared": policy.admin,
+        f"update_network:{_EXTERNAL}": policy.admin,
         "update_network:port_security_enabled": _MEMBERS,
         "delete_network": _MEMBERS,
     } | {
         f"{action}_network:{name}": policy.admin
         for action in ("create", "update", "get")
-        for name in provider_net.ATTRIBUTES
+        for name in (*provider_net.ATTRIBUTES, _SEGMENTS)
     }
 
     def not_found(self, row_id: str) -> exceptions.NeutronException:
@@ -73,12 +104,15 @@ class Networks(Resource[Network]):
         return exceptions.NetworkNotFound(net_id=row_id)
 
     def related_ids(self, ctx: Context) -> Sequence[str]:
-        """Own and shared networks."""
-        return sorted({*networks_of(ctx), *sharing.shared_ids(ctx.store, Network, ctx.who.project_id)})
+        """Own, shared and external networks."""
+        project_id = ctx.who.project_id
+        shared = sharing.shared_ids(ctx.store, Network, project_id)
+        return sorted({*networks_of(ctx), *shared, *sharing.external_ids(ctx.store, project_id)})
 
     def target(self, ctx: Context, row: Network, values: Mapping[str, Any]) -> Target:
-        """Return the network's owner and sharing."""
-        return Target(row.project_id, row.project_id, is_shared(ctx, row))
+        """Return the network's owner, sharing, and whether it is external to the caller."""
+        external = sharing.is_external(ctx.store, row, ctx.who.project_id)
+        return Target(row.project_id, row.project_id, is_shared(ctx, row), external=external)
 
     def new_target(self, ctx: Context, values: Mapping[str, Any]) -> Target:
         """Return the owner to be."""
@@ -88,7 +122,8 @@ class Networks(Resource[Network]):
         """Take a segment and a key."""
         settings = ctx.services.settings
         network_id = str(uuid4())
-        segment = segments.take(tx, settings, network_id, values)
+        check_hints(values[_HINTS])
+        segment = segments.take(tx, settings, network_id, segments.wanted(values))
         network = Network(
             id=network_id,
             project_id=values["project_id"],
@@ -100,13 +135,18 @@ class Networks(Resource[Network]):
             shared=values["shared"],
             mtu=_mtu(values["mtu"], segments.max_mtu(settings, segment)),
             port_security_enabled=values["port_security_enabled"],
+            external=values[_EXTERNAL],
+            availability_zone_hints=tuple(values[_HINTS]),
         )
         if network.shared:
             rbac.share_with_all(ctx, tx, network)
+        if network.external:
+            rbac.share_with_all(ctx, tx, network, sharing.ACCESS_EXTERNAL)
         return network
 
     def update(self, ctx: Context, tx: Transaction, row: Network, values: dict[str, Any]) -> Network:
         """Apply what is left to change: of provider attributes, only a VLAN id."""
+        values = values | segments.wanted(values)
         changes: dict[str, Any] = {
             name: values[name]
             for name in ("name", "description", "admin_state_up", "shared", "port_security_enabled")
@@ -122,6 +162,9 @@ class Networks(Resource[Network]):
             rbac.withdraw_from_all(tx, row)
         elif changes.get("shared") and not row.shared:
             rbac.share_with_all(ctx, tx, row)
+        if values.get(_EXTERNAL, row.external) != row.external:
+            changes["external"] = values[_EXTERNAL]
+            _change_external(ctx, tx, row)
         if "mtu" in values:
             changes["mtu"] = _mtu(values["mtu"], segments.max_mtu(ctx.services.settings, row.segment))
             if values["mtu"] < constants.IPV4_MIN_MTU and ctx.store.find_ids(Subnet, "network", row.id):
@@ -152,6 +195,17 @@ def _mtu(wanted: int, largest: int) -> int:
     if wanted > largest:
         raise invalid_input(f"Requested MTU is too big, maximum is {largest}")
     return wanted or largest
+
+
+def _change_external(ctx: Context, tx: Transaction, network: Network) -> None:
+    """Make a network external to all, or to nobody any more. Raises ExternalNetworkInUse."""
+    if not network.external:
+        rbac.share_with_all(ctx, tx, network, sharing.ACCESS_EXTERNAL)
+        return
+    ports = ctx.store.find(Port, "network", network.id)
+    if any(port.device_owner == constants.DEVICE_OWNER_ROUTER_GW for port in ports):
+        raise external_errors.ExternalNetworkInUse(net_id=network.id)
+    rbac.forget(tx, network.id, sharing.ACCESS_EXTERNAL)
 
 
 def _check_nobody_else(ctx: Context, network: Network) -> None:

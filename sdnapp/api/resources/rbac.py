@@ -1,6 +1,7 @@
 """RBAC policies: owners share networks, subnet pools and address scopes with one project, administrators with all.
 
-What is shared with all says so in its own ``shared``; here both are kept in step.
+What is shared with all says so in its own ``shared``, and a network that is external to anybody in its ``external``;
+here they are kept in step with the policies.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from sdnapp.api.attributes import AttributeMap, Specs
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import Context, Resource, column, stamp_changed, stamp_new
-from sdnapp.api.sharing import ACCESS_SHARED, EVERYBODY, TYPE_OF, TYPES, Shareable
+from sdnapp.api.sharing import ACCESS_EXTERNAL, ACCESS_SHARED, EVERYBODY, TYPE_OF, TYPES, Shareable
 from topology.store import Transaction
 from topology.values import AddressScope, Network, Port, RbacPolicy, Subnet, SubnetPool
 
@@ -46,6 +47,11 @@ class InvalidActionForType(exceptions.InvalidInput):  # type: ignore[misc]
     """Objects of this type are not shared in this way."""
 
     message = "Invalid action '%(action)s' for object type '%(object_type)s'. Valid actions: %(valid_actions)s"
+
+
+def _actions(object_type: str) -> tuple[str, ...]:
+    """Return how objects of a type can be shared."""
+    return (ACCESS_SHARED, ACCESS_EXTERNAL) if TYPES[object_type] is Network else (ACCESS_SHARED,)
 
 
 def _object_type(given: object) -> str:
@@ -145,12 +151,14 @@ class RbacPolicies(Resource[RbacPolicy]):
             action=values["action"],
             target_project=values["target_tenant"],
         )
-        if new.action != ACCESS_SHARED:
-            raise InvalidActionForType(
-                action=new.action, object_type=new.object_type, valid_actions=f"('{ACCESS_SHARED}',)"
-            )
-        _check_new(ctx, row, new.target_project)
-        _mark(ctx, tx, row, row.shared or new.target_project == EVERYBODY)
+        valid = _actions(new.object_type)
+        if new.action not in valid:
+            raise InvalidActionForType(action=new.action, object_type=new.object_type, valid_actions=valid)
+        _check_new(ctx, row, new.target_project, new.action)
+        if new.action == ACCESS_EXTERNAL:
+            stamp_changed(ctx, tx, replace(row, external=True))
+        else:
+            _mark(ctx, tx, row, row.shared or new.target_project == EVERYBODY)
         return new
 
     def update(self, ctx: Context, tx: Transaction, row: RbacPolicy, values: dict[str, Any]) -> RbacPolicy:
@@ -159,6 +167,10 @@ class RbacPolicies(Resource[RbacPolicy]):
         if target == row.target_project:
             return row
         shared = _owned_object(ctx, row.object_type, row.object_id)
+        if row.action == ACCESS_EXTERNAL:
+            _check_new(ctx, shared, target, row.action)
+            stamp_changed(ctx, tx, shared)
+            return replace(row, target_project=target)
         if target != EVERYBODY:
             _check_withdrawal(ctx, shared, row.target_project)
         _check_new(ctx, shared, target)
@@ -168,16 +180,19 @@ class RbacPolicies(Resource[RbacPolicy]):
     def delete(self, ctx: Context, tx: Transaction, row: RbacPolicy) -> None:
         """Withdraw it. Raises RbacPolicyInUse."""
         shared = ctx.store.get(TYPES[row.object_type], row.object_id)
-        if shared is not None:
+        if shared is not None and row.action == ACCESS_EXTERNAL:
+            others = sharing.targets(ctx.store, row.object_id, ACCESS_EXTERNAL) - {row.target_project}
+            stamp_changed(ctx, tx, replace(shared, external=bool(others)))
+        elif shared is not None:
             _check_withdrawal(ctx, shared, row.target_project)
             _mark(ctx, tx, shared, shared.shared and row.target_project != EVERYBODY)
         tx.delete(RbacPolicy, row.id)
 
 
-def share_with_all(ctx: Context, tx: Transaction, row: Shareable) -> None:
-    """Add the policy of an object whose ``shared`` becomes true. Raises InvalidInput."""
-    _check_new(ctx, row, EVERYBODY)
-    new = RbacPolicy(str(uuid4()), row.project_id, TYPE_OF[type(row)], row.id, ACCESS_SHARED, EVERYBODY)
+def share_with_all(ctx: Context, tx: Transaction, row: Shareable, action: str = ACCESS_SHARED) -> None:
+    """Add the policy of an object whose ``shared`` or ``external`` becomes true. Raises InvalidInput."""
+    _check_new(ctx, row, EVERYBODY, action)
+    new = RbacPolicy(str(uuid4()), row.project_id, TYPE_OF[type(row)], row.id, action, EVERYBODY)
     stamp_new(ctx, tx, new)
 
 
@@ -187,10 +202,11 @@ def withdraw_from_all(tx: Transaction, row: Shareable) -> None:
         tx.delete(RbacPolicy, policy_id)
 
 
-def forget(tx: Transaction, object_id: str) -> None:
-    """Take away the policies of an object that is deleted."""
-    for policy_id in tx.find_ids(RbacPolicy, "object", object_id):
-        tx.delete(RbacPolicy, policy_id)
+def forget(tx: Transaction, object_id: str, action: str | None = None) -> None:
+    """Take away the policies of an object: those of one action, or all."""
+    for each in tx.find(RbacPolicy, "object", object_id):
+        if action in (None, each.action):
+            tx.delete(RbacPolicy, each.id)
 
 
 def _owned_object(ctx: Context, object_type: str, object_id: str) -> Any:
@@ -205,9 +221,9 @@ def _owned_object(ctx: Context, object_type: str, object_id: str) -> Any:
     return row
 
 
-def _check_new(ctx: Context, row: Shareable, target: str) -> None:
+def _check_new(ctx: Context, row: Shareable, target: str, action: str = ACCESS_SHARED) -> None:
     """Raise DuplicateRbacPolicy, or InvalidInput if the project could not use the pool for want of its scope."""
-    if sharing.is_granted(ctx.store, row, target):
+    if sharing.is_granted(ctx.store, row, target, action):
         raise DuplicateRbacPolicy
     scope_id = row.address_scope_id if isinstance(row, SubnetPool) else None
     scope = ctx.store.get(AddressScope, scope_id) if scope_id else None

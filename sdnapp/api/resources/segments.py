@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from neutron_lib import exceptions
-from neutron_lib.api.definitions import provider_net
+from neutron_lib.api.definitions import multiprovidernet, provider_net
+from neutron_lib.exceptions import multiprovidernet as errors
 
 from sdnapp.api.attributes import is_set
 from sdnapp.api.errors import invalid_input
@@ -21,6 +22,26 @@ _OVERHEAD = {"geneve": 50, "vxlan": 50, "vlan": 0, "flat": 0}
 def max_mtu(settings: Settings, segment: Segment) -> int:
     """Return the largest packet that the network carries, in octets."""
     return settings.underlay_mtu - _OVERHEAD[segment.network_type]
+
+
+def wanted(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the provider attributes among the values, be it that they are given as a list of one segment.
+
+    Raises SegmentsSetInConjunctionWithProviders, SegmentsContainDuplicateEntry, and InvalidInput for several segments:
+    a network travels in one way.
+    """
+    given = {name: values[name] for name in provider_net.ATTRIBUTES if is_set(values.get(name))}
+    listed = values.get(multiprovidernet.SEGMENTS)
+    if not is_set(listed) or not listed:
+        return given
+    if given:
+        raise errors.SegmentsSetInConjunctionWithProviders()
+    if any(not is_set(segment.get(provider_net.NETWORK_TYPE)) for segment in listed):
+        raise invalid_input("network_type required")
+    multiprovidernet.check_duplicate_segments(listed, lambda each: not is_set(each.get(provider_net.SEGMENTATION_ID)))
+    if len(listed) > 1:
+        raise invalid_input("segments: a network has one segment here; create one network for each")
+    return {name: value for name, value in listed[0].items() if is_set(value)}
 
 
 def take(tx: Transaction, settings: Settings, network_id: str, values: Mapping[str, Any]) -> Segment:

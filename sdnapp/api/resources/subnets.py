@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from netaddr import IPNetwork
 from neutron_lib import constants, exceptions
-from neutron_lib.api.definitions import default_subnetpools, subnet_service_types
+from neutron_lib.api.definitions import default_subnetpools, external_net, subnet_external_network, subnet_service_types
 from neutron_lib.api.definitions import subnet as subnet_definition
 
 from sdnapp.api import policy, tags
@@ -30,7 +30,7 @@ from sdnapp.api.resource import (
 from sdnapp.api.resources import pools, subnet_prefixes
 from sdnapp.api.resources.pools import is_ipv4
 from sdnapp.api.resources.release import AUTO_DELETED
-from sdnapp.api.sharing import shared_ids
+from sdnapp.api.sharing import external_ids, shared_ids
 from topology.allocation import release_address
 from topology.store import Transaction
 from topology.values import Network, Port, Route, Subnet
@@ -51,7 +51,7 @@ class Subnets(Resource[Subnet]):
     has_quota = True
     attributes = AttributeMap(
         "subnets",
-        (subnet_definition, default_subnetpools, subnet_service_types),
+        (subnet_definition, default_subnetpools, subnet_external_network, subnet_service_types),
         STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES,
     )
     view = STANDARD_VIEW | {
@@ -70,6 +70,9 @@ class Subnets(Resource[Subnet]):
         "service_types": lambda ctx, subnet: list(subnet.service_types),
         "ipv6_ra_mode": constant(None),
         "ipv6_address_mode": constant(None),
+        external_net.EXTERNAL: lambda ctx, subnet: (
+            (network := ctx.store.get(Network, subnet.network_id)) is not None and network.external
+        ),
     }
     unseen: ClassVar = {
         "shared": lambda ctx, subnet: (
@@ -79,7 +82,11 @@ class Subnets(Resource[Subnet]):
     indexes: ClassVar = Resource.indexes | {"network_id": "network", "subnetpool_id": "pool"}
     rules: ClassVar = {
         "get_subnet": policy.any_of(
-            policy.admin, policy.project_reader, policy.network_reader, policy.shared_network_reader
+            policy.admin,
+            policy.project_reader,
+            policy.network_reader,
+            policy.shared_network_reader,
+            policy.external_network,
         ),
         "create_subnet": _MEMBERS,
         "update_subnet": _OWNERS,
@@ -91,9 +98,11 @@ class Subnets(Resource[Subnet]):
         return exceptions.SubnetNotFound(subnet_id=row_id)
 
     def related_ids(self, ctx: Context) -> Sequence[str]:
-        """Own subnets, and those of own and shared networks."""
-        found = set(ctx.store.find_ids(Subnet, "project", ctx.who.project_id))
-        for network_id in {*networks_of(ctx), *shared_ids(ctx.store, Network, ctx.who.project_id)}:
+        """Own subnets, and those of own, shared and external networks."""
+        project_id = ctx.who.project_id
+        found = set(ctx.store.find_ids(Subnet, "project", project_id))
+        shared = shared_ids(ctx.store, Network, project_id)
+        for network_id in {*networks_of(ctx), *shared, *external_ids(ctx.store, project_id)}:
             found.update(ctx.store.find_ids(Subnet, "network", network_id))
         return sorted(found)
 

@@ -10,12 +10,12 @@ from netaddr import IPSet
 from webob import Request, Response
 
 from sdnapp.api.services import Settings
-from sdnapp.api.sharing import EVERYBODY, TYPES, targets
+from sdnapp.api.sharing import ACCESS_EXTERNAL, EVERYBODY, TYPES, targets
 from sdnapp.api.wsgi import make_app
 from topology.allocation import address_scope
 from topology.prefixes import free_scope
 from topology.store import Store
-from topology.values import Claim, Network, Port, RbacPolicy, Subnet, SubnetPool
+from topology.values import Claim, Network, Port, PortBinding, RbacPolicy, Subnet, SubnetPool
 
 ADMIN: dict[str, str] = {}
 RED = {"X-Project-Id": "red", "X-User-Id": "rita", "X-Roles": "member"}
@@ -197,17 +197,23 @@ def unclaimed(store: Store) -> list[str]:
         space = IPSet(pool.prefixes) - IPSet(subnet.cidr for subnet in store.find(Subnet, "pool", pool.id))
         for prefix in space.iter_cidrs():
             held.add((free_scope(pool.id, prefix.prefixlen), prefix.first, pool.id))
+    for binding in store.all(PortBinding):
+        if binding.zone:  # tests that write bindings themselves take none
+            held.add((f"zone:{binding.chassis_id}", binding.zone, binding.port_id))
     claimed = {(claim.scope, claim.value, claim.owner) for claim in store.all(Claim)}
     return sorted(str(each) for each in held ^ claimed)
 
 
 def sharing_astray(store: Store) -> list[str]:
-    """Return the objects whose ``shared`` is not what their policies say, and policies on what is not there."""
+    """Return the objects whose ``shared`` or ``external`` belies their policies, and policies on what is not there."""
     found = []
     for object_type, kind in TYPES.items():
         for row in store.all(kind):
             if row.shared != (EVERYBODY in targets(store, row.id)):
                 found.append(f"{object_type} {row.id}")
+    for network in store.all(Network):
+        if network.external != bool(targets(store, network.id, ACCESS_EXTERNAL)):
+            found.append(f"external network {network.id}")
     for policy in store.all(RbacPolicy):
         if store.get(TYPES[policy.object_type], policy.object_id) is None:
             found.append(f"policy {policy.id}")

@@ -91,3 +91,21 @@ def test_availability_by_command(shell: Shell) -> None:
     assert "No Network found for none" in shell.fails("ip availability show none")
     shell("port delete p", "red")
     shell("network delete counted", "red")
+
+
+def test_external_networks_by_command(shell: Shell) -> None:
+    made = shell("network create outside --external --availability-zone-hint nova")
+    assert (made["router:external"], made["availability_zones"]) == (True, ["nova"])
+    shell("subnet create outside4 --network outside --subnet-range 203.0.113.0/24 --no-dhcp")
+    assert [each["Name"] for each in shell("network list --external", "blue")] == ["outside"]
+    assert shell("subnet show outside4", "blue")["router:external"] is True
+    assert "disallowed by policy" in shell.fails("network create mine --external", "blue")
+    assert "AvailabilityZone mars could not be found" in shell.fails("network create x --availability-zone-hint mars")
+    shell("network set outside --internal")
+    assert shell("network list --external", "blue") == []
+    shell("network rbac create --type network --action access_as_external --target-project blue outside", ADMIN)
+    assert [each["Name"] for each in shell("network list --external", "blue")] == ["outside"]
+    assert shell("network list --external", "red") == []
+    again = "network rbac create --type network --action access_as_external --target-project blue outside"
+    assert "An RBAC policy already exists with those values" in shell.fails(again, ADMIN)
+    shell("network delete outside")

@@ -27,6 +27,9 @@ def test_a_network_with_nothing_said(api: Api) -> None:
         "subnets": [],
         "shared": False,
         "port_security_enabled": True,
+        "router:external": False,
+        "availability_zone_hints": [],
+        "availability_zones": ["nova"],
         "ipv4_address_scope": None,
         "ipv6_address_scope": None,
     }

@@ -182,7 +182,8 @@ BAD: list[tuple[dict[str, Any], tuple[int, str], str]] = [
     (
         {"action": "access_as_owner"},
         (400, "InvalidActionForType"),
-        "Invalid action 'access_as_owner' for object type 'network'. Valid actions: ('access_as_shared',)",
+        "Invalid action 'access_as_owner' for object type 'network'. Valid actions: "
+        "('access_as_shared', 'access_as_external')",
     ),
     ({"action": 7}, (400, "HTTPBadRequest"), "Invalid input for action"),
     ({"target_tenant": ""}, (400, "HTTPBadRequest"), "Invalid input for target_tenant"),

@@ -31,6 +31,7 @@ def test_a_subnet_with_little_said(api: Api) -> None:
         "host_routes": [],
         "subnetpool_id": None,
         "service_types": [],
+        "router:external": False,
         "ipv6_ra_mode": None,
         "ipv6_address_mode": None,
     }
