@@ -151,6 +151,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 "network": options.quota_network,
                 "subnet": options.quota_subnet,
                 "port": options.quota_port,
+                "security_group": options.quota_security_group,
+                "security_group_rule": options.quota_security_group_rule,
             },
         )
         services = ApiServices(self._controller, self._operations, settings)

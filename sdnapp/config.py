@@ -99,6 +99,18 @@ OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.IntOpt("quota-subnet", default=100, min=-1, help="Subnets that a project may have, likewise."),
     cfg.IntOpt("quota-port", default=500, min=-1, help="Ports that a project may have, likewise."),
     cfg.IntOpt(
+        "quota-security-group",
+        default=10,
+        min=-1,
+        help="Security groups that a project may have, likewise; its default group is one.",
+    ),
+    cfg.IntOpt(
+        "quota-security-group-rule",
+        default=100,
+        min=-1,
+        help="Rules of security groups that a project may have, likewise; a new group has two, the default group four.",
+    ),
+    cfg.IntOpt(
         "dhcp-lease-seconds",
         default=86400,
         min=60,
@@ -139,6 +151,8 @@ class Options:
     quota_network: int
     quota_subnet: int
     quota_port: int
+    quota_security_group: int
+    quota_security_group_rule: int
     dhcp_lease_seconds: int
     dhcp_dns_servers: tuple[str, ...]
     dhcp_domain: str

@@ -212,6 +212,10 @@ class Port:
     revision_number: int = 0
 
 
+DEFAULT_GROUP = "default"
+"""The name of the security group that each project has."""
+
+
 @dataclass(frozen=True, slots=True)
 class SecurityGroup:
     """What its ports may exchange and with whom: the union of its rules; nothing else passes.
@@ -232,6 +236,14 @@ class SecurityGroup:
     updated_at: str = ""
     revision_number: int = 0
 
+    @property
+    def is_default(self) -> bool:
+        """Whether it is the group that ports of its project have unless they name others: no other has this name."""
+        return self.name == DEFAULT_GROUP
+
+
+_EVERYWHERE = ("0.0.0.0/0", "::/0")
+
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroupRule:
@@ -240,6 +252,7 @@ class SecurityGroupRule:
     ``direction`` is ``ingress`` or ``egress``, ``ethertype`` ``IPv4`` or ``IPv6``. ``protocol`` is a number (0 to 255),
     None for any; ``protocol_name`` is what the tenant called it. Port ranges are inclusive; of ICMP, ``port_range_min``
     is the type and ``port_range_max`` the code. At most one of the ``remote_`` fields is set: with none, anybody.
+    ``written_prefix`` is ``remote_ip_prefix`` as the tenant wrote it, host bits and all.
     """
 
     id: str
@@ -252,12 +265,29 @@ class SecurityGroupRule:
     port_range_min: int | None = None
     port_range_max: int | None = None
     remote_ip_prefix: str | None = None
+    written_prefix: str | None = None
     remote_group_id: str | None = None
     remote_address_group_id: str | None = None
     description: str = ""
     created_at: str = ""
     updated_at: str = ""
     revision_number: int = 0
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Return what no two rules of one group have in common altogether: all that it says of packets."""
+        prefix = self.written_prefix or self.remote_ip_prefix
+        return (
+            self.security_group_id,
+            self.direction,
+            self.ethertype,
+            self.protocol,
+            self.port_range_min,
+            self.port_range_max,
+            None if prefix in _EVERYWHERE else prefix,
+            self.remote_group_id,
+            self.remote_address_group_id,
+        )
 
 
 @dataclass(frozen=True, slots=True)

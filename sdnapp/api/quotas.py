@@ -27,9 +27,14 @@ def check(ctx: Context, resource: Resource[Any], owners: Iterable[str]) -> None:
     if not resource.has_quota:
         return
     for project_id, more in Counter(owners).items():
-        limit = _limit(ctx, resource, _own_limits(ctx, project_id))
-        if limit != _UNLIMITED and _used(ctx, resource, project_id) + more > limit:
-            raise exceptions.OverQuota(overs=[resource.name])
+        check_more(ctx, resource.name, resource.row, project_id, more)
+
+
+def check_more(ctx: Context, name: str, row: type[Any], project_id: str, more: int) -> None:
+    """Raise OverQuota if a project would have too many objects of a kind with so many more."""
+    limit = _limit(ctx, name, _own_limits(ctx, project_id))
+    if limit != _UNLIMITED and ctx.store.count(row, "project", project_id) + more > limit:
+        raise exceptions.OverQuota(overs=[name])
 
 
 class Quotas:
@@ -66,7 +71,7 @@ class Quotas:
     def default(self, ctx: Context, request: Request, project_id: str) -> Response:
         """Show the limits that a project has unless some were set for it."""
         _enforce_own(ctx, project_id)
-        return json_response({"quota": {name: _limit(ctx, each, {}) for name, each in self._resources.items()}})
+        return json_response({"quota": {name: _limit(ctx, name, {}) for name in self._resources}})
 
     def details(self, ctx: Context, request: Request, project_id: str) -> Response:
         """Show a project's limits and usage."""
@@ -113,7 +118,7 @@ class Quotas:
 
     def _limits(self, ctx: Context, project_id: str) -> dict[str, int | str]:
         own = _own_limits(ctx, project_id)
-        return {name: _limit(ctx, resource, own) for name, resource in self._resources.items()}
+        return {name: _limit(ctx, name, own) for name in self._resources}
 
     def _check_usage(self, ctx: Context, project_id: str, limits: Mapping[str, int]) -> None:
         for name, limit in limits.items():
@@ -140,8 +145,8 @@ def _own_limits(ctx: Context, project_id: str) -> dict[str, int]:
     return dict(quota.limits) if quota is not None else {}
 
 
-def _limit(ctx: Context, resource: Resource[Any], own: Mapping[str, int]) -> int:
-    return own.get(resource.name, ctx.services.settings.quotas.get(resource.name, _UNLIMITED))
+def _limit(ctx: Context, name: str, own: Mapping[str, int]) -> int:
+    return own.get(name, ctx.services.settings.quotas.get(name, _UNLIMITED))
 
 
 def _used(ctx: Context, resource: Resource[Any], project_id: str) -> int:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
+from webob.multidict import MultiDict
+
 from sdnapp.api import sharing
 from sdnapp.api.attributes import AttributeMap
 from sdnapp.api.identity import Identity
@@ -28,8 +30,8 @@ class Context:
 
     @property
     def timestamp(self) -> str:
-        """Now, as Neutron writes it: UTC, to the second."""
-        return self.services.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        """The time of the request, as Neutron writes it: UTC, to the second."""
+        return str(self.once("time", lambda: self.services.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
 
     def once(self, name: str, compute: Callable[[], Any]) -> Any:
         """Return what ``compute`` returns, computed once in this request."""
@@ -123,6 +125,9 @@ class Resource(ABC, Generic[R]):
     @abstractmethod
     def delete(self, ctx: Context, tx: Transaction, row: R) -> None:
         """Apply the business rules, release what the object holds, and delete its row."""
+
+    def before_list(self, ctx: Context, query: MultiDict) -> None:
+        """Make what a list must show, if it is made at first use."""
 
     def may_see(self, ctx: Context, row: R) -> bool:
         """Return whether the caller may see an object: what he may not see is not there for him."""

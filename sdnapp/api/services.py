@@ -27,7 +27,15 @@ class Settings:
     base_mac: str = "fa:16:3e:00:00:00"
     default_project: str = "default"
     max_body: int = 8 << 20
-    quotas: Mapping[str, int] = field(default_factory=lambda: {"network": 100, "subnet": 100, "port": 500})
+    quotas: Mapping[str, int] = field(
+        default_factory=lambda: {
+            "network": 100,
+            "subnet": 100,
+            "port": 500,
+            "security_group": 10,
+            "security_group_rule": 100,
+        }
+    )
     max_dns_nameservers: int = 5
     max_host_routes: int = 20
     max_address_pairs: int = 10

@@ -7,13 +7,19 @@ A policy gives an action on one object to one project, or to all. What is shared
 from typing import Any, Protocol
 
 from topology.store import Store, Transaction
-from topology.values import AddressScope, Network, RbacPolicy, SubnetPool
+from topology.values import AddressGroup, AddressScope, Network, RbacPolicy, SecurityGroup, SubnetPool
 
 ACCESS_SHARED = "access_as_shared"
 ACCESS_EXTERNAL = "access_as_external"
 EVERYBODY = "*"
 
-TYPES: dict[str, type[Any]] = {"network": Network, "subnetpool": SubnetPool, "address_scope": AddressScope}
+TYPES: dict[str, type[Any]] = {
+    "address_group": AddressGroup,
+    "address_scope": AddressScope,
+    "network": Network,
+    "security_group": SecurityGroup,
+    "subnetpool": SubnetPool,
+}
 """What can be shared: Neutron's name for it, and its rows."""
 TYPE_OF = {kind: name for name, kind in TYPES.items()}
 

@@ -15,12 +15,15 @@ from sdnapp.api.fixed_lists import fixed_list
 from sdnapp.api.identity import Identify, Identity, claimed
 from sdnapp.api.quotas import Quotas, own_project
 from sdnapp.api.resource import Context, Resource
+from sdnapp.api.resources.address_groups import AddressGroups
 from sdnapp.api.resources.address_scopes import AddressScopes
 from sdnapp.api.resources.agents import Agents
 from sdnapp.api.resources.ip_availability import IpAvailabilities
 from sdnapp.api.resources.networks import Networks
 from sdnapp.api.resources.ports import Ports
 from sdnapp.api.resources.rbac import RbacPolicies
+from sdnapp.api.resources.security_group_rules import SecurityGroupRules
+from sdnapp.api.resources.security_groups import SecurityGroups
 from sdnapp.api.resources.subnetpools import SubnetPools
 from sdnapp.api.resources.subnets import Subnets
 from sdnapp.api.services import Services
@@ -35,6 +38,9 @@ RESOURCES: tuple[Resource[Any], ...] = (
     AddressScopes(),
     SubnetPools(),
     RbacPolicies(),
+    AddressGroups(),
+    SecurityGroups(),
+    SecurityGroupRules(),
     Agents(),
     IpAvailabilities(),
 )

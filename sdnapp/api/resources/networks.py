@@ -25,7 +25,7 @@ from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, column, constant, is_shared, networks_of
-from sdnapp.api.resources import rbac, segments
+from sdnapp.api.resources import default_group, rbac, segments
 from sdnapp.api.resources.address_scopes import scope_of_network
 from sdnapp.api.resources.release import AUTO_DELETED, release_claims
 from sdnapp.api.resources.subnet_prefixes import give_back
@@ -120,6 +120,7 @@ class Networks(Resource[Network]):
 
     def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> Network:
         """Take a segment and a key."""
+        default_group.ensure(ctx, tx, values["project_id"])
         settings = ctx.services.settings
         network_id = str(uuid4())
         check_hints(values[_HINTS])

@@ -28,7 +28,7 @@ from sdnapp.api.resource import (
     sees_network,
     target_on,
 )
-from sdnapp.api.resources import binding, port_extras
+from sdnapp.api.resources import binding, port_extras, port_groups
 from sdnapp.api.resources.addresses import Addressing
 from sdnapp.api.resources.release import release_claims
 from topology.addressing import SERVICE_MAC
@@ -84,6 +84,7 @@ _OWN_ATTRIBUTES = {
     "mac_address": port_definition.RESOURCE_ATTRIBUTE_MAP["ports"]["mac_address"]
     | {"convert_to": _mac_or_none, "validate": {"type:mac_address_or_none": None}},
     _HOST: portbindings.RESOURCE_ATTRIBUTE_MAP["ports"][_HOST] | {"validate": {"type:string_or_none": 255}},
+    **port_groups.GROUP_ATTRIBUTES,
     REALIZATION: {"allow_post": False, "allow_put": False, "is_visible": True},
 }
 
@@ -115,6 +116,7 @@ class Ports(Resource[Port]):
             {"ip_address": pair.ip_address, "mac_address": pair.mac_address} for pair in port.allowed_address_pairs
         ],
         _SECURITY: column("port_security_enabled"),
+        port_groups.GROUPS: lambda ctx, port: list(port.security_groups),
         _OPTIONS: lambda ctx, port: [
             {"opt_name": option.name, "opt_value": option.value, "ip_version": option.ip_version}
             for option in port.extra_dhcp_opts
@@ -165,7 +167,10 @@ class Ports(Resource[Port]):
         return Target(values["project_id"], network.project_id, is_shared(ctx, network), values["device_owner"])
 
     def special_filter(self, name: str, values: list[str]) -> Filter | None:
-        """``fixed_ips`` filters by key: subnet_id, ip_address, and ip_address_substr."""
+        """``fixed_ips`` filters by key: subnet_id, ip_address, and ip_address_substr; security groups one by one."""
+        if name == port_groups.GROUPS:
+            wanted = frozenset(values)
+            return Filter(lambda ctx, port: not wanted.isdisjoint(port.security_groups), "security_group", values)
         return _fixed_ips_filter(converters.convert_kvp_list_to_dict(values)) if name == "fixed_ips" else None
 
     def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> Port:
@@ -190,6 +195,7 @@ class Ports(Resource[Port]):
             allowed_address_pairs=port_extras.address_pairs(given_pairs, mac),
             port_security_enabled=secure,
             extra_dhcp_opts=port_extras.dhcp_options((), values[_OPTIONS]),
+            security_groups=port_groups.of_new_port(ctx, tx, values, secure),
             requested_host=values[_HOST] if is_set(values[_HOST]) else "",
             vnic_type=values[_VNIC],
             binding_profile=port_extras.profile_text(values[_PROFILE] if is_set(values[_PROFILE]) else None),
@@ -226,7 +232,8 @@ class Ports(Resource[Port]):
         changed = replace(row, **changes)
         if changed.allowed_address_pairs and not changed.port_security_enabled:
             raise pair_errors.AddressPairAndPortSecurityRequired()
-        return changed
+        groups = port_groups.of_changed_port(ctx, row, values, changed.port_security_enabled)
+        return replace(changed, security_groups=groups)
 
     def delete(self, ctx: Context, tx: Transaction, row: Port) -> None:
         """Give back its addresses."""

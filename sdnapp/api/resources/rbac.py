@@ -1,4 +1,4 @@
-"""RBAC policies: owners share networks, subnet pools and address scopes with one project, administrators with all.
+"""RBAC policies: owners share what is theirs with one project, administrators with all.
 
 What is shared with all says so in its own ``shared``, and a network that is external to anybody in its ``external``;
 here they are kept in step with the policies.
@@ -19,7 +19,17 @@ from sdnapp.api.policy import Target
 from sdnapp.api.resource import Context, Resource, column, stamp_changed, stamp_new
 from sdnapp.api.sharing import ACCESS_EXTERNAL, ACCESS_SHARED, EVERYBODY, TYPE_OF, TYPES, Shareable
 from topology.store import Transaction
-from topology.values import AddressScope, Network, Port, RbacPolicy, Subnet, SubnetPool
+from topology.values import (
+    AddressGroup,
+    AddressScope,
+    Network,
+    Port,
+    RbacPolicy,
+    SecurityGroup,
+    SecurityGroupRule,
+    Subnet,
+    SubnetPool,
+)
 
 
 class RbacPolicyNotFound(exceptions.NotFound):  # type: ignore[misc]
@@ -264,8 +274,18 @@ def _users_of_scope(ctx: Context, scope_id: str) -> set[str]:
     return {pool.project_id for pool in ctx.store.find(SubnetPool, "scope", scope_id)}
 
 
+def _users_of_group(ctx: Context, group_id: str) -> set[str]:
+    return {port.project_id for port in ctx.store.find(Port, "security_group", group_id)}
+
+
+def _users_of_address_group(ctx: Context, group_id: str) -> set[str]:
+    return {rule.project_id for rule in ctx.store.find(SecurityGroupRule, "remote_address_group", group_id)}
+
+
 _USERS: dict[type[Any], Callable[[Context, str], set[str]]] = {
     Network: _users_of_network,
     SubnetPool: _users_of_pool,
     AddressScope: _users_of_scope,
+    SecurityGroup: _users_of_group,
+    AddressGroup: _users_of_address_group,
 }

@@ -105,7 +105,7 @@ def test_ports_by_command(shell: Shell) -> None:
     assert shown["admin_state_up"] is False
     pair = f"mac-address={shown['mac_address']},ip-address=10.6.0.99"
     shell(f"port unset p2 --fixed-ip subnet=ports,ip-address=10.6.0.50 --allowed-address {pair} --device", "red")
-    shell("port set p2 --no-allowed-address --disable-port-security", "red")
+    shell("port set p2 --no-allowed-address --no-security-group --disable-port-security", "red")
     shown = shell("port show p2", "red")
     assert [fixed["ip_address"] for fixed in shown["fixed_ips"]] == ["10.6.0.60"]
     assert (shown["allowed_address_pairs"], shown["port_security_enabled"]) == ([], False)

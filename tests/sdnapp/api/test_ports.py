@@ -52,6 +52,7 @@ def test_a_port_with_little_said(api: Api) -> None:
         "fixed_ips": [{"subnet_id": subnet, "ip_address": "10.0.0.2"}],
         "allowed_address_pairs": [],
         "port_security_enabled": True,
+        "security_groups": [group["id"] for group in api.get("security-groups", RED).first],
         "extra_dhcp_opts": [],
         "binding:vnic_type": "normal",
     }
@@ -122,7 +123,7 @@ BAD: list[tuple[dict[str, Any], tuple[int, str], str]] = [
     ({"device_owner": "x" * 256}, HTTP_BAD_REQUEST, "exceeds maximum length of 255"),
     ({"status": "ACTIVE"}, HTTP_BAD_REQUEST, "Attribute 'status' not allowed in POST"),
     ({"sdnapp__realization": {}}, HTTP_BAD_REQUEST, "Attribute 'sdnapp:realization' not allowed in POST"),
-    ({"security_groups": []}, HTTP_BAD_REQUEST, "Unrecognized attribute(s) 'security_groups'"),
+    ({"security_group": []}, HTTP_BAD_REQUEST, "Unrecognized attribute(s) 'security_group'"),
     ({"fixed_ips": "x"}, HTTP_BAD_REQUEST, "Invalid data format for fixed IP"),
     ({"fixed_ips": None}, HTTP_BAD_REQUEST, "Invalid data format for fixed IP"),
     ({"fixed_ips": [{}]}, INPUT, "IP allocation requires subnet_id or ip_address"),
@@ -328,7 +329,7 @@ UPDATES: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("attributes", "shown"), UPDATES)
 def test_what_an_update_may_change(api: Api, network: str, attributes: dict[str, Any], shown: dict[str, Any]) -> None:
-    port = api.create("ports", network_id=network)
+    port = api.create("ports", network_id=network, security_groups=[])
     changed = api.put("ports", port["id"], **attributes).first
     assert changed == port | shown | {"revision_number": 2, "updated_at": changed["updated_at"]}
     assert api.put("ports", port["id"], **attributes).first == changed
@@ -362,7 +363,7 @@ def test_what_an_update_may_not_change(
 def test_address_pairs_keep_port_security_on(api: Api, network: str) -> None:
     port = api.port(network, allowed_address_pairs=[{"ip_address": "10.0.0.9"}])
     assert api.put("ports", port, port_security_enabled=False).error == (409, "AddressPairAndPortSecurityRequired")
-    changed = api.put("ports", port, port_security_enabled=False, allowed_address_pairs=[])
+    changed = api.put("ports", port, port_security_enabled=False, allowed_address_pairs=[], security_groups=[])
     assert changed.first["port_security_enabled"] is False
 
 

@@ -243,7 +243,7 @@ def test_extensions(api: Api) -> None:
         assert api.get(f"extensions/{extension['alias']}").first == extension
     aliases = {extension["alias"] for extension in extensions}
     assert {"provider", "binding", "net-mtu-writable", "revision-if-match", "standard-attr-timestamp"} < aliases
-    assert not aliases & {"router", "security-group", "dhcp_agent_scheduler", "trunk"}
+    assert not aliases & {"router", "dhcp_agent_scheduler", "trunk"}
     answer = api.get("extensions/x")
     assert answer.error == (404, "HTTPNotFound")
     assert answer.message == "Extension with alias x does not exist"

@@ -1,0 +1,161 @@
+"""Rules of security groups. A rule is the group's: whoever owns the group sees it and takes it away."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from neutron_lib.api import converters
+from neutron_lib.db import constants as sizes
+from webob.multidict import MultiDict
+
+from sdnapp.api import policy, sharing
+from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, Specs
+from sdnapp.api.policy import Target
+from sdnapp.api.resource import STANDARD_VIEW, Context, Getter, Resource, column, stamp_changed
+from sdnapp.api.resources import default_group, rule_values
+from sdnapp.api.resources import security_errors as errors
+from sdnapp.api.resources.address_groups import visible_address_group
+from topology.store import Transaction
+from topology.values import SecurityGroup, SecurityGroupRule
+
+_MEMBERS = policy.any_of(policy.admin, policy.project_member)
+_READ_ONLY = {"allow_post": False, "allow_put": False, "is_visible": True, "is_filter": True}
+_ATTRIBUTES: Specs = {
+    "security_group_id": _READ_ONLY
+    | {
+        "allow_post": True,
+        "is_sort_key": True,
+        "required_by_policy": True,
+        "validate": {"type:string": sizes.UUID_FIELD_SIZE},
+    },
+    "tenant_id": _READ_ONLY
+    | {
+        "allow_post": True,
+        "is_sort_key": True,
+        "required_by_policy": True,
+        "validate": {"type:string": sizes.PROJECT_ID_FIELD_SIZE},
+    },
+    "normalized_cidr": _READ_ONLY | {"is_sort_key": True, "validate": {"type:subnet_or_none": None}},
+    "belongs_to_default_sg": _READ_ONLY | {"convert_to": converters.convert_to_boolean_if_not_none},
+}
+
+
+def _is_in_default_group(ctx: Context, rule: SecurityGroupRule) -> bool:
+    group = ctx.store.get(SecurityGroup, rule.security_group_id)
+    return group is not None and group.is_default
+
+
+_VIEW: dict[str, Getter] = {
+    **{name: getter for name, getter in STANDARD_VIEW.items() if name != "name"},
+    "security_group_id": column("security_group_id"),
+    "direction": column("direction"),
+    "ethertype": column("ethertype"),
+    "protocol": column("protocol_name"),
+    "port_range_min": column("port_range_min"),
+    "port_range_max": column("port_range_max"),
+    "remote_ip_prefix": column("written_prefix"),
+    "normalized_cidr": column("remote_ip_prefix"),
+    "remote_group_id": column("remote_group_id"),
+    "remote_address_group_id": column("remote_address_group_id"),
+    "belongs_to_default_sg": _is_in_default_group,
+}
+
+
+def show_rule(ctx: Context, rule: SecurityGroupRule) -> dict[str, Any]:
+    """Return a rule as its group shows it."""
+    return {name: getter(ctx, rule) for name, getter in _VIEW.items()}
+
+
+class SecurityGroupRules(Resource[SecurityGroupRule]):
+    """What members of a group may exchange."""
+
+    name = "security_group_rule"
+    collection = "security_group_rules"
+    row = SecurityGroupRule
+    has_quota = True
+    methods = frozenset({"POST", "DELETE"})
+    attributes = AttributeMap(
+        "security_group_rules", (), STANDARD_ATTRIBUTES | rule_values.RULE_ATTRIBUTES | _ATTRIBUTES
+    )
+    view = _VIEW
+    indexes: ClassVar = {
+        "project_id": "project",
+        "tenant_id": "project",
+        "security_group_id": "security_group",
+        "remote_group_id": "remote_group",
+        "remote_address_group_id": "remote_address_group",
+    }
+    rules: ClassVar = {
+        "get_security_group_rule": policy.any_of(policy.admin, policy.project_reader),
+        "create_security_group_rule": _MEMBERS,
+        "delete_security_group_rule": _MEMBERS,
+    }
+
+    def not_found(self, row_id: str) -> errors.SecurityGroupRuleNotFound:
+        """Return SecurityGroupRuleNotFound."""
+        return errors.SecurityGroupRuleNotFound(id=row_id)
+
+    def before_list(self, ctx: Context, query: MultiDict) -> None:
+        """Make the default group, so that its rules are in the list."""
+        default_group.ensure_shown(ctx, query)
+
+    def related_ids(self, ctx: Context) -> Sequence[str]:
+        """Rules of own groups."""
+        groups = ctx.store.find_ids(SecurityGroup, "project", ctx.who.project_id)
+        return sorted(
+            rule_id for group in groups for rule_id in ctx.store.find_ids(SecurityGroupRule, "security_group", group)
+        )
+
+    def target(self, ctx: Context, row: SecurityGroupRule, values: Mapping[str, Any]) -> Target:
+        """Return the owner of the group."""
+        group = ctx.store.get(SecurityGroup, row.security_group_id)
+        return Target(group.project_id if group is not None else row.project_id)
+
+    def new_target(self, ctx: Context, values: Mapping[str, Any]) -> Target:
+        """Return the owner of the group. Raises SecurityGroupNotFound."""
+        return Target(visible_group(ctx, values["security_group_id"]).project_id)
+
+    def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> SecurityGroupRule:
+        """Permit something more; the group's revision goes up, once a request.
+
+        Raises SecurityGroupNotFound, SecurityGroupRuleExists, and as ``rule_values.checked`` does.
+        """
+        group, project_id = visible_group(ctx, values["security_group_id"]), values["project_id"]
+        if ctx.once("group of the new rules", lambda: group.id) != group.id:
+            raise errors.SecurityGroupNotSingleGroupRules()
+        if ctx.once("project of the new rules", lambda: project_id) != project_id:
+            raise errors.SecurityGroupRulesNotSingleProject()
+        said = rule_values.checked(values)
+        if said["remote_group_id"]:
+            visible_group(ctx, said["remote_group_id"])
+        if said["remote_address_group_id"]:
+            visible_address_group(ctx, said["remote_address_group_id"])
+        rule = SecurityGroupRule(id=str(uuid4()), project_id=project_id, security_group_id=group.id, **said)
+        added = ctx.once("new rules", set)
+        for same in tx.find_ids(SecurityGroupRule, "content", rule.content):
+            if same in added:
+                raise errors.DuplicateSecurityGroupRuleInPost()
+            raise errors.SecurityGroupRuleExists(rule_id=same)
+        added.add(rule.id)
+        ctx.once("changed group", lambda: stamp_changed(ctx, tx, group))
+        return rule
+
+    def update(
+        self, ctx: Context, tx: Transaction, row: SecurityGroupRule, values: dict[str, Any]
+    ) -> SecurityGroupRule:
+        """Not served: rules come and go."""
+        raise NotImplementedError
+
+    def delete(self, ctx: Context, tx: Transaction, row: SecurityGroupRule) -> None:
+        """Permit it no longer; the group's revision goes up."""
+        tx.delete(SecurityGroupRule, row.id)
+        if (group := tx.get(SecurityGroup, row.security_group_id)) is not None:
+            stamp_changed(ctx, tx, group)
+
+
+def visible_group(ctx: Context, group_id: str) -> SecurityGroup:
+    """Return a security group that the caller may see. Raises SecurityGroupNotFound."""
+    group = ctx.store.get(SecurityGroup, group_id)
+    if group is None or not (ctx.who.is_admin or sharing.has_access(ctx.store, group, ctx.who.project_id)):
+        raise errors.SecurityGroupNotFound(id=group_id)
+    return group
