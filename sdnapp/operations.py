@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.pipeline import TABLES
 from sdnapp.controller import Controller
+from sdnapp.punts import Punts
 from sdnapp.realization import DEAD
 from sdnapp.tracing import flow_row, trace
 from topology import facts
@@ -20,8 +21,9 @@ Report = Callable[[], list[dict[str, Any]]]
 class Operations:
     """The operator's views of a running controller; ``switches`` and ``databases`` report the sessions of each side."""
 
-    def __init__(self, controller: Controller, switches: Report, databases: Report) -> None:
+    def __init__(self, controller: Controller, punts: Punts, switches: Report, databases: Report) -> None:
         self._controller = controller
+        self._punts = punts
         self._switches = switches
         self._databases = databases
 
@@ -139,6 +141,11 @@ class Operations:
                 lines.append(f"sdnapp_packet_outs_dropped_total{label} {each['openflow']['packets_dropped']}")
         for (feature, outcome), count in sorted(controller.responders.counts.items()):
             lines.append(f'sdnapp_packet_ins_total{{feature="{feature}",outcome="{outcome}"}} {count}')
+        lines.append(f"sdnapp_packet_ins_waiting {self._punts.waiting}")
+        for reason, count in sorted(self._punts.refused.items()):
+            lines.append(f'sdnapp_packet_ins_refused_total{{reason="{reason}"}} {count}')
+        for (project, port), count in sorted(self._punts.dropped.items()):
+            lines.append(f'sdnapp_packet_ins_dropped_total{{project="{project}",port="{port}"}} {count}')
         for name, count in sorted(controller.engine.runs.items()):
             lines.append(f'sdnapp_engine_runs_total{{function="{name}"}} {count}')
         return "\n".join(lines) + "\n"

@@ -47,6 +47,12 @@ class Responders:
                 if any(isinstance(action, ToController) for action in flow.actions):
                     self._flows[flow.cookie] = flow
 
+    def account(self, cookie: int) -> tuple[str, str] | None:
+        """Return the project and the port at whose cost a packet is answered; None if its flow is no more."""
+        flow = self._flows.get(cookie)
+        port = self._store.get(Port, flow.owner.removeprefix("port/")) if flow is not None else None
+        return (port.project_id, port.id) if port is not None else None
+
     def answer(self, cookie: int, frame: bytes) -> bytes | None:
         """Return the frame that answers one, to go back where it came from; None for silence."""
         flow = self._flows.get(cookie)

@@ -30,6 +30,8 @@ PIECE = 32 * 1024
 """Bytes of a bundle that are encoded and written at once: some 150 flows, a few milliseconds of the loop."""
 PACKETS_WAITING = 1000
 """Packets to send that may wait for a slow switch; more are dropped, and whoever asked will ask again."""
+PACKETS_AT_ONCE = 32
+"""Packets of a switch that are taken before others have their turn."""
 PROBE = b"sdnapp: still there?"
 """What our echo requests carry, to know their answers from those of os-ken's."""
 
@@ -63,6 +65,7 @@ class Connection:
         self.address = address_text(datapath.address)
         self.session = Session()
         self.packets_dropped = 0
+        self._packets_taken = 0
         self._callbacks = callbacks
         self._since = datetime.now(UTC)
         self._ports = {number: port.name.decode(errors="replace") for number, port in datapath.ports.items()}
@@ -126,7 +129,10 @@ class Connection:
         self._heard.set()
 
     def packet_arrived(self, packet: PacketIn) -> None:
-        """Pass on a packet, at once."""
+        """Pass on a packet, at once; now and then, let others than this switch have their turn."""
+        self._packets_taken += 1
+        if self._packets_taken % PACKETS_AT_ONCE == 0:
+            hub.sleep(0)
         if packet.in_port is not None:
             self.tell(self._callbacks.on_packet_in, self.datapath_id, packet.in_port, packet.cookie, packet.data)
 

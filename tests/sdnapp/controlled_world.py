@@ -7,6 +7,7 @@ from typing import Any
 from flows.flow import Flow
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
+from sdnapp.punts import Punts
 from sdnapp.responders import Responders
 from topology.placement import Plugged
 from topology.store import Store
@@ -46,6 +47,8 @@ class World:
         self.store = Store()
         self.switches = FakeSwitches()
         self.controller = Controller(self.store, self.switches, Responders(self.store, DhcpSettings()))
+        self.sent_out: list[tuple[str, int, bytes]] = []
+        self.punts = Punts(self.controller.responders, lambda *answer: self.sent_out.append(answer))
         with self.store.transaction() as tx:
             tx.put(Network("n", "red", 1, Segment("geneve", 100)))
             tx.put(Subnet("s", "red", "n", "10.0.0.0/24", gateway_ip="10.0.0.1"))

@@ -223,7 +223,7 @@ def test_dhcp_is_answered_by_the_cookie_of_the_flow_that_brought_it(world: World
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sdnapp.responders.respond", lambda *_: 1 / 0)
         assert world.controller.responders.answer(punted.flow.cookie, b"trouble") is None
-    metrics = Operations(world.controller, lambda: [], lambda: []).metrics()
+    metrics = Operations(world.controller, world.punts, lambda: [], lambda: []).metrics()
     for outcome in ("answered", "failed", "malformed"):
         assert f'sdnapp_packet_ins_total{{feature="dhcp",outcome="{outcome}"}} 1\n' in metrics
     assert 'feature="unknown",outcome="stale flow"} 1\n' in metrics

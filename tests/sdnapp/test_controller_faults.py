@@ -20,7 +20,7 @@ def test_a_rejected_flow_is_told_with_its_owner_and_the_rest_is_active(world: Wo
     world.controller.rejected("a" * 16, flow, "bad action")
     world.confirm("a")
     assert (world.status("p1"), world.status("p2")) == ("DOWN", "ACTIVE")
-    status = Operations(world.controller, lambda: [], lambda: []).status()
+    status = Operations(world.controller, world.punts, lambda: [], lambda: []).status()
     assert status["rejected"][0]["owner"] == "port/p1"
     assert "bad action" in status["unrealized"][0]["reason"]
 
@@ -160,7 +160,7 @@ def test_a_unit_that_raises_is_told_with_the_ports_that_it_concerns(
     assert (world.status("p1"), world.status("p2")) == ("DOWN", "ACTIVE")
     assert "boom" in world.controller.port_realization("p1")["a"]
     assert "('p1',) yields no flows: RuntimeError: boom" in caplog.text
-    (failed,) = Operations(world.controller, lambda: [], lambda: []).status()["failed"]
+    (failed,) = Operations(world.controller, world.punts, lambda: [], lambda: []).status()["failed"]
     assert (failed["of"], failed["error"]) == (["p1"], "RuntimeError: boom")
     world.change(Port, "p2", name="fine")
     world.controller.catch_up()

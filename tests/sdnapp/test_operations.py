@@ -9,7 +9,7 @@ from topology.values import Network, Segment
 
 
 def operations(world: World) -> Operations:
-    return Operations(world.controller, lambda: [], lambda: [])
+    return Operations(world.controller, world.punts, lambda: [], lambda: [])
 
 
 def test_an_interface_that_claims_a_port_that_nobody_made_is_told() -> None:

@@ -1,0 +1,65 @@
+"""Packets that switches have sent to the controller, answered in fair turns: whoever floods waits behind himself.
+
+The switch has cut each port down to its budget already (``flows.control_budget``). What is here is for switches that
+have no meters, and for a tenant with very many ports.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sdnapp.fair_queue import FairQueue
+from sdnapp.responders import Responders
+
+LARGEST = 2048
+"""Bytes of a frame that is looked at. Whatever we answer is smaller by far, and what waits must have a bound."""
+
+
+class Punt(NamedTuple):
+    """A packet that came by a port of a switch, and the cookie of the flow that sent it."""
+
+    datapath_id: str
+    in_port: int
+    cookie: int
+    frame: bytes
+
+
+class Punts:
+    """Takes packets at once, answers them one at a time; ``packet_out`` sends (datapath id, port it came by, frame)."""
+
+    def __init__(self, responders: Responders, packet_out: Callable[[str, int, bytes], None]) -> None:
+        self.refused: Counter[str] = Counter()
+        """How many packets did not even wait, by reason."""
+        self._responders = responders
+        self._packet_out = packet_out
+        self._queue: FairQueue[Punt] = FairQueue()
+
+    def arrived(self, datapath_id: str, in_port: int, cookie: int, frame: bytes) -> None:
+        """Let a packet wait for its answer."""
+        account = self._responders.account(cookie)
+        if account is None:
+            self.refused["stale flow"] += 1
+        elif len(frame) > LARGEST:
+            self.refused["oversized"] += 1
+        else:
+            self._queue.put(*account, Punt(datapath_id, in_port, cookie, frame))
+
+    def answer_next(self) -> bool:
+        """Answer the packet whose turn it is; return whether there was one."""
+        punt = self._queue.take()
+        if punt is None:
+            return False
+        reply = self._responders.answer(punt.cookie, punt.frame)
+        if reply is not None:
+            self._packet_out(punt.datapath_id, punt.in_port, reply)
+        return True
+
+    @property
+    def waiting(self) -> int:
+        """How many packets wait."""
+        return len(self._queue)
+
+    @property
+    def dropped(self) -> Counter[tuple[str, str]]:
+        """How many packets were dropped because too many waited, by project and port."""
+        return self._queue.dropped

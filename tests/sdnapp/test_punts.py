@@ -1,0 +1,41 @@
+"""What switches send to the controller is answered in fair turns, and has bounds."""
+
+from sdnapp.punts import LARGEST
+from tests.sdnapp.controlled_world import World
+from tests.sdnapp.dhcp.messages import DISCOVER, request
+from topology.placement import Plugged
+from topology.values import Port
+
+
+def world_with_cookies() -> tuple[World, dict[str, int]]:
+    """Two served ports of two projects on one chassis, and the cookies of their flows to the controller."""
+    world = World()
+    world.change(Port, "p2", project_id="blue")
+    world.controller.observed(world.chassis("a"), {f"p{n}": Plugged(10 + n, f"tap{n}") for n in (1, 2)})
+    world.connect("a")
+    flows = world.controller.engine.desired("a").values()
+    return world, {flow.owner.removeprefix("port/"): flow.cookie for flow in flows if flow.feature == "dhcp"}
+
+
+def test_a_flood_of_one_project_delays_anothers_answer_by_one_turn() -> None:
+    world, cookies = world_with_cookies()
+    for _ in range(5000):
+        world.punts.arrived("a" * 16, 11, cookies["p1"], b"junk")
+    world.punts.arrived("a" * 16, 12, cookies["p2"], request(DISCOVER, chaddr="fa:16:3e:00:00:02"))
+    for _ in range(2):
+        assert world.punts.answer_next()
+    ((datapath_id, port, _),) = world.sent_out
+    assert (datapath_id, port) == ("a" * 16, 12)
+    while world.punts.answer_next():
+        pass
+    assert world.punts.dropped.keys() == {("red", "p1")} and world.punts.waiting == 0
+    dropped = world.punts.dropped["red", "p1"]
+    assert dropped + world.controller.responders.counts["dhcp", "malformed"] == 5000
+
+
+def test_what_no_flow_of_ours_sent_and_what_is_too_large_does_not_wait() -> None:
+    world, cookies = world_with_cookies()
+    world.punts.arrived("a" * 16, 11, 0xBAD, b"frame")
+    world.punts.arrived("a" * 16, 11, cookies["p1"], bytes(LARGEST + 1))
+    assert world.punts.refused == {"stale flow": 1, "oversized": 1}
+    assert not world.punts.answer_next()
