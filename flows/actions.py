@@ -66,4 +66,23 @@ class Goto(NamedTuple):
     table: str
 
 
-Action = SetField | Move | PushVlan | PopVlan | Output | OutputInPort | Meter | Controller | Resubmit | Goto
+class Track(NamedTuple):
+    """Look the packet up among the connections of the zone that a register names, then continue in a table.
+
+    The packet comes there with its ``ct_state`` and the original direction of its connection (``ct_nw_src`` and so on).
+    Open vSwitch lets a copy of the packet take that way: actions that follow here see a packet that is not tracked.
+    """
+
+    zone: str
+    table: str
+
+
+class Commit(NamedTuple):
+    """Let the zone that a register names remember the packet's connection."""
+
+    zone: str
+
+
+Action = (
+    SetField | Move | PushVlan | PopVlan | Output | OutputInPort | Meter | Controller | Resubmit | Goto | Track | Commit
+)

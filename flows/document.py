@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flows.actions import (
     Action,
+    Commit,
     Controller,
     Goto,
     Meter,
@@ -18,6 +19,7 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Track,
 )
 from flows.engine import Engine
 from flows.fields import show
@@ -69,6 +71,8 @@ def _condition(term: Term) -> str:
     described = field_named(term.field)
     if term.field == "vlan_vid" and not term.value and term.mask is None:
         return "there is no VLAN tag"
+    if described.style == "ct_state":
+        return f"`{term.field}` is {show(described, term.value, term.mask)}"
     value = show(described, term.value)
     return (
         f"`{term.field}` is {value}" if term.mask is None else f"`{term.field}` is {value} in the bits of {_mask(term)}"
@@ -101,6 +105,10 @@ def _deed(action: Action) -> str:
             return f"let `{table}` see it as it is now"
         case Goto(table):
             return f"go on in `{table}`"
+        case Track(zone, table):
+            return f"look its connection up in the zone of `{zone}` and go on in `{table}`"
+        case Commit(zone):
+            return f"remember its connection in the zone of `{zone}`"
 
 
 def _diagram() -> Iterator[str]:

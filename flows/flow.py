@@ -8,8 +8,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from flows.actions import Action, Goto, Meter, Resubmit, SetField
-from flows.fields import FIELDS, Field, parse, show
+from flows.actions import Action, Goto, Meter, Resubmit, SetField, Track
+from flows.fields import CT_VALID, FIELDS, Field, parse, show
 from flows.pipeline import FEATURES, REGISTERS, TABLES, Table
 
 
@@ -84,7 +84,7 @@ def flow(table: Table, priority: str, feature: str, owner: str, *actions: Action
     if feature not in FEATURES:
         raise ValueError(f"{feature} is no feature of the pipeline")
     for position, action in enumerate(actions):
-        if isinstance(action, Goto | Resubmit) and action.table not in table.next:
+        if isinstance(action, Goto | Resubmit | Track) and action.table not in table.next:
             raise ValueError(f"table {table.name} does not lead to {action.table}")
         if isinstance(action, Goto) and position != len(actions) - 1:
             raise ValueError("goto must be the last action")
@@ -97,10 +97,21 @@ def flow(table: Table, priority: str, feature: str, owner: str, *actions: Action
         described = field_named(name)
         for needed, needed_value in described.needs:
             terms[needed] = Term(needed, needed_value, None)
+        if described.tracked:
+            terms["ct_state"] = _both(terms.get("ct_state"), Term("ct_state", *CT_VALID))
         number, mask = parse(described, value)
-        if mask != 0:
+        if name == "ct_state":
+            terms[name] = _both(terms.get(name), Term(name, number, mask))
+        elif mask != 0:
             terms[name] = Term(name, number, mask)
     return Flow(table.number, table.priorities[priority], tuple(sorted(terms.values())), actions, feature, owner)
+
+
+def _both(one: Term | None, other: Term) -> Term:
+    """Return the condition that two conditions on bits of one field make together."""
+    if one is None or one.mask is None or other.mask is None:
+        return other
+    return Term(one.field, one.value | other.value, one.mask | other.mask)
 
 
 def field_named(name: str) -> Field:
@@ -113,7 +124,7 @@ def field_named(name: str) -> Field:
 
 
 def show_term(term: Term) -> str:
-    """Write a condition as ``field=value`` or ``field=value/mask``."""
+    """Write a condition as ``field=value`` or ``field=value/mask``; flags as ``ct_state=+trk-inv``."""
     return f"{term.field}={show(field_named(term.field), term.value, term.mask)}"
 
 

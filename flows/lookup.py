@@ -7,15 +7,17 @@ packet up grows with the number of such shapes, about a dozen in a table of ours
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from flows.actions import Action, Goto, Move, PopVlan, PushVlan, SetField
-from flows.fields import VLAN_PRESENT
+from flows.actions import Action, Commit, Goto, Move, PopVlan, PushVlan, SetField, Track
+from flows.fields import CT_VALID, ETH_TYPE_IPV4, FIELDS, VLAN_PRESENT
 from flows.flow import Flow, Term, field_named
 from flows.pipeline import TABLES
 
 Shape = tuple[tuple[str, int], ...]
 """The fields that a flow matches on, each with its mask (all ones where exact)."""
 
-READ_ONLY = frozenset({"in_port", "eth_type", "ip_proto"})
+READ_ONLY = frozenset({"in_port", "eth_type", "ip_proto", "ip_frag", "ct_state"}) | {
+    field.name for field in FIELDS.values() if field.tracked
+}
 """OpenFlow 1.3 has no way to set these; Nicira's, for the port, is not among our actions."""
 MAX_TAGS = 2
 MAX_ARP_OP = 0xFF
@@ -119,6 +121,8 @@ def _refused_action(flow: Flow, action: Action, known: dict[str, Term]) -> str |
             if missing := _unmet(source, known):
                 return f"reading {source} needs {missing} in the match"
             return _unsettable(target, known)
+        case Track() | Commit() if known.get("eth_type") != Term("eth_type", ETH_TYPE_IPV4, None):
+            return f"connection tracking needs eth_type={ETH_TYPE_IPV4:#x} in the match"
         case Goto(table) if TABLES[table].number <= flow.table:
             return f"goto leads back to {table}"
     return None
@@ -137,6 +141,11 @@ def _unmet(name: str, known: dict[str, Term]) -> str | None:
     for needed, value in field_named(name).needs:
         if known.get(needed) != Term(needed, value, None):
             return f"{needed}={value:#x}"
+    if field_named(name).tracked:
+        value, mask = CT_VALID
+        state = known.get("ct_state")
+        if state is None or state.mask is None or state.mask & mask != mask or state.value & mask != value:
+            return "ct_state=+trk-inv"
     return None
 
 

@@ -6,6 +6,7 @@ malformed and the spoofed ones. Addresses may be given as text.
 
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 from flows.fields import (
     ARP_REPLY,
@@ -13,8 +14,11 @@ from flows.fields import (
     ETH_TYPE_ARP,
     ETH_TYPE_IPV4,
     FIELDS,
+    FIRST_FRAGMENT,
     IP_PROTO_ICMP,
+    IP_PROTO_TCP,
     IP_PROTO_UDP,
+    LATER_FRAGMENT,
     VLAN_PRESENT,
     parse,
     show,
@@ -25,35 +29,69 @@ ETH_TYPE_IPV6 = 0x86DD
 ETH_TYPE_LOCAL_EXPERIMENT = 0x88B5
 """A type that no protocol of ours uses (IEEE 802, local experimental)."""
 BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
-METADATA = frozenset({"in_port", "tun_id", "tun_src", "tun_dst"}) | REGISTERS.keys()
+METADATA = (
+    frozenset({"in_port", "tun_id", "tun_src", "tun_dst", "ct_state"})
+    | {field.name for field in FIELDS.values() if field.tracked}
+    | REGISTERS.keys()
+)
 """What a switch knows about a packet and no wire carries."""
 
 Address = str | int
+
+
+class FiveTuple(NamedTuple):
+    """Who speaks to whom by what; ``tp_src`` and ``tp_dst`` are ports, of ICMP its type and code, and else 0."""
+
+    ipv4_src: int
+    ipv4_dst: int
+    ip_proto: int
+    tp_src: int = 0
+    tp_dst: int = 0
+
+    @property
+    def addresses(self) -> "FiveTuple":
+        """The same without ports, as a fragment other than the first has it."""
+        return FiveTuple(self.ipv4_src, self.ipv4_dst, self.ip_proto)
+
+
+_PORTS = {
+    IP_PROTO_ICMP: ("icmp_type", "icmp_code"),
+    IP_PROTO_TCP: ("tcp_src", "tcp_dst"),
+    IP_PROTO_UDP: ("udp_src", "udp_dst"),
+}
+TRANSPORT_FIELDS = frozenset(name for names in _PORTS.values() for name in names)
 
 
 class Packet(Mapping[str, int]):
     """An immutable mapping from field names to numbers; a field that the packet lacks is not a key.
 
     ``vlan_vid`` is the outermost tag, with the bit ``VLAN_PRESENT``; ``inner_vlans`` holds the tags below it, from
-    the outside in. Raises ValueError for an unknown field or a value that does not fit.
+    the outside in. ``quoted`` is what an ICMP error is about. Raises ValueError for an unknown field or a value that
+    does not fit.
     """
 
-    __slots__ = ("_fields", "_hash", "inner_vlans")
+    __slots__ = ("_fields", "_hash", "inner_vlans", "quoted")
 
     def __init__(
-        self, fields: Mapping[str, Address] | None = None, inner_vlans: tuple[int, ...] = (), **more: Address
+        self,
+        fields: Mapping[str, Address] | None = None,
+        inner_vlans: tuple[int, ...] = (),
+        quoted: FiveTuple | None = None,
+        **more: Address,
     ) -> None:
         self._fields = {name: _number(name, value) for name, value in {**(fields or {}), **more}.items()}
-        self.inner_vlans = inner_vlans
+        self.inner_vlans, self.quoted = inner_vlans, quoted
         self._hash: int | None = None
         if ("vlan_vid" in self._fields or inner_vlans) and not self.get("vlan_vid", 0) & VLAN_PRESENT:
             raise ValueError("vlan_vid lacks VLAN_PRESENT; add tags with tagged(), remove them with untagged()")
 
     @classmethod
-    def of_numbers(cls, fields: dict[str, int], inner_vlans: tuple[int, ...] = ()) -> "Packet":
+    def of_numbers(
+        cls, fields: dict[str, int], inner_vlans: tuple[int, ...] = (), quoted: FiveTuple | None = None
+    ) -> "Packet":
         """Wrap fields that are known to be good, and that nobody else will change."""
         packet = cls.__new__(cls)
-        packet._fields, packet.inner_vlans, packet._hash = fields, inner_vlans, None
+        packet._fields, packet.inner_vlans, packet.quoted, packet._hash = fields, inner_vlans, quoted, None
         return packet
 
     def __getitem__(self, name: str) -> int:
@@ -67,25 +105,32 @@ class Packet(Mapping[str, int]):
 
     def __hash__(self) -> int:
         if self._hash is None:
-            self._hash = hash((frozenset(self._fields.items()), self.inner_vlans))
+            self._hash = hash((frozenset(self._fields.items()), self.inner_vlans, self.quoted))
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Packet) and self._fields == other._fields and self.inner_vlans == other.inner_vlans
+        return (
+            isinstance(other, Packet)
+            and self._fields == other._fields
+            and self.inner_vlans == other.inner_vlans
+            and self.quoted == other.quoted
+        )
 
     def __repr__(self) -> str:
         parts = [show_field(name, self._fields[name]) for name in sorted(self._fields, key=_position)]
         parts += [f"inner_vlan={vid:#x}" for vid in self.inner_vlans]
+        if self.quoted is not None:
+            parts.append(f"quoted={tuple(self.quoted)}")
         return f"<{' '.join(parts)}>"
 
     def but(self, **changes: Address) -> "Packet":
         """Return this packet with some fields different."""
-        return Packet({**self._fields, **changes}, self.inner_vlans)
+        return Packet({**self._fields, **changes}, self.inner_vlans, self.quoted)
 
     def without(self, *names: str) -> "Packet":
         """Return this packet without some fields."""
         return Packet.of_numbers(
-            {name: value for name, value in self._fields.items() if name not in names}, self.inner_vlans
+            {name: value for name, value in self._fields.items() if name not in names}, self.inner_vlans, self.quoted
         )
 
     def tagged(self, *vlan_ids: int) -> "Packet":
@@ -93,11 +138,17 @@ class Packet(Mapping[str, int]):
         present = self.get("vlan_vid", 0)
         below = ((present,) if present else ()) + self.inner_vlans
         outer, *inner = (VLAN_PRESENT | vlan_id for vlan_id in vlan_ids)
-        return Packet({**self._fields, "vlan_vid": outer}, (*inner, *below))
+        return Packet({**self._fields, "vlan_vid": outer}, (*inner, *below), self.quoted)
 
     def untagged(self) -> "Packet":
         """Return this packet without any tag."""
-        return Packet({name: value for name, value in self._fields.items() if name != "vlan_vid"})
+        return Packet({name: value for name, value in self._fields.items() if name != "vlan_vid"}, (), self.quoted)
+
+    @property
+    def five_tuple(self) -> FiveTuple:
+        """Who speaks to whom by what. Raises KeyError for a packet that is not IPv4."""
+        source, target = _PORTS.get(self["ip_proto"], ("", ""))
+        return FiveTuple(self["ipv4_src"], self["ipv4_dst"], self["ip_proto"], self.get(source, 0), self.get(target, 0))
 
     @property
     def headers(self) -> "Packet":
@@ -132,7 +183,34 @@ def arp_reply(mac: Address, address: Address, to_mac: Address, to_address: Addre
 
 def icmp_echo(mac: Address, to_mac: Address, address: Address, to_address: Address) -> Packet:
     """A ping."""
-    return Packet(_ipv4(mac, to_mac, address, to_address), ip_proto=IP_PROTO_ICMP)
+    return icmp(mac, to_mac, address, to_address, icmp_type=8)
+
+
+def icmp(
+    mac: Address, to_mac: Address, address: Address, to_address: Address, *, icmp_type: int, icmp_code: int = 0
+) -> Packet:
+    """An ICMP message of some type and code (RFC 792)."""
+    fields = _ipv4(mac, to_mac, address, to_address)
+    return Packet(fields, ip_proto=IP_PROTO_ICMP, icmp_type=icmp_type, icmp_code=icmp_code)
+
+
+def icmp_error(about: Packet, mac: Address, to_mac: Address, address: Address, icmp_type: int = 3) -> Packet:
+    """An ICMP message to the sender of a packet that it quotes: by default, that its port is unreachable."""
+    error = icmp(mac, to_mac, address, about["ipv4_src"], icmp_type=icmp_type, icmp_code=3 if icmp_type == 3 else 0)
+    return Packet(error, quoted=about.five_tuple)
+
+
+def ipv4(mac: Address, to_mac: Address, address: Address, to_address: Address, ip_proto: int) -> Packet:
+    """A packet of an IPv4 protocol that the pipeline does not look into."""
+    return Packet(_ipv4(mac, to_mac, address, to_address), ip_proto=ip_proto)
+
+
+def tcp(
+    mac: Address, to_mac: Address, address: Address, to_address: Address, *, tcp_src: int = 40000, tcp_dst: int = 80
+) -> Packet:
+    """A TCP segment, of any part of a connection."""
+    fields = _ipv4(mac, to_mac, address, to_address)
+    return Packet(fields, ip_proto=IP_PROTO_TCP, tcp_src=tcp_src, tcp_dst=tcp_dst)
 
 
 def udp(
@@ -141,6 +219,12 @@ def udp(
     """A UDP datagram."""
     fields = _ipv4(mac, to_mac, address, to_address)
     return Packet(fields, ip_proto=IP_PROTO_UDP, udp_src=udp_src, udp_dst=udp_dst)
+
+
+def in_two(packet: Packet) -> tuple[Packet, Packet]:
+    """Return a datagram's two fragments; the second has no ports (RFC 791, section 3.2)."""
+    later = packet.without(*TRANSPORT_FIELDS).but(ip_frag=LATER_FRAGMENT)
+    return packet.but(ip_frag=FIRST_FRAGMENT), later
 
 
 def dhcp_discover(mac: Address) -> Packet:

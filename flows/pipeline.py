@@ -156,6 +156,7 @@ REGISTERS: dict[str, Register] = {
         Register("from_core", 0, 24, 1, "1 when it came by tunnel or patch port.", "classification", "delivery"),
         Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "dhcp"),
         Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "delivery"),
+        Register("zone", 5, 0, 16, "Connection tracking zone of the port that is filtered.", "dhcp", "core_output"),
     )
 }  # fmt: skip
 

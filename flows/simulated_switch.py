@@ -1,14 +1,16 @@
 """One switch, simulated: a packet goes in by a port, and comes out where Open vSwitch would send it.
 
 Follows ovs-actions(7) and ovs-fields(7) for the actions and fields that the pipeline uses. What the pipeline cannot
-express (groups, connection tracking, learning) is not here.
+express (groups, learning) is not here.
 """
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import NamedTuple
 
 from flows.actions import (
     Action,
+    Commit,
     Controller,
     Goto,
     Meter,
@@ -19,16 +21,19 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Track,
 )
 from flows.fields import ETH_TYPE_VLAN, VLAN_PRESENT
 from flows.flow import Flow, field_named
 from flows.lookup import MAX_ARP_OP, MAX_TAGS, FlowTable, refusal
 from flows.packets import METADATA, Packet
 from flows.pipeline import REGISTERS, TABLES
+from flows.simulated_connections import Connections, Tracked
 
 MAX_RESUBMITS = 4096
 """How many tables, counted anew at each visit, Open vSwitch lets one packet see."""
 OPTIONAL = METADATA | {"vlan_vid"}
+CT_FIELDS = frozenset({"ct_state", "ct_nw_src", "ct_nw_dst", "ct_nw_proto", "ct_tp_src", "ct_tp_dst"})
 LINK_FIELDS = frozenset({"eth_src", "eth_dst", "eth_type", "vlan_vid"}) | METADATA
 
 
@@ -68,12 +73,20 @@ class Passage(NamedTuple):
 class Switch:
     """The flow tables and ports of one integration bridge; ``ports`` maps OpenFlow port numbers to names.
 
-    Raises ValueError for a flow that Open vSwitch would refuse, and for two flows with one match and priority.
+    ``connections`` is what its connection tracking remembers: by default nothing yet. Raises ValueError for a flow that
+    Open vSwitch would refuse, and for two flows with one match and priority.
     """
 
-    def __init__(self, chassis_id: str, flows: Iterable[Flow], ports: Mapping[int, str]) -> None:
+    def __init__(
+        self,
+        chassis_id: str,
+        flows: Iterable[Flow],
+        ports: Mapping[int, str],
+        connections: Connections | None = None,
+    ) -> None:
         self.chassis_id = chassis_id
         self.ports = ports
+        self.connections = connections or Connections()
         by_table: dict[int, list[Flow]] = {table.number: [] for table in TABLES}
         for flow in dict.fromkeys(flows):
             if reason := refusal(flow):
@@ -87,9 +100,13 @@ class Switch:
         if in_port not in self.ports:
             raise ValueError(f"chassis {self.chassis_id} has no port {in_port}; it has {sorted(self.ports)}")
         tunnel = {"tun_id": tun_id, "tun_src": tun_src, "tun_dst": tun_dst}
-        walk = _Walk(self, _State(packet, in_port, tunnel))
+        return self.walk(_State(packet, in_port, tunnel), self._first)
+
+    def walk(self, state: "_State", table: int) -> Passage:
+        """Let a packet go on from a table, with what it has gathered by then."""
+        walk = _Walk(self, state)
         try:
-            walk.enter(self._first)
+            walk.enter(table)
         except _TooManyResubmitsError:
             # Open vSwitch discards the whole translation, what was already output included.
             fault = f"chassis {self.chassis_id}: over {MAX_RESUBMITS} table visits; the packet is dropped"
@@ -108,7 +125,7 @@ class _TooManyResubmitsError(Exception):
 class _State:
     """The packet and its metadata on their way through the tables."""
 
-    __slots__ = ("_below", "_fields", "_hidden", "_registers", "_tags")
+    __slots__ = ("_below", "_fields", "_hidden", "_quoted", "_registers", "_tags")
 
     def __init__(self, packet: Packet, in_port: int, tunnel: Mapping[str, int]) -> None:
         self._fields = {name: value for name, value in packet.items() if name not in METADATA}
@@ -117,6 +134,7 @@ class _State:
         # With the default vlan-limit of 1, Open vSwitch looks below one tag and no deeper.
         self._tags = [packet["vlan_vid"]] if "vlan_vid" in packet else []
         self._below = packet.inner_vlans
+        self._quoted = packet.quoted
         self._hidden: dict[str, int] = {}
         if self._below:
             self._hidden = {name: value for name, value in self._fields.items() if name not in LINK_FIELDS}
@@ -127,6 +145,25 @@ class _State:
         if self._fields.get("arp_op", 0) > MAX_ARP_OP:
             self._hidden["arp_op"] = self._fields["arp_op"]
             self._fields["arp_op"] = 0
+
+    def fork(self) -> "_State":
+        """Return a copy that goes its own way."""
+        other = copy(self)
+        other._fields, other._hidden = dict(self._fields), dict(self._hidden)
+        other._registers, other._tags = list(self._registers), list(self._tags)
+        return other
+
+    def track(self, tracked: Tracked | None) -> None:
+        """Attach what connection tracking says, or (None) take away what it said."""
+        for name in CT_FIELDS:
+            self._fields.pop(name, None)
+        if tracked is None:
+            return
+        self._fields["ct_state"] = tracked.state
+        if tracked.original is not None:
+            source, target, protocol, tp_src, tp_dst = tracked.original
+            self._fields |= {"ct_nw_src": source, "ct_nw_dst": target, "ct_nw_proto": protocol}
+            self._fields |= {"ct_tp_src": tp_src, "ct_tp_dst": tp_dst}
 
     def read(self, name: str) -> int:
         """Return the value of a field or register; 0 for a field that the packet lacks."""
@@ -170,13 +207,13 @@ class _State:
         tags = (*self._tags, *self._below)
         if tags:
             fields["vlan_vid"] = tags[0]
-        return Packet.of_numbers(fields, tags[1:])
+        return Packet.of_numbers(fields, tags[1:], self._quoted)
 
     def seen(self) -> Packet:
         """Return the packet as a flow table sees it now, with its metadata."""
         registers = {name: value for name in REGISTERS if (value := self.read(name))}
         fields = {name: value for name, value in self._fields.items() if value or name not in OPTIONAL}
-        return Packet.of_numbers(fields | registers)
+        return Packet.of_numbers(fields | registers, quoted=self._quoted)
 
 
 class _Walk:
@@ -222,11 +259,31 @@ class _Walk:
                 pass  # One packet at a time exceeds no rate.
             case Controller():
                 self.passage.packet_ins.append(PacketIn(flow, state.on_wire()))
+            case Track(zone, table):
+                self._track(state.read(zone), TABLES[table].number)
+            case Commit(zone):
+                self._switch.connections.commit(self._switch.chassis_id, state.read(zone), state.on_wire())
+                state.track(None)
             case Resubmit(table) | Goto(table):
                 self._visits_left -= 1
                 if self._visits_left < 0:
                     raise _TooManyResubmitsError
                 self.enter(TABLES[table].number)
+
+    def _track(self, zone: int, table: int) -> None:
+        state = self._state
+        tracked = self._switch.connections.look_up(self._switch.chassis_id, zone, state.on_wire())
+        state.track(None)
+        if tracked is None:
+            return
+        other = state.fork()
+        other.track(tracked)
+        # A translation of its own, with its own limit.
+        passage = self._switch.walk(other, table)
+        self.passage.emissions.extend(passage.emissions)
+        self.passage.packet_ins.extend(passage.packet_ins)
+        self.passage.visits.extend(passage.visits)
+        self.passage.faults.extend(passage.faults)
 
     def _emit(self, port: int) -> None:
         if port not in self._switch.ports:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from flows.flow import Flow
 from flows.packets import Packet
+from flows.simulated_connections import Connections
 from flows.simulated_switch import Emission, Switch
 from topology.values import Chassis
 
@@ -97,6 +98,7 @@ class _Arrival(NamedTuple):
 class Fabric:
     """Chassis, the flows of each, and the ports of instances at their places: port id to (chassis id, ofport).
 
+    ``connections`` is what the chassis's connection tracking remembers from other fabrics: by default nothing.
     Raises ValueError for a placement on a chassis that is not there, and for two things at one OpenFlow port.
     """
 
@@ -105,10 +107,12 @@ class Fabric:
         chassis: Iterable[Chassis],
         flows: Mapping[str, Iterable[Flow]],
         placements: Mapping[str, tuple[str, int]],
+        connections: Connections | None = None,
     ) -> None:
         self._chassis = {row.id: row for row in chassis}
         self._flows = flows
         self._placements = placements
+        self._connections = connections or Connections()
         self._switches: dict[str, Switch] = {}
         self._by_address = {_address(row.encap_ip): row for row in self._chassis.values() if row.encap_ip}
         self._places: dict[str, dict[int, _Place]] = {chassis_id: {} for chassis_id in self._chassis}
@@ -122,11 +126,11 @@ class Fabric:
                 raise ValueError(f"port {port_id} is placed on chassis {chassis_id}, which is not there")
             self._put(chassis_id, ofport, _Place("port", port_id))
 
-    def inject(self, port_id: str, packet: Packet) -> Walk:
-        """Let an instance send a packet. Raises ValueError for a port that is placed nowhere."""
+    def inject(self, port_id: str, *packets: Packet) -> Walk:
+        """Let an instance send packets, one after the other. Raises ValueError for a port that is placed nowhere."""
         if port_id not in self._placements:
             raise ValueError(f"port {port_id} is not placed on a chassis")
-        return self._run([_Arrival(*self._placements[port_id], packet)])
+        return self._run([_Arrival(*self._placements[port_id], packet) for packet in packets])
 
     def inject_physical(self, physical_network: str, packet: Packet) -> Walk:
         """Let a stranger send a frame on a physical network. Raises ValueError where no chassis maps it."""
@@ -151,7 +155,7 @@ class Fabric:
             raise ValueError(f"there is no chassis {chassis_id}")
         if chassis_id not in self._switches:
             ports = {ofport: str(place) for ofport, place in self._places[chassis_id].items()}
-            self._switches[chassis_id] = Switch(chassis_id, self._flows.get(chassis_id, ()), ports)
+            self._switches[chassis_id] = Switch(chassis_id, self._flows.get(chassis_id, ()), ports, self._connections)
         return self._switches[chassis_id]
 
     def _put(self, chassis_id: str, ofport: int, place: _Place) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from flows.actions import (
     Action,
+    Commit,
     Controller,
     Goto,
     Meter,
@@ -24,6 +25,7 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Track,
 )
 from flows.fields import ETH_TYPE_VLAN
 from flows.flow import Flow, Match, Term, field_named
@@ -39,6 +41,9 @@ PORT_CONTROLLER = 0xFFFFFFFD
 NO_BUFFER = 0xFFFFFFFF
 WHOLE_PACKET = 0xFFFF
 """``max_len`` of an output to the controller: no part is kept back in a buffer of the switch (OFPCML_NO_BUFFER)."""
+
+NO_TABLE = 0xFF
+"""``recirc_table`` of a connection tracking action that leads nowhere."""
 
 CACHED_FLOWS = 1 << 17
 """Encoded flows kept, of about 300 bytes each."""
@@ -63,14 +68,27 @@ HEADERS: dict[str, int] = {
     "ip_proto": _header(_OXM, 10, 1),
     "ipv4_src": _header(_OXM, 11, 4),
     "ipv4_dst": _header(_OXM, 12, 4),
+    "ip_frag": _header(_NXM_1, 26, 1),
+    "tcp_src": _header(_OXM, 13, 2),
+    "tcp_dst": _header(_OXM, 14, 2),
     "udp_src": _header(_OXM, 15, 2),
     "udp_dst": _header(_OXM, 16, 2),
+    "sctp_src": _header(_OXM, 17, 2),
+    "sctp_dst": _header(_OXM, 18, 2),
+    "icmp_type": _header(_OXM, 19, 1),
+    "icmp_code": _header(_OXM, 20, 1),
     "arp_op": _header(_OXM, 21, 2),
     "arp_spa": _header(_OXM, 22, 4),
     "arp_tpa": _header(_OXM, 23, 4),
     "arp_sha": _header(_OXM, 24, 6),
     "arp_tha": _header(_OXM, 25, 6),
     "tun_id": _header(_OXM, 38, 8),
+    "ct_state": _header(_NXM_1, 105, 4),
+    "ct_nw_proto": _header(_NXM_1, 119, 1),
+    "ct_nw_src": _header(_NXM_1, 120, 4),
+    "ct_nw_dst": _header(_NXM_1, 121, 4),
+    "ct_tp_src": _header(_NXM_1, 124, 2),
+    "ct_tp_dst": _header(_NXM_1, 125, 2),
 }
 """Each field's OXM or NXM header: class, number, length in bytes. A field stands after those that it presupposes, as a
 switch reads a match from left to right."""
@@ -184,6 +202,11 @@ def _place(name: str) -> tuple[int, int]:
     return _header_of(name), 0
 
 
+def _conntrack(flags: int, zone: str, table: int) -> bytes:
+    header, offset = _place(zone)
+    return _nicira(35, "!HIHBxxxH", flags, header, offset << 6 | field_named(zone).bits - 1, table, 0)
+
+
 def _output(port: int, max_len: int = 0) -> bytes:
     return struct.pack("!HHIH6x", 0, 16, port, max_len)
 
@@ -197,6 +220,8 @@ _ACTIONS: dict[type, Callable[[Any], bytes]] = {
     OutputInPort: lambda action: _output(PORT_IN),
     Controller: lambda action: _output(PORT_CONTROLLER, WHOLE_PACKET),
     Resubmit: lambda action: _nicira(14, "!HBxxx", PORT_IN & 0xFFFF, _table(action.table)),
+    Track: lambda action: _conntrack(0, action.zone, _table(action.table)),
+    Commit: lambda action: _conntrack(1, action.zone, NO_TABLE),
 }
 
 

@@ -20,6 +20,10 @@ from topology.addressing import int_to_mac
         ("arp_spa", "0.0.0.0/0", 0, 0),
         ("udp_dst", 67, 67, None),
         ("vlan_vid", 0x1FFF, 0x1FFF, None),
+        ("tcp_dst", "0x1f40/0xffc0", 8000, 0xFFC0),
+        ("ip_frag", "3/3", 3, 3),
+        ("ct_state", "+trk-inv", 0x20, 0x30),
+        ("ct_state", "+trk+new-inv-rpl", 0x21, 0x39),
     ],
 )
 def test_parse(name, text, value, mask):
@@ -38,6 +42,11 @@ def test_parse(name, text, value, mask):
         ("udp_dst", -1),
         ("udp_dst", "67"),
         ("vlan_vid", 1 << 13),
+        ("tcp_dst", "1/0x10000"),
+        ("tcp_dst", "/3"),
+        ("ct_state", "trk"),
+        ("ct_state", "+trk,-inv"),
+        ("ct_state", "+seen"),
     ],
 )
 def test_what_does_not_fit_is_refused(name, value):
@@ -54,6 +63,7 @@ def test_show():
     assert show(FIELDS["ipv4_src"], 0x0A000000, 0xFFFFFF00) == "10.0.0.0/255.255.255.0"
     assert show(FIELDS["eth_type"], 0x0800) == "0x800"
     assert show(FIELDS["udp_dst"], 67) == "67"
+    assert show(FIELDS["ct_state"], 0x21, 0x31) == "+new-inv+trk"
     assert show(FIELDS["eth_dst"], 1 << 40, 1 << 40) == "01:00:00:00:00:00/01:00:00:00:00:00"
 
 

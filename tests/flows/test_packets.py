@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from flows import packets
 from flows.fields import FIELDS, VLAN_PRESENT, mac_to_int
-from flows.packets import BROADCAST_MAC, Packet
+from flows.packets import BROADCAST_MAC, METADATA, Packet
 
 MAC, OTHER = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
 BUILT = {
@@ -15,6 +15,7 @@ BUILT = {
     "gratuitous_arp": packets.gratuitous_arp(MAC, "10.0.0.1"),
     "arp_reply": packets.arp_reply(MAC, "10.0.0.1", OTHER, "10.0.0.2"),
     "icmp_echo": packets.icmp_echo(MAC, OTHER, "10.0.0.1", "10.0.0.2"),
+    "tcp": packets.tcp(MAC, OTHER, "10.0.0.1", "10.0.0.2"),
     "udp": packets.udp(MAC, OTHER, "10.0.0.1", "10.0.0.2"),
     "dhcp_discover": packets.dhcp_discover(MAC),
     "dhcp_renew": packets.dhcp_renew(MAC, "10.0.0.1", OTHER, "10.0.0.254"),
@@ -37,6 +38,8 @@ def test_every_field_has_what_it_presupposes(packet):
 @pytest.mark.parametrize("packet", BUILT.values(), ids=BUILT)
 def test_no_header_is_half_there(packet):
     for name, field in FIELDS.items():
+        if name == "ip_frag" or name in METADATA:
+            continue
         if field.needs and all(packet.get(needed) == value for needed, value in field.needs):
             assert name in packet
 
@@ -100,3 +103,20 @@ def test_tagging_adds_exactly_the_tags(first, second):
     packet = packet.tagged(*second)
     tags = [packet["vlan_vid"], *packet.inner_vlans]
     assert tags == [VLAN_PRESENT | vlan_id for vlan_id in second + first]
+
+
+def test_of_two_fragments_only_the_first_has_ports():
+    first, later = packets.in_two(BUILT["udp"])
+    assert first.five_tuple == BUILT["udp"].five_tuple != later.five_tuple
+    assert later.five_tuple == first.five_tuple.addresses
+    assert (first["ip_frag"], later["ip_frag"]) == (1, 3)
+
+
+def test_an_error_quotes_the_packet_that_it_is_about():
+    error = packets.icmp_error(BUILT["udp"], OTHER, MAC, "10.0.0.2")
+    assert error.quoted == BUILT["udp"].five_tuple
+    assert error["ipv4_dst"] == BUILT["udp"]["ipv4_src"]
+    assert error != error.without("icmp_code") and error.but(icmp_code=4).quoted == error.quoted
+    assert "quoted=" in repr(error)
+    plain = packets.icmp(OTHER, MAC, "10.0.0.2", "10.0.0.1", icmp_type=3, icmp_code=3)
+    assert plain != error and hash(plain) != hash(error)

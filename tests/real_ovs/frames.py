@@ -1,6 +1,7 @@
 """Packets of the simulator as the bytes of Ethernet frames, and back; and their Geneve and VXLAN envelopes.
 
-Formats: RFC 826 (ARP), RFC 791 (IPv4), RFC 768 (UDP), RFC 8926 (Geneve), RFC 7348 (VXLAN).
+Formats: RFC 826 (ARP), RFC 791 (IPv4), RFC 792 (ICMP), RFC 9293 (TCP), RFC 768 (UDP), RFC 8926 (Geneve),
+RFC 7348 (VXLAN).
 """
 
 import struct
@@ -11,15 +12,24 @@ from flows.fields import (
     ETH_TYPE_ARP,
     ETH_TYPE_IPV4,
     ETH_TYPE_VLAN,
+    FIRST_FRAGMENT,
+    IP_PROTO_ICMP,
+    IP_PROTO_TCP,
     IP_PROTO_UDP,
+    LATER_FRAGMENT,
     VLAN_PRESENT,
     mac_to_int,
 )
-from flows.packets import ETH_TYPE_IPV6, Packet
+from flows.packets import ETH_TYPE_IPV6, FiveTuple, Packet
+from flows.simulated_connections import ICMP_ERRORS
 from topology.addressing import int_to_mac
 
 UDP_PORTS = {"geneve": 6081, "vxlan": 4789}
 _ETHERNET_IN_GENEVE = 0x6558
+_FRAGMENT_SIZE = 1240
+"""Bytes in the first of two fragments, IPv4 header apart: Open vSwitch takes smaller ones for an attack."""
+_MORE_FRAGMENTS, _DO_NOT_FRAGMENT = 0x2000, 0x4000
+_TCP_ACK = 0x10
 
 
 def to_bytes(packet: Packet) -> bytes:
@@ -35,7 +45,7 @@ def to_bytes(packet: Packet) -> bytes:
 def from_bytes(frame: bytes) -> Packet:
     """Return the packet that a frame carries."""
     fields = {"eth_dst": int.from_bytes(frame[:6], "big"), "eth_src": int.from_bytes(frame[6:12], "big")}
-    tags, at = [], 12
+    tags, at, quoted = [], 12, None
     (kind,) = struct.unpack_from("!H", frame, at)
     while kind == ETH_TYPE_VLAN:
         tag, kind = struct.unpack_from("!HH", frame, at + 2)
@@ -48,11 +58,19 @@ def from_bytes(frame: bytes) -> Packet:
         fields |= dict(zip(names, (op, *(int.from_bytes(x, "big") for x in (sha, spa, tha, tpa))), strict=True))
     elif kind == ETH_TYPE_IPV4:
         fields["ip_proto"], fields["ipv4_src"], fields["ipv4_dst"] = struct.unpack_from("!9xBxxII", frame, at)
-        if fields["ip_proto"] == IP_PROTO_UDP:
-            fields["udp_src"], fields["udp_dst"] = struct.unpack_from("!HH", frame, at + 20)
+        (place,) = struct.unpack_from("!6xH", frame, at)
+        place &= ~_DO_NOT_FRAGMENT
+        if place:
+            fields["ip_frag"] = FIRST_FRAGMENT if place == _MORE_FRAGMENTS else LATER_FRAGMENT
+        names = _PORT_FIELDS.get(fields["ip_proto"])
+        if names and fields.get("ip_frag") != LATER_FRAGMENT:
+            form = "!BB" if fields["ip_proto"] == IP_PROTO_ICMP else "!HH"
+            fields |= dict(zip(names, struct.unpack_from(form, frame, at + 20), strict=True))
+        if fields.get("icmp_type") in ICMP_ERRORS:
+            quoted = _quoted(frame[at + 28 :])
     if tags:
         fields["vlan_vid"] = tags[0]
-    return Packet(fields, tuple(tags[1:]))
+    return Packet(fields, tuple(tags[1:]), quoted)
 
 
 class Envelope(NamedTuple):
@@ -106,19 +124,59 @@ def _arp(packet: Packet) -> bytes:
 
 
 def _ipv4(packet: Packet) -> bytes:
-    if packet["ip_proto"] == IP_PROTO_UDP:
-        content = struct.pack("!HHHH", packet["udp_src"], packet["udp_dst"], 12, 0) + b"data"
+    source, target, protocol, first, second = packet.five_tuple
+    if protocol == IP_PROTO_UDP:
+        content = struct.pack("!HHHH", first, second, 12, 0) + b"data"
+    elif protocol == IP_PROTO_TCP:
+        content = struct.pack("!HHIIBBHHH", first, second, 1, 1, 5 << 4, _TCP_ACK, 8192, 0, 0)
+        pseudo_header = struct.pack("!IIHH", source, target, protocol, len(content))
+        content = content[:16] + struct.pack("!H", _checksum(pseudo_header + content)) + content[18:]
+    elif protocol == IP_PROTO_ICMP:
+        content = struct.pack("!BBHI", first, second, 0, 0) + (_quote(packet.quoted) if packet.quoted else bytes(8))
+        content = content[:2] + struct.pack("!H", _checksum(content)) + content[4:]
     else:
-        content = b"\x08" + bytes(15)
-    return _ipv4_header(packet["ipv4_src"], packet["ipv4_dst"], packet["ip_proto"], content) + content
+        content = bytes(16)
+    fragment = packet.get("ip_frag", 0)
+    if fragment == FIRST_FRAGMENT:
+        content, place = content.ljust(_FRAGMENT_SIZE, b"\0"), _MORE_FRAGMENTS
+        if protocol == IP_PROTO_UDP:
+            content = content[:4] + struct.pack("!H", _FRAGMENT_SIZE + 16) + content[6:]
+    elif fragment == LATER_FRAGMENT:
+        content, place = bytes(16), _FRAGMENT_SIZE // 8
+    else:
+        place = 0
+    return _ipv4_header(source, target, protocol, content, place) + content
 
 
-def _ipv4_header(source: int, target: int, protocol: int, content: bytes) -> bytes:
-    header = struct.pack("!BBHHHBBHII", 0x45, 0, 20 + len(content), 0, 0, 64, protocol, 0, source, target)
-    total = sum(struct.unpack("!10H", header))
+def _quote(about: FiveTuple) -> bytes:
+    """Return the header and the first 8 bytes of a packet, as an ICMP error has them."""
+    form = "!BB6x" if about.ip_proto == IP_PROTO_ICMP else "!HHHH"
+    rest = () if about.ip_proto == IP_PROTO_ICMP else (8, 0)
+    content = struct.pack(form, about.tp_src, about.tp_dst, *rest)
+    return _ipv4_header(about.ipv4_src, about.ipv4_dst, about.ip_proto, content, 0) + content
+
+
+def _quoted(content: bytes) -> FiveTuple | None:
+    """Return what an ICMP error is about, if it says so."""
+    if not any(content[:20]):
+        return None
+    protocol, source, target = struct.unpack_from("!9xBxxII", content)
+    form = "!BB" if protocol == IP_PROTO_ICMP else "!HH"
+    ports = struct.unpack_from(form, content, 20) if protocol in _PORT_FIELDS else (0, 0)
+    return FiveTuple(source, target, protocol, *ports)
+
+
+def _ipv4_header(source: int, target: int, protocol: int, content: bytes, place: int = 0) -> bytes:
+    """Return a header; ``place`` is the field of flags and fragment offset."""
+    header = struct.pack("!BBHHHBBHII", 0x45, 0, 20 + len(content), 0, place, 64, protocol, 0, source, target)
+    return header[:10] + struct.pack("!H", _checksum(header)) + header[12:]
+
+
+def _checksum(content: bytes) -> int:
+    """Return the Internet checksum (RFC 1071)."""
+    total = sum(struct.unpack(f"!{len(content) // 2}H", content))
     total = (total & 0xFFFF) + (total >> 16)
-    checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
-    return header[:10] + struct.pack("!H", checksum) + header[12:]
+    return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
 
 
 def _ipv6(packet: Packet) -> bytes:
@@ -126,4 +184,9 @@ def _ipv6(packet: Packet) -> bytes:
     return struct.pack("!IHBB", 6 << 28, 0, no_next_header, 64) + bytes(32)
 
 
+_PORT_FIELDS = {
+    IP_PROTO_ICMP: ("icmp_type", "icmp_code"),
+    IP_PROTO_TCP: ("tcp_src", "tcp_dst"),
+    IP_PROTO_UDP: ("udp_src", "udp_dst"),
+}
 _CONTENT = {ETH_TYPE_ARP: _arp, ETH_TYPE_IPV4: _ipv4, ETH_TYPE_IPV6: _ipv6}

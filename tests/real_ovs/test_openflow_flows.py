@@ -6,6 +6,7 @@ import pytest
 
 from flows.actions import (
     Action,
+    Commit,
     Controller,
     Goto,
     Meter,
@@ -16,8 +17,9 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Track,
 )
-from flows.fields import FIELDS
+from flows.fields import CT_VALID, FIELDS
 from flows.flow import Flow, Match, Term
 from flows.pipeline import REGISTERS, TABLES
 from tests.real_ovs.openflow_controller import ControllerProcess
@@ -27,6 +29,8 @@ pytestmark = pytest.mark.ovs
 
 DATAPATH = "00000000000000ab"
 IPV4, ARP, UDP = Term("eth_type", 0x800, None), Term("eth_type", 0x806, None), Term("ip_proto", 17, None)
+ICMP, TCP, SCTP = Term("ip_proto", 1, None), Term("ip_proto", 6, None), Term("ip_proto", 132, None)
+VALID = Term("ct_state", *CT_VALID)
 FIRST, LAST = TABLES["classification"].number, TABLES["core_output"].number
 
 
@@ -66,6 +70,17 @@ MATCHES: list[tuple[Match, str]] = [
     ((IPV4, Term("ipv4_src", 0x0A000005, None)), "ip,nw_src=10.0.0.5"),
     ((IPV4, Term("ipv4_dst", 0x0A000000, 0xFF000000)), "ip,nw_dst=10.0.0.0/8"),
     ((IPV4, UDP, Term("udp_src", 68, None), Term("udp_dst", 67, None)), "udp,tp_src=68,tp_dst=67"),
+    ((IPV4, Term("ip_frag", 3, 3)), "ip,nw_frag=later"),
+    ((IPV4, TCP, Term("tcp_src", 80, None), Term("tcp_dst", 0x1F40, 0xFFC0)), "tcp,tp_src=80,tp_dst=0x1f40/0xffc0"),
+    ((IPV4, SCTP, Term("sctp_src", 80, None), Term("sctp_dst", 81, None)), "sctp,tp_src=80,tp_dst=81"),
+    ((IPV4, ICMP, Term("icmp_type", 3, None), Term("icmp_code", 4, None)), "icmp,icmp_type=3,icmp_code=4"),
+    ((Term("ct_state", 0x29, 0x39),), "ct_state=+new+rpl-inv+trk"),
+    ((IPV4, VALID, Term("ct_nw_src", 0x0A000005, None)), "ct_state=-inv+trk,ct_nw_src=10.0.0.5,ip"),
+    ((IPV4, VALID, Term("ct_nw_dst", 0x0A000000, 0xFF000000)), "ct_state=-inv+trk,ct_nw_dst=10.0.0.0/8,ip"),
+    (
+        (IPV4, VALID, Term("ct_nw_proto", 6, None), Term("ct_tp_src", 80, None), Term("ct_tp_dst", 0x50, 0xFFF0)),
+        "ct_state=-inv+trk,ct_nw_proto=6,ct_tp_src=80,ct_tp_dst=0x50/0xfff0,ip",
+    ),
     ((ARP, Term("arp_op", 1, None)), "arp,arp_op=1"),
     ((ARP, Term("arp_spa", 0x0A000001, None)), "arp,arp_spa=10.0.0.1"),
     ((ARP, Term("arp_tpa", 0x0A000100, 0xFFFFFF00)), "arp,arp_tpa=10.0.1.0/24"),
@@ -74,6 +89,7 @@ MATCHES: list[tuple[Match, str]] = [
     ((Term("network", 0xABCDEF, None),), masked(network=0xABCDEF)),
     ((Term("from_core", 1, None), Term("network", 5, None)), masked(network=5, from_core=1)),
     ((Term("from_port", 0xFFFFFFFF, None),), masked(from_port=0xFFFFFFFF)),
+    ((Term("zone", 0xFFFF, None),), masked(zone=0xFFFF)),
     ((Term("to_port", 0x10, 0xF0),), f"reg{REGISTERS['to_port'].number}=0x10/0xf0"),
 ]
 
@@ -84,6 +100,11 @@ ACTIONS: list[tuple[Match, tuple[Action, ...], str]] = [
     ((), (Controller(),), "CONTROLLER:65535"),
     ((), (Meter(7, 10, 20), Output(3)), "meter:7,output:3"),
     ((), (Resubmit("delivery"),), f"resubmit(,{TABLES['delivery'].number})"),
+    (
+        (IPV4,),
+        (Track("zone", "delivery"), Commit("zone")),
+        f"ct(table={TABLES['delivery'].number},zone={place('zone')}),ct(commit,zone={place('zone')})",
+    ),
     ((), (Goto("delivery"),), f"goto_table:{TABLES['delivery'].number}"),
     ((), (SetField("network", 5),), f"load:0x5->{place('network')}"),
     ((), (SetField("from_core", 1),), f"load:0x1->{place('from_core')}"),

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from flows.actions import (
     Action,
+    Commit,
     Controller,
     Goto,
     Meter,
@@ -14,16 +15,16 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Track,
 )
-from flows.fields import FIELDS, VLAN_PRESENT
+from flows.fields import CT_VALID, FIELDS, VLAN_PRESENT
 from flows.flow import Flow, Match, Term, field_named
 from flows.pipeline import FEATURES, REGISTERS, TABLES
 
 NAMES = [*FIELDS, *REGISTERS]
-UNMASKED = {"in_port", "eth_type", "ip_proto", "arp_op"}
+UNMASKED = {"in_port", "eth_type", "ip_proto", "arp_op", "icmp_type", "icmp_code", "ct_nw_proto"}
 """Fields that a switch matches only as a whole."""
-NOT_SET = {"in_port", "eth_type", "ip_proto", "vlan_vid"}
-"""Fields that a switch does not set, or only behind a push of a tag."""
+ZONES = [name for name, register in REGISTERS.items() if register.bits == 16]
 
 ports = st.integers(1, 0xFF00)
 table_names = st.sampled_from([table.name for table in TABLES])
@@ -57,6 +58,8 @@ def matches(draw: st.DrawFn) -> Match:
         if name in found or (name == "eth_type" and found):
             continue
         found |= {wanted: Term(wanted, value, None) for wanted, value in needs.items()}
+        if field_named(name).tracked:
+            found["ct_state"] = Term("ct_state", *CT_VALID)
         found[name] = draw(terms(name))
     return tuple(sorted(found.values(), key=lambda term: term.field))
 
@@ -79,6 +82,8 @@ single_actions: st.SearchStrategy[Action] = st.one_of(
     moves(),
     st.builds(Output, ports),
     st.builds(Resubmit, table_names),
+    st.builds(Track, st.sampled_from(ZONES), table_names),
+    st.builds(Commit, st.sampled_from(ZONES)),
     st.sampled_from([PushVlan(), PopVlan(), OutputInPort(), Controller()]),
 )
 

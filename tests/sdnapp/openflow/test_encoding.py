@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given
-from os_ken.ofproto import nicira_ext
+from os_ken.lib import type_desc
+from os_ken.ofproto import nicira_ext, oxm_fields
 from os_ken.ofproto import ofproto_v1_3 as ofp
 from os_ken.ofproto import ofproto_v1_3_parser as parser
 
 from flows.actions import (
     Action,
+    Commit,
     Controller,
     Goto,
     Meter,
@@ -22,6 +24,7 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Track,
 )
 from flows.fields import FIELDS, show
 from flows.flow import Flow, Match, Term, field_named
@@ -31,7 +34,23 @@ from sdnapp.openflow.messages import FLOW_MOD, bundle_add, message
 from tests.sdnapp.openflow.strategies import flows
 
 DATAPATH: Any = SimpleNamespace(ofproto=ofp, ofproto_parser=parser)
-OTHER_NAMES = {"tun_id": "tunnel_id", "tun_src": "tun_ipv4_src", "tun_dst": "tun_ipv4_dst"}
+OTHER_NAMES = {
+    "tun_id": "tunnel_id",
+    "tun_src": "tun_ipv4_src",
+    "tun_dst": "tun_ipv4_dst",
+    "icmp_type": "icmpv4_type",
+    "icmp_code": "icmpv4_code",
+}
+NEWER = (
+    ("ct_nw_proto", 119, type_desc.Int1),
+    ("ct_nw_src", 120, type_desc.IPv4Addr),
+    ("ct_nw_dst", 121, type_desc.IPv4Addr),
+    ("ct_tp_src", 124, type_desc.Int2),
+    ("ct_tp_dst", 125, type_desc.Int2),
+)
+"""Fields of Open vSwitch 2.8 (ovs-fields(7)) that os-ken does not know; it serialises them like its others."""
+ofp.oxm_types.extend(oxm_fields.NiciraExtended1(*described) for described in NEWER)
+oxm_fields.generate(ofp.__name__)
 
 
 def name_of(field: str) -> str:
@@ -58,7 +77,10 @@ def os_ken_match(match: Match) -> Any:
             wanted[name_of(field)] = user(field, value) if mask is None else (user(field, value), user(field, mask))
     for name, (value, mask) in registers.items():
         wanted[name] = value if mask == 0xFFFFFFFF else (value, mask)
-    return parser.OFPMatch(**wanted)
+    sorted_by_number = parser.OFPMatch(**wanted)
+    # Open vSwitch's own fields have lower numbers than what they presuppose, where os-ken has no order for them.
+    order = {name_of(name): position for position, name in enumerate(encoding.HEADERS)}
+    return parser.OFPMatch(_ordered_fields=sorted(sorted_by_number.items(), key=lambda item: order.get(item[0], -1)))
 
 
 def os_ken_action(action: Action) -> Any:
@@ -85,11 +107,21 @@ def os_ken_action(action: Action) -> Any:
             return parser.OFPActionPushVlan(0x8100)
         case PopVlan():
             return parser.OFPActionPopVlan()
+        case Track(zone, table):
+            return os_ken_conntrack(0, zone, TABLES[table].number)
+        case Commit(zone):
+            return os_ken_conntrack(1, zone, 0xFF)
         case OutputInPort():
             return parser.OFPActionOutput(ofp.OFPP_IN_PORT, 0)
         case Controller():
             return parser.OFPActionOutput(ofp.OFPP_CONTROLLER, ofp.OFPCML_NO_BUFFER)
     raise AssertionError(action)
+
+
+def os_ken_conntrack(flags: int, zone: str, table: int) -> Any:
+    register = REGISTERS[zone]
+    bits = nicira_ext.ofs_nbits(register.offset, register.offset + register.bits - 1)
+    return parser.NXActionCT(flags, name_of(zone), bits, recirc_table=table, alg=0, actions=[])
 
 
 def os_ken_instructions(flow: Flow) -> list[Any]:
