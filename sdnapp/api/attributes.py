@@ -100,6 +100,12 @@ class AttributeMap:
         self._convert(values)
         return values
 
+    def converted(self, name: str, value: Any) -> Any:
+        """Return the checked and converted value of one attribute. Raises HTTPBadRequest or InvalidInput."""
+        values = {name: value}
+        self._convert(values)
+        return values[name]
+
     def under_policy(self, values: Mapping[str, Any], is_create: bool) -> Iterator[tuple[str, Any]]:
         """Yield those values that have a policy of their own and were given, in the order of the map."""
         for name, spec in self.specs.items():

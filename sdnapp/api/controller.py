@@ -1,5 +1,6 @@
 """Create, show, list, update and delete, for any resource. Each writing request is one transaction: all or nothing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from webob import Request, Response
 from sdnapp.api import bodies, listing, policy, quotas
 from sdnapp.api.errors import RevisionNumberConstraintFailed, json_response
 from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
+from topology.store import Transaction
 
 _IF_MATCH = "revision_number="
 
@@ -39,14 +41,7 @@ class Controller:
             quotas.check(ctx, resource, (values["project_id"] for values in wanted))
             rows = []
             for values in wanted:
-                policy.enforce(
-                    resource.rules,
-                    ctx.who,
-                    f"create_{resource.name}",
-                    resource.new_target(ctx, values),
-                    resource.attributes.under_policy(values, is_create=True),
-                )
-                rows.append(stamp_new(ctx, tx, resource.create(ctx, tx, values)))
+                rows.append(create(ctx, tx, resource, values))
         # Later objects of one request may have touched earlier ones.
         views = [self._view(ctx, ctx.store.get(resource.row, row.id) or row) for row in rows]
         return json_response({resource.collection: views} if is_bulk else {resource.name: views[0]}, 201)
@@ -58,17 +53,7 @@ class Controller:
         values = resource.attributes.for_update(ctx.who, bodies.one_object(body, resource.name, resource.collection))
         with ctx.store.transaction() as tx:
             row = find(ctx, self.resource, row_id)
-            policy.enforce(
-                resource.rules,
-                ctx.who,
-                f"update_{resource.name}",
-                resource.target(ctx, row, values),
-                resource.attributes.under_policy(values, is_create=False),
-            )
-            check_revision(request, row)
-            changed = resource.update(ctx, tx, row, values)
-            if changed != row:
-                changed = stamp_changed(ctx, tx, changed)
+            changed = update(ctx, tx, resource, row, values, precondition=lambda: check_revision(request, row))
         return json_response({resource.name: self._view(ctx, changed)})
 
     def delete(self, ctx: Context, request: Request, row_id: str) -> Response:
@@ -77,13 +62,49 @@ class Controller:
         bodies.refuse(request, ctx.services.settings.max_body)
         with ctx.store.transaction() as tx:
             row = find(ctx, self.resource, row_id)
-            policy.enforce(resource.rules, ctx.who, f"delete_{resource.name}", resource.target(ctx, row, {}))
-            check_revision(request, row)
-            resource.delete(ctx, tx, row)
+            delete(ctx, tx, resource, row, precondition=lambda: check_revision(request, row))
         return Response(status=204)
 
     def _view(self, ctx: Context, row: Any, fields: frozenset[str] = frozenset()) -> dict[str, Any]:
         return listing.show(ctx, self.resource, row, fields, listing.hidden_attributes(ctx, self.resource))
+
+
+def create(ctx: Context, tx: Transaction, resource: Resource[Any], values: dict[str, Any]) -> Any:
+    """Create an object from checked values, if policy allows it; return its row."""
+    given = resource.attributes.under_policy(values, is_create=True)
+    policy.enforce(resource.rules, ctx.who, f"create_{resource.name}", resource.new_target(ctx, values), given)
+    return stamp_new(ctx, tx, resource.create(ctx, tx, values))
+
+
+def update(
+    ctx: Context,
+    tx: Transaction,
+    resource: Resource[Any],
+    row: Any,
+    values: dict[str, Any],
+    *,
+    precondition: Callable[[], None] = lambda: None,
+) -> Any:
+    """Change an object by checked values, if policy allows it and then the precondition holds; return its row."""
+    given = resource.attributes.under_policy(values, is_create=False)
+    policy.enforce(resource.rules, ctx.who, f"update_{resource.name}", resource.target(ctx, row, values), given)
+    precondition()
+    changed = resource.update(ctx, tx, row, values)
+    return stamp_changed(ctx, tx, changed) if changed != row else row
+
+
+def delete(
+    ctx: Context,
+    tx: Transaction,
+    resource: Resource[Any],
+    row: Any,
+    *,
+    precondition: Callable[[], None] = lambda: None,
+) -> None:
+    """Delete an object, if policy allows it and then the precondition holds."""
+    policy.enforce(resource.rules, ctx.who, f"delete_{resource.name}", resource.target(ctx, row, {}))
+    precondition()
+    resource.delete(ctx, tx, row)
 
 
 def find(ctx: Context, resource: Resource[Any], row_id: str) -> Any:

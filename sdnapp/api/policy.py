@@ -110,9 +110,7 @@ def enforce(
         return
     tried, text = [action], f"rule:{action}"
     for name, value in given:
-        attribute = f"{action}:{name}"
-        items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-        keys = [f"{attribute}:{key}" for item in items for key in item]
+        attribute, *keys = _rule_names(f"{action}:{name}", value)
         tried += [attribute, *keys]
         part = f"rule:{attribute}"
         if keys:
@@ -120,3 +118,13 @@ def enforce(
         text = f"({text} and {part})"
     if not all(rules.get(name, owner)(who, target) for name in tried):
         raise PolicyNotAuthorized(rule=text)
+
+
+def allows(rules: Mapping[str, Rule], who: Identity, attribute: str, target: Target, value: Any) -> bool:
+    """Return whether the rules of one attribute, such as ``create_port:mac_address``, allow a value."""
+    return who.is_admin or all(rules.get(name, owner)(who, target) for name in _rule_names(attribute, value))
+
+
+def _rule_names(attribute: str, value: Any) -> list[str]:
+    items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [attribute, *(f"{attribute}:{key}" for item in items for key in item)]

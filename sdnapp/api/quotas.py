@@ -17,6 +17,7 @@ from sdnapp.api import bodies
 from sdnapp.api.attributes import AttributeMap
 from sdnapp.api.errors import PolicyNotAuthorized, json_response
 from sdnapp.api.resource import Context, Resource
+from topology.store import Transaction
 from topology.values import Quota
 
 _UNLIMITED = -1
@@ -67,6 +68,22 @@ class Quotas:
         """Show a project's limits."""
         _enforce_own(ctx, project_id)
         return json_response({"quota": self._limits(ctx, project_id)})
+
+    def own(self, ctx: Context, project_id: str) -> dict[str, int]:
+        """Return the limits that were set for a project."""
+        return _own_limits(ctx, project_id)
+
+    def replace(self, ctx: Context, tx: Transaction, project_id: str, given: dict[str, Any]) -> None:
+        """Give a project these limits, and the default ones for all else.
+
+        Raises PolicyNotAuthorized, HTTPBadRequest, InvalidInput.
+        """
+        _enforce(ctx, "update_quota")
+        limits = self._attributes.for_update(ctx.who, given)
+        self._check_usage(ctx, project_id, limits)
+        tx.put(Quota(project_id, tuple(sorted(limits.items()))))
+        if not limits:
+            tx.delete(Quota, project_id)
 
     def default(self, ctx: Context, request: Request, project_id: str) -> Response:
         """Show the limits that a project has unless some were set for it."""

@@ -11,6 +11,7 @@ from webob.multidict import MultiDict
 from sdnapp.api import sharing
 from sdnapp.api.attributes import AttributeMap
 from sdnapp.api.identity import Identity
+from sdnapp.api.intent.declaration import InFile
 from sdnapp.api.policy import Rule, Target
 from sdnapp.api.services import Services
 from topology.store import Store, Transaction
@@ -80,6 +81,7 @@ class Resource(ABC, Generic[R]):
     ``view`` maps each attribute that clients see to how it follows from the row, ``unseen`` those that only filter.
     ``indexes`` maps an attribute to the store's index that finds rows by it. ``rules`` are as ``policy`` says.
     ``methods`` are those that change objects; a resource may lack some. ``has_quota``: a project may have only so many.
+    ``in_file``: how its objects stand in the document of a project's intent; None where they do not.
     """
 
     name: ClassVar[str]
@@ -91,6 +93,7 @@ class Resource(ABC, Generic[R]):
     indexes: ClassVar[dict[str, str]] = {"name": "name", "project_id": "project", "tenant_id": "project"}
     rules: ClassVar[Mapping[str, Rule]]
     has_quota: ClassVar[bool] = False
+    in_file: ClassVar[InFile | None] = None
     methods: ClassVar[frozenset[str]] = frozenset({"POST", "PUT", "DELETE"})
 
     @property

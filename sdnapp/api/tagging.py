@@ -23,6 +23,13 @@ class TagNotFound(exceptions.NotFound):  # type: ignore[misc]
     message = "Tag %(tag)s could not be found."
 
 
+def enforce(ctx: Context, resource: Resource[Any], row: Any, verb: str) -> None:
+    """Raise PolicyNotAuthorized if the caller may not change an object's tags in this way."""
+    action = f"{verb}_{resource.name}:tags"
+    rule = resource.rules.get(action) or resource.rules[f"update_{resource.name}"]
+    policy.enforce({action: rule}, ctx.who, action, resource.target(ctx, row, {}))
+
+
 @dataclass(frozen=True)
 class Tagging:
     """The actions on the tags of one resource's objects."""
@@ -86,11 +93,9 @@ class Tagging:
         wanted: Callable[[Sequence[str]], Iterable[str]],
     ) -> None:
         resource = self.resource
-        action = f"{verb}_{resource.name}:tags"
-        rule = resource.rules.get(action) or resource.rules[f"update_{resource.name}"]
         with ctx.store.transaction() as tx:
             row = find(ctx, resource, row_id)
-            policy.enforce({action: rule}, ctx.who, action, resource.target(ctx, row, {}))
+            enforce(ctx, resource, row, verb)
             check_revision(request, row)
             changed = replace(row, tags=tags.checked(resource.collection, wanted(row.tags)))
             if changed != row:

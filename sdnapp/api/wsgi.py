@@ -13,6 +13,7 @@ from sdnapp.api.controller import Controller
 from sdnapp.api.errors import response_of
 from sdnapp.api.fixed_lists import fixed_list
 from sdnapp.api.identity import Identify, Identity, claimed
+from sdnapp.api.intent import handlers as intent
 from sdnapp.api.quotas import Quotas, own_project
 from sdnapp.api.resource import Context, Resource
 from sdnapp.api.resources.address_groups import AddressGroups
@@ -73,12 +74,15 @@ class Application:
         self._add("/v2.0/extensions/{alias}", GET=discovery.extension)
         for resource in RESOURCES:
             self._add_resource(resource)
-        self._add_quotas(Quotas(RESOURCES))
+        quotas = Quotas(RESOURCES)
+        self._add_quotas(quotas)
         self._add("/v2.0/availability_zones", GET=fixed_list(availability_zone, ZONES))
         self._add("/v2.0/service-providers", GET=fixed_list(servicetype, ()))
         self._add("/healthz", GET=operator.health)
         self._add("/metrics", GET=operator.metrics)
         self._add("/realized", GET=operator.realized)
+        self._add("/sdnapp/export", GET=intent.exporting(RESOURCES, quotas))
+        self._add("/sdnapp/apply", POST=intent.applying(RESOURCES, quotas))
         self._add("/sdnapp/status", GET=operator.status)
         self._add("/sdnapp/trace", GET=operator.trace)
         self._add("/sdnapp/chassis", GET=operator.chassis_list)

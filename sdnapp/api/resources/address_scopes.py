@@ -11,6 +11,7 @@ from neutron_lib.exceptions import address_scope as errors
 
 from sdnapp.api import policy, sharing
 from sdnapp.api.attributes import AttributeMap
+from sdnapp.api.intent.declaration import InFile
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import Context, Resource, column, is_shared
 from sdnapp.api.resources import rbac
@@ -35,6 +36,11 @@ class AddressScopes(Resource[AddressScope]):
         "ip_version": column("ip_version"),
         "shared": is_shared,
     }
+    in_file = InFile(
+        defaults={"ip_version": lambda ctx, scope, values: constants.IP_VERSION_4},
+        shown={"shared": column("shared")},
+        completed={"ip_version": lambda given: constants.IP_VERSION_4},
+    )
     rules: ClassVar = {
         "get_address_scope": policy.any_of(policy.admin, policy.project_reader, policy.shared_reader),
         "create_address_scope": _MEMBERS,

@@ -23,6 +23,7 @@ from neutron_lib.exceptions import external_net as external_errors
 from sdnapp.api import policy, sharing, tags
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
 from sdnapp.api.errors import invalid_input
+from sdnapp.api.intent.declaration import InFile
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, column, constant, is_shared, networks_of
 from sdnapp.api.resources import default_group, rbac, segments
@@ -80,6 +81,26 @@ class Networks(Resource[Network]):
         _NUMBER: lambda ctx, network: network.segment.segmentation_id,
     }
     indexes: ClassVar = Resource.indexes | {_EXTERNAL: "external"}
+    in_file = InFile(
+        chosen=frozenset(provider_net.ATTRIBUTES),
+        defaults={
+            "mtu": lambda ctx, network, values: segments.max_mtu(ctx.services.settings, network.segment),
+            # Which number an overlay has is nobody's business but the switches'.
+            _TYPE: lambda ctx, network, values: (
+                ctx.services.settings.default_network_type if network.segment.is_overlay else None
+            ),
+            _NUMBER: lambda ctx, network, values: (
+                network.segment.segmentation_id if network.segment.is_overlay else None
+            ),
+        },
+        shown={
+            "shared": column("shared"),
+            # What is external to some only is in their RBAC policies.
+            _EXTERNAL: lambda ctx, network: (
+                sharing.EVERYBODY in sharing.targets(ctx.store, network.id, sharing.ACCESS_EXTERNAL)
+            ),
+        },
+    )
     rules: ClassVar = {
         "get_network": policy.any_of(
             policy.admin, policy.project_reader, policy.shared_network_reader, policy.external_network

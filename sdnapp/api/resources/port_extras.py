@@ -62,6 +62,13 @@ def dhcp_options(present: Sequence[DhcpOption], given: Iterable[Mapping[str, Any
     return tuple(options.values())
 
 
+def replacing_options(present: Iterable[Mapping[str, Any]], wanted: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Return the request after which a port has the wanted options and no others."""
+    kept = {(each["opt_name"], each.get("ip_version", 4)) for each in wanted}
+    gone = [each for each in present if (each["opt_name"], each["ip_version"]) not in kept]
+    return [*wanted, *({**each, "opt_value": None} for each in gone)]
+
+
 def _check(name: str, value: str) -> None:
     try:
         check_option(name, value)

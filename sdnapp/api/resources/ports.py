@@ -16,6 +16,7 @@ from sdnapp.api import policy, tags
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.identity import Identity
+from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import (
     STANDARD_VIEW,
@@ -34,7 +35,7 @@ from sdnapp.api.resources.release import release_claims
 from topology.addressing import SERVICE_MAC
 from topology.allocation import PORT_KEY_BITS, TakenError, allocate_mac, claim_mac, next_number, release_mac
 from topology.store import Transaction
-from topology.values import Network, Port
+from topology.values import Network, Port, Subnet
 
 REALIZATION = "sdnapp:realization"
 _HOST, _VIF, _DETAILS = portbindings.HOST_ID, portbindings.VIF_TYPE, portbindings.VIF_DETAILS
@@ -57,6 +58,10 @@ def _serves_no_network(who: Identity, target: Target) -> bool:
 def _may_delete(who: Identity, target: Target) -> bool:
     in_use = target.device_owner.startswith(constants.DEVICE_OWNER_COMPUTE_PREFIX)
     return not in_use and (policy.project_member(who, target) or policy.network_member(who, target))
+
+
+def _serves_compute(port: Port) -> bool:
+    return port.device_owner.startswith(constants.DEVICE_OWNER_COMPUTE_PREFIX)
 
 
 _ON_WRITING = {
@@ -129,6 +134,32 @@ class Ports(Resource[Port]):
         REALIZATION: lambda ctx, port: dict(ctx.services.realization(port.id)),
     }
     indexes: ClassVar = Resource.indexes | {"network_id": "network", "mac_address": "mac", "device_id": "device"}
+    in_file = InFile(
+        parent="network_id",
+        references={"network_id": Reference(("network",)), "fixed_ips.subnet_id": Reference(("subnet",))},
+        keys=("name", "mac_address"),
+        chosen=frozenset({"mac_address", "fixed_ips", "device_id", "device_owner"}),
+        defaults={
+            # Where there are subnets, a port that has no address was made so.
+            "fixed_ips": lambda ctx, port, values: (
+                None if ctx.store.find_ids(Subnet, "network", port.network_id) else []
+            ),
+            _SECURITY: lambda ctx, port, values: ctx.store.get(Network, port.network_id).port_security_enabled,
+        },
+        shown={
+            "fixed_ips": lambda ctx, port: [{"ip_address": fixed.ip_address} for fixed in port.fixed_ips],
+            "device_id": lambda ctx, port: "" if _serves_compute(port) else port.device_id,
+            "device_owner": lambda ctx, port: "" if _serves_compute(port) else port.device_owner,
+            _HOST: column("requested_host"),
+        },
+        replacing={_OPTIONS: port_extras.replacing_options},
+        why_not=lambda port: (
+            f"ports with device_owner {port.device_owner} are the network's own and stand in no file"
+            if port.device_owner.startswith(constants.DEVICE_OWNER_NETWORK_PREFIX)
+            else ""
+        ),
+        may_delete=lambda port: not _serves_compute(port),
+    )
     rules: ClassVar = (
         {
             "get_port": policy.any_of(policy.admin, policy.project_reader, policy.network_reader),

@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from neutron_lib import exceptions
+from neutron_lib.api.definitions import external_net
 from neutron_lib.db import constants as sizes
 
 from sdnapp.api import policy, sharing
 from sdnapp.api.attributes import AttributeMap, Specs
 from sdnapp.api.errors import invalid_input
+from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import Context, Resource, column, stamp_changed, stamp_new
 from sdnapp.api.sharing import ACCESS_EXTERNAL, ACCESS_SHARED, EVERYBODY, TYPE_OF, TYPES, Shareable
@@ -104,6 +106,7 @@ _ATTRIBUTES: Specs = {
     },
     "action": _attribute(validate={"type:string": sizes.DESCRIPTION_FIELD_SIZE}),
 }
+_SAID_OF_ALL = {ACCESS_SHARED: "shared", ACCESS_EXTERNAL: external_net.EXTERNAL}
 _MEMBERS = policy.any_of(policy.admin, policy.project_member)
 
 
@@ -125,6 +128,15 @@ class RbacPolicies(Resource[RbacPolicy]):
         "target_tenant": column("target_project"),
     }
     indexes: ClassVar = {"project_id": "project", "tenant_id": "project", "object_id": "object"}
+    in_file = InFile(
+        references={"object_id": Reference(tuple(TYPES), by="object_type")},
+        keys=("object_id", "target_tenant"),
+        why_not=lambda row: (
+            f"what is for all says so itself: give the {row.object_type} `{_SAID_OF_ALL[row.action]}: true` instead"
+            if row.target_project == EVERYBODY
+            else ""
+        ),
+    )
     rules: ClassVar = {
         "get_rbac_policy": policy.any_of(policy.admin, policy.project_reader),
         "create_rbac_policy": _MEMBERS,

@@ -16,6 +16,7 @@ from neutron_lib.exceptions import address_scope as scope_errors
 from sdnapp.api import policy, sharing, tags
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
 from sdnapp.api.errors import invalid_input
+from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import STANDARD_VIEW, Context, Getter, Resource, column, is_shared
 from sdnapp.api.resources import rbac
@@ -56,6 +57,15 @@ class SubnetPools(Resource[SubnetPool]):
     }
     unseen: ClassVar = {name: column(name) for name in _LENGTHS}
     indexes: ClassVar = Resource.indexes | {"address_scope_id": "scope"}
+    in_file = InFile(
+        references={"address_scope_id": Reference(("address_scope",))},
+        defaults={
+            "min_prefixlen": lambda ctx, pool, values: _SHORTEST_UNLESS_SAID[pool.ip_version],
+            "max_prefixlen": lambda ctx, pool, values: _LONGEST[pool.ip_version],
+            "default_prefixlen": lambda ctx, pool, values: values["min_prefixlen"],
+        },
+        shown={"shared": column("shared"), **{name: column(name) for name in _LENGTHS}},
+    )
     rules: ClassVar = {
         "get_subnetpool": policy.any_of(policy.admin, policy.project_reader, policy.shared_reader),
         "create_subnetpool": _MEMBERS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_network
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ from neutron_lib.api.definitions import subnet as subnet_definition
 from sdnapp.api import policy, tags
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
 from sdnapp.api.errors import invalid_input
+from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import (
     STANDARD_VIEW,
@@ -80,6 +81,22 @@ class Subnets(Resource[Subnet]):
         ),
     }
     indexes: ClassVar = Resource.indexes | {"network_id": "network", "subnetpool_id": "pool"}
+    in_file = InFile(
+        parent="network_id",
+        references={"network_id": Reference(("network",)), "subnetpool_id": Reference(("subnetpool",))},
+        keys=("cidr", "name"),
+        chosen=frozenset({"cidr", "subnetpool_id"}),
+        defaults={
+            "ip_version": lambda ctx, subnet, values: _version_of(subnet.cidr),
+            "gateway_ip": lambda ctx, subnet, values: pools.default_gateway(IPv4Network(subnet.cidr)),
+            "allocation_pools": lambda ctx, subnet, values: [
+                {"start": pool.row().start, "end": pool.row().end}
+                for pool in pools.default_pools(IPv4Network(subnet.cidr), values["gateway_ip"])
+            ],
+        },
+        completed={"ip_version": lambda given: _version_of(str(given.get("cidr", "")))},
+        canonical={"cidr": lambda cidr: str(ip_network(cidr, strict=False))},
+    )
     rules: ClassVar = {
         "get_subnet": policy.any_of(
             policy.admin,
@@ -203,6 +220,11 @@ def visible_network(ctx: Context, network_id: str) -> Network:
     if network is None or not sees_network(ctx, network):
         raise exceptions.NetworkNotFound(net_id=network_id)
     return network
+
+
+def _version_of(cidr: str) -> int:
+    version: int = constants.IP_VERSION_4 if is_ipv4(cidr) else constants.IP_VERSION_6
+    return version
 
 
 def _service_types(values: Mapping[str, Any]) -> tuple[str, ...]:

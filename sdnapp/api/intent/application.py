@@ -1,0 +1,141 @@
+"""Brings a project in line with a document: one transaction, by the rules of single requests, all or nothing.
+
+What fails is tried again after the rest, since one change may make room for another: an address, a VLAN id, a subnet
+that a port leaves. Only when nothing more succeeds is it an error. A dry run does all of that, too, and then undoes it:
+what it says is what would happen.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sdnapp.api.intent.attributes import in_file
+from sdnapp.api.intent.document import Document, Item, in_order
+from sdnapp.api.intent.linking import link
+from sdnapp.api.intent.matching import Matching
+from sdnapp.api.intent.places import PlaceError
+from sdnapp.api.intent.steps import REFUSALS, NotYetError, Steps
+from sdnapp.api.quotas import Quotas
+from sdnapp.api.resource import Context, Resource
+
+_MOST_ROUNDS = 10
+_MOST_ERRORS = 5
+Step = Callable[[], None]
+
+
+class _Undo(Exception):
+    """Ends a transaction that was only a trial."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """``dry_run``: change nothing. ``keep``: delete nothing."""
+
+    dry_run: bool = False
+    keep: bool = False
+
+
+def apply(
+    ctx: Context,
+    resources: Sequence[Resource[Any]],
+    quotas: Quotas,
+    document: Document,
+    *,
+    project_id: str,
+    options: Options,
+) -> list[dict[str, Any]]:
+    """Return what was changed, or would be, in order. Raises PlaceError, and then nothing is."""
+    ordered = in_order(resources)
+    with _undone_if(ctx, options.dry_run):
+        changes = _set_quotas(ctx, quotas, project_id, document.quotas) if document.quotas is not None else []
+        names = link(ctx, ordered, document.items)
+        lacking = Matching(ctx, ordered, project_id).match(document.items)
+        steps = Steps(ctx, names, project_id, options.dry_run)
+        deletions = [] if options.keep else [each for each in lacking if in_file(each[0]).may_delete(each[1])]
+        # Deletions come first, as they make room.
+        changing = [partial(steps.update, item) for item in document.items if item.row_id is not None]
+        creating = [_creations(steps, resource, document.items) for resource in ordered]
+        _run([[*(partial(steps.delete, *each) for each in deletions), *changing], *creating])
+        done = [*changes, *steps.done]
+    return done
+
+
+def _creations(steps: Steps, resource: Resource[Any], items: Sequence[Item]) -> list[Step]:
+    new = [item for item in items if item.resource is resource and item.row_id is None]
+    # Whoever names an address or a number comes before those who take what is free.
+    new.sort(key=lambda item: -len(in_file(resource).chosen & item.given.keys()))
+    return [partial(steps.create, item) for item in new]
+
+
+def _run(stages: list[list[Step]]) -> None:
+    """Take all steps, in as many rounds as it needs. Raises PlaceError if some are impossible.
+
+    The first stage is tried as a whole in each round. Each other one waits for all of the stage before it: what is
+    created may choose among what is there, and so that must be as it should be.
+    """
+    for _ in range(_MOST_ROUNDS):
+        before, errors = sum(map(len, stages)), []
+        for number, stage in enumerate(stages):
+            stages[number], refused = _tried(stage)
+            errors += refused
+            if number > 0 and stages[number]:
+                break
+        after = sum(map(len, stages))
+        if after == 0:
+            return
+        if after == before:
+            break
+    raise _joined(errors or [PlaceError((), "objects wait for one another: break the circle of references")])
+
+
+def _tried(stage: Sequence[Step]) -> tuple[list[Step], list[PlaceError]]:
+    """Return the steps that could not be taken, and why."""
+    left: list[Step] = []
+    errors: list[PlaceError] = []
+    for step in stage:
+        try:
+            step()
+        except NotYetError:
+            left.append(step)
+        except PlaceError as error:
+            left.append(step)
+            errors.append(error)
+    return left, errors
+
+
+def _joined(errors: Sequence[PlaceError]) -> PlaceError:
+    """Return one error for several, the ones about what stands in the document first."""
+    ordered = sorted(errors, key=lambda error: not error.place)
+    first, others = ordered[0], ordered[1:_MOST_ERRORS]
+    more = [f"{len(ordered) - _MOST_ERRORS} more"] if len(ordered) > _MOST_ERRORS else []
+    message = "; also: ".join([first.message, *map(str, others), *more])
+    return PlaceError(first.place, message, first.cause)
+
+
+def _set_quotas(ctx: Context, quotas: Quotas, project_id: str, given: dict[str, Any]) -> list[dict[str, Any]]:
+    """Set a project's own limits to those given; return the change. Raises PlaceError."""
+    before = quotas.own(ctx, project_id)
+    try:
+        with ctx.store.transaction() as tx:
+            quotas.replace(ctx, tx, project_id, given)
+    except REFUSALS as error:
+        raise PlaceError(("quotas",), str(error), error) from error
+    after = quotas.own(ctx, project_id)
+    pairs = {name: [before.get(name), after.get(name)] for name in sorted({*before, *after})}
+    changed = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    if not changed:
+        return []
+    return [{"action": "update", "resource": "quota", "name": project_id, "in": None, "attributes": changed}]
+
+
+@contextmanager
+def _undone_if(ctx: Context, is_trial: bool) -> Iterator[None]:
+    try:
+        with ctx.store.transaction():
+            yield
+            if is_trial:
+                raise _Undo
+    except _Undo:
+        pass

@@ -1,0 +1,100 @@
+"""From the store to a document: what was asked for, without what follows from the rest."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sdnapp.api.intent.attributes import current, default, in_file, may_set
+from sdnapp.api.intent.declaration import Reference, written
+from sdnapp.api.intent.document import children_of, in_order
+from sdnapp.api.intent.names import Names, as_is, key_names, replaced
+from sdnapp.api.intent.places import Place
+from sdnapp.api.quotas import Quotas
+from sdnapp.api.resource import Context, Resource
+
+
+def export(ctx: Context, resources: Sequence[Resource[Any]], quotas: Quotas, project_id: str) -> dict[str, Any]:
+    """Return the document of a project: what the caller sees of it, and could have written."""
+    document: dict[str, Any] = {"project": project_id}
+    if ctx.who.is_admin and (limits := quotas.own(ctx, project_id)):
+        document["quotas"] = limits
+    return document | _Export(ctx, resources, project_id).sections()
+
+
+class _Export:
+    def __init__(self, ctx: Context, resources: Sequence[Resource[Any]], project_id: str) -> None:
+        # Readers get what a member of the project can write.
+        self._ctx = replace(ctx, who=replace(ctx.who, roles=ctx.who.roles | {"member"}))
+        self._resources = in_order(resources)
+        self._rows = {
+            resource.name: [
+                row
+                for row in ctx.store.find(resource.row, "project", project_id)
+                if not in_file(resource).why_not(row) and resource.may_see(ctx, row)
+            ]
+            for resource in self._resources
+        }
+        self._under: dict[tuple[str, str | None], list[Any]] = {}
+        self._names = Names(ctx, {resource.name: resource for resource in self._resources})
+        for resource in self._resources:
+            for row in self._rows[resource.name]:
+                self._names.add(resource.name, key_names(resource, row), parent_id(resource, row), row.id)
+                self._under.setdefault((resource.name, parent_id(resource, row)), []).append(row)
+
+    def sections(self) -> dict[str, Any]:
+        """Return each resource's objects that are not written under others."""
+        found = {}
+        for resource in self._resources:
+            above = {row.id for parent in self._parents(resource) for row in self._rows[parent.name]}
+            rows = [row for row in self._rows[resource.name] if parent_id(resource, row) not in above]
+            if rows:
+                found[resource.collection] = self._section(resource, rows, is_nested=False)
+        return found
+
+    def _parents(self, resource: Resource[Any]) -> list[Resource[Any]]:
+        return [each for each in self._resources if resource in children_of(self._resources, each)]
+
+    def _section(self, resource: Resource[Any], rows: Sequence[Any], is_nested: bool) -> list[dict[str, Any]]:
+        entries = [self._entry(resource, row, is_nested) for row in rows]
+        return sorted(entries, key=lambda entry: (entry.get("name", ""), json.dumps(entry, sort_keys=True)))
+
+    def _entry(self, resource: Resource[Any], row: Any, is_nested: bool) -> dict[str, Any]:
+        entry = named(self._names, resource, row, written_attributes(self._ctx, resource, row))
+        if is_nested:
+            del entry[written(in_file(resource).parent or "")]
+        for child in children_of(self._resources, resource):
+            if rows := self._under.get((child.name, row.id)):
+                entry[child.collection] = self._section(child, rows, is_nested=True)
+        return entry
+
+
+def written_attributes(ctx: Context, resource: Resource[Any], row: Any) -> dict[str, Any]:
+    """Return those attributes of an object that must be said to make another one like it."""
+    present, target = current(ctx, resource, row), resource.target(ctx, row, {})
+    found = {}
+    for name, value in present.items():
+        is_required = name != "tags" and "default" not in resource.attributes.specs[name]
+        if name in in_file(resource).defaults or not is_required:
+            if value == default(ctx, resource, row, name, present):
+                continue
+            if not may_set(ctx, resource, f"create_{resource.name}", target, name=name, value=value):
+                continue
+        found[name] = value
+    return found
+
+
+def named(names: Names, resource: Resource[Any], row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes as a document writes them, with names for ids."""
+
+    def name_of(reference: Reference, row_id: Any, place: Place) -> Any:
+        kind = getattr(row, reference.by) if reference.by else reference.to[0]
+        return names.name_of(kind, row_id, parent_id(resource, row))
+
+    return replaced(in_file(resource).references, values, as_is, written, name_of)
+
+
+def parent_id(resource: Resource[Any], row: Any) -> str | None:
+    """Return the id of the object that another one is written under."""
+    parent = in_file(resource).parent
+    return getattr(row, parent) if parent is not None else None

@@ -1,0 +1,71 @@
+"""``/sdnapp/export`` and ``/sdnapp/apply``: a project's intent as one document, for whoever may see and change it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from webob import Request, Response, exc
+
+from sdnapp.api import bodies
+from sdnapp.api.errors import json_response, status_of
+from sdnapp.api.intent import application, places
+from sdnapp.api.intent.document import in_order, read
+from sdnapp.api.intent.export import export
+from sdnapp.api.quotas import Quotas
+from sdnapp.api.resource import Context, Resource
+
+_SAID = {"": False, "false": False, "0": False, "true": True, "1": True}
+
+
+def exporting(resources: Sequence[Resource[Any]], quotas: Quotas) -> Callable[[Context, Request], Response]:
+    """Return the handler of ``GET /sdnapp/export?project=``."""
+
+    def handler(ctx: Context, request: Request) -> Response:
+        project_id = _project(ctx, request.GET.get("project"), ("project",))
+        return json_response(export(ctx, resources, quotas, project_id))
+
+    return _placing(handler)
+
+
+def applying(resources: Sequence[Resource[Any]], quotas: Quotas) -> Callable[[Context, Request], Response]:
+    """Return the handler of ``POST /sdnapp/apply?dry_run=&keep=``."""
+
+    def handler(ctx: Context, request: Request) -> Response:
+        options = application.Options(_flag(request, "dry_run"), _flag(request, "keep"))
+        document = read(bodies.read_json(request, ctx.services.settings.max_body), in_order(resources))
+        project_id = _project(ctx, document.project, ("project",))
+        changes = application.apply(ctx, resources, quotas, document, project_id=project_id, options=options)
+        body = {"project": project_id, "dry_run": options.dry_run, "revision": ctx.store.revision, "changes": changes}
+        return json_response(body)
+
+    return _placing(handler)
+
+
+def _placing(handler: Callable[[Context, Request], Response]) -> Callable[[Context, Request], Response]:
+    """Answer errors with their place as ``detail``, under the status that a single request would get."""
+
+    def placed(ctx: Context, request: Request) -> Response:
+        try:
+            return handler(ctx, request)
+        except places.PlaceError as error:
+            status = status_of(error.cause) if error.cause is not None else 400
+            kind = type(error.cause).__name__ if error.cause is not None else "HTTPBadRequest"
+            body = {"type": kind, "message": str(error), "detail": places.text(error.place)}
+            return json_response({"NeutronError": body}, status)
+
+    return placed
+
+
+def _project(ctx: Context, wanted: str | None, place: places.Place) -> str:
+    """Return the project that a request is about: the caller's own, or for an administrator any."""
+    if wanted and wanted != ctx.who.project_id and not ctx.who.is_admin:
+        raise places.PlaceError(place, f"is {wanted}, and you are a member of {ctx.who.project_id or 'none'}")
+    if found := wanted or ctx.who.project_id:
+        return found
+    raise places.PlaceError(place, "is not known: name a project")
+
+
+def _flag(request: Request, name: str) -> bool:
+    text = request.GET.get(name, "").lower()
+    if text not in _SAID:
+        raise exc.HTTPBadRequest(f"{name} must be true or false and not '{text}'")
+    return _SAID[text]

@@ -1,0 +1,117 @@
+"""Which items of a document are which rows: by their keys, best first, and never by ids."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from sdnapp.api.intent.attributes import current, expected, in_file, is_fixed
+from sdnapp.api.intent.document import Item, children_of
+from sdnapp.api.intent.export import parent_id
+from sdnapp.api.intent.linking import LATER, values
+from sdnapp.api.resource import Context, Resource
+
+
+class Matching:
+    """Finds the rows of a project's items, and so the rows that its document lacks."""
+
+    def __init__(self, ctx: Context, resources: Sequence[Resource[Any]], project_id: str) -> None:
+        self._ctx, self._resources = ctx, resources
+        self._rows = {
+            resource.name: [
+                row
+                for row in ctx.store.find(resource.row, "project", project_id)
+                if not in_file(resource).why_not(row) and resource.may_see(ctx, row)
+            ]
+            for resource in resources
+        }
+        self._present: dict[str, dict[str, Any]] = {}
+        self._under: dict[tuple[str, str | None], list[Any]] = {}
+        for resource in resources:
+            # Rows that are alike are taken in the order in which they were made.
+            self._rows[resource.name].sort(key=lambda row: (row.created_at, getattr(row, "key", 0)))
+            for row in self._rows[resource.name]:
+                self._under.setdefault((resource.name, parent_id(resource, row)), []).append(row)
+
+    def match(self, items: Iterable[Item]) -> list[tuple[Resource[Any], Any]]:
+        """Note in each item which row it is; return the rows that are no item, those that refer to others first."""
+        found = list(items)
+        lacking: list[tuple[Resource[Any], Any]] = []
+        for resource in self._resources:
+            groups: dict[str | None, list[Item]] = {}
+            for item in (each for each in found if each.resource is resource):
+                if item.parent is None or item.parent_id is not None:
+                    groups.setdefault(item.parent_id, []).append(item)
+            for parent, group in groups.items():
+                self._pair(resource, group, list(self._under.get((resource.name, parent), ())))
+            matched = {item.row_id for group in groups.values() for item in group}
+            lacking += [(resource, row) for row in self._rows[resource.name] if row.id not in matched]
+        return lacking[::-1]
+
+    def _pair(self, resource: Resource[Any], items: list[Item], rows: list[Any]) -> None:
+        """Pair items and rows that have the same parent: by each key, and at last those that have none at all."""
+        keys = in_file(resource).keys
+        for key in keys:
+            items, rows = self._pair_by(items, rows, partial(_value, key=key), partial(self._value, resource, key))
+        keyless = [item for item in items if not any(_value(item, key) for key in keys)]
+        nameless = [row for row in rows if not getattr(row, "name", "")]
+        self._pair_by(keyless, nameless, lambda item: True, lambda row: True)
+
+    def _pair_by(
+        self,
+        items: list[Item],
+        rows: list[Any],
+        key_of_item: Callable[[Item], Hashable],
+        key_of_row: Callable[[Any], Hashable],
+    ) -> tuple[list[Item], list[Any]]:
+        """Pair those of one key, first where nothing would change, then in order; return what is left."""
+        buckets: dict[Hashable, list[Any]] = {}
+        for row in rows:
+            buckets.setdefault(key_of_row(row), []).append(row)
+        # Those that say most choose first: whoever says little agrees with many.
+        ordered = sorted(items, key=lambda item: -len(item.given))
+        keyed = [(item, buckets.get(key, [])) for item in ordered if (key := key_of_item(item))]
+        for fits in (self._agrees, self._may_become):
+            for item, bucket in keyed:
+                if item.row_id is None and (row := next((row for row in bucket if fits(item, row)), None)) is not None:
+                    item.row_id = row.id
+                    bucket.remove(row)
+        taken = {item.row_id for item in items}
+        return [item for item in items if item.row_id is None], [row for row in rows if row.id not in taken]
+
+    def _agrees(self, item: Item, row: Any) -> bool:
+        """Return whether an object is as an item says, with all that is written under it."""
+        present = self._current(item.resource, row)
+        given = values(item)
+        if present != expected(self._ctx, item.resource, row, present, given):
+            return False
+        for child in children_of(self._resources, item.resource):
+            left = list(self._under.get((child.name, row.id), ()))
+            children = [each for each in item.children if each.resource is child]
+            for each in sorted(children, key=lambda each: -len(each.given)):
+                same = next((other for other in left if self._agrees(each, other)), None)
+                if same is None:
+                    return False
+                left.remove(same)
+            if left:
+                return False
+        return True
+
+    def _may_become(self, item: Item, row: Any) -> bool:
+        """Return whether an object can be changed so that it is as an item says."""
+        present = self._current(item.resource, row)
+        wanted = expected(self._ctx, item.resource, row, present, values(item))
+        return all(present[name] == wanted[name] for name in present if is_fixed(item.resource, name))
+
+    def _current(self, resource: Resource[Any], row: Any) -> dict[str, Any]:
+        if row.id not in self._present:
+            self._present[row.id] = current(self._ctx, resource, row)
+        return self._present[row.id]
+
+    def _value(self, resource: Resource[Any], key: str, row: Any) -> Hashable:
+        value: Hashable = self._current(resource, row).get(key)
+        return value
+
+
+def _value(item: Item, key: str) -> Hashable:
+    value = values(item).get(key)
+    return value if value is not LATER and isinstance(value, str) else None

@@ -1,0 +1,121 @@
+"""Names in place of ids: which object a document means by a name, and what name means an object."""
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import partial
+from typing import Any
+
+from sdnapp.api.intent.attributes import in_file
+from sdnapp.api.intent.declaration import Reference
+from sdnapp.api.intent.places import Place
+from sdnapp.api.resource import Context, Resource
+from topology.store import KIND_OF
+
+Handle = Any
+"""An object: an item of a document, or the id of a row."""
+
+
+class NotOneError(LookupError):
+    """No object has a name, or more than one has it; the text says so and what to do."""
+
+
+class Names:
+    """The objects of one document or project by name; beyond them, whatever the caller sees."""
+
+    def __init__(self, ctx: Context, resources: Mapping[str, Resource[Any]]) -> None:
+        self._ctx, self._resources = ctx, resources
+        self._own: dict[str, dict[str, list[tuple[Handle, Handle]]]] = {name: {} for name in resources}
+
+    def add(self, kind: str, names: Sequence[str], parent: Handle, handle: Handle) -> None:
+        """Take in an object of the project by its names."""
+        for name in dict.fromkeys(names):
+            self._own[kind].setdefault(name, []).append((parent, handle))
+
+    def find(self, kind: str, name: str, beside: Handle) -> Handle:
+        """Return the object that a name means to another one, whose parent is ``beside``. Raises NotOneError.
+
+        It is one of the same parent, else one of the same project, else any that the caller sees, by name or id.
+        """
+        own = self._own[kind].get(name, [])
+        near = [handle for parent, handle in own if parent == beside]
+        for found in (near, [handle for _, handle in own], self._visible(kind, name)):
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise NotOneError(f"{len(found)} objects of kind {kind} are named '{name}': rename one, or give an id")
+        close = get_close_matches(name, self._own[kind], n=1)
+        advice = f"did you mean '{close[0]}'?" if close else "give the name or id of one that is there"
+        raise NotOneError(f"there is no {kind} '{name}': {advice}")
+
+    def name_of(self, kind: str, row_id: str, beside: Handle) -> str:
+        """Return what means an object to one whose parent is ``beside``: a name if there is one, else its id."""
+        row = self._ctx.store.get(self._resources[kind].row, row_id)
+        for name in key_names(self._resources[kind], row) if row is not None else ():
+            try:
+                handle = self.find(kind, name, beside)
+            except NotOneError:
+                continue
+            if row_id in (handle, getattr(handle, "row_id", None)):
+                return name
+        return row_id
+
+    def _visible(self, kind: str, name: str) -> list[str]:
+        resource, store = self._resources[kind], self._ctx.store
+        rows = store.find(resource.row, "name", name) if "name" in KIND_OF[resource.row].indexes else []
+        if not rows and (row := store.get(resource.row, name)) is not None:
+            rows = [row]
+        return [row.id for row in rows if resource.may_see(self._ctx, row)]
+
+
+def key_names(resource: Resource[Any], row: Any) -> list[str]:
+    """Return the texts by which an object is known among those beside it, its own name first."""
+    keys = sorted(in_file(resource).keys, key=lambda key: key != "name")
+    found = (getattr(row, key, None) for key in keys if key not in in_file(resource).references)
+    return [name for name in found if isinstance(name, str) and name]
+
+
+def as_is(name: str) -> str:
+    """Call an attribute in a document what the API calls it."""
+    return name
+
+
+def replaced(
+    references: Mapping[str, Reference],
+    values: Mapping[str, Any],
+    source: Callable[[str], str],
+    target: Callable[[str], str],
+    replace: Callable[[Reference, Any, Place], Any],
+) -> dict[str, Any]:
+    """Return values with each reference replaced; ``source`` and ``target`` tell how it is called there and here."""
+    done = dict(values)
+    for path, reference in references.items():
+        found = _replaced(done, path.split("."), source, target, partial(replace, reference))
+        assert isinstance(found, dict)
+        done = found
+    return done
+
+
+def _replaced(
+    value: Any,
+    path: Sequence[str],
+    source: Callable[[str], str],
+    target: Callable[[str], str],
+    replace: Callable[[Any, Place], Any],
+    *,
+    place: Place = (),
+) -> Any:
+    if isinstance(value, list):
+        return [
+            _replaced(each, path, source, target, replace, place=(*place, number)) for number, each in enumerate(value)
+        ]
+    if not path:
+        return replace(value, place) if value is not None else None
+    if not isinstance(value, dict):
+        return value
+    wanted = source(path[0])
+    return {
+        target(path[0]) if key == wanted else key: (
+            _replaced(each, path[1:], source, target, replace, place=(*place, key)) if key == wanted else each
+        )
+        for key, each in value.items()
+    }
