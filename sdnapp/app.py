@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +21,7 @@ from sdnapp.api.wsgi import make_app
 from sdnapp.config import Options, load_options
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
-from sdnapp.openflow.switches import Switches, set_defaults
+from sdnapp.openflow.switches import Switches, listen_securely, set_defaults
 from sdnapp.operations import Operations
 from sdnapp.ovsdb.connection import Callbacks
 from sdnapp.ovsdb.server import OvsdbServer
@@ -69,6 +70,9 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         set_defaults()
         self._options = load_options(self.CONF)
+        credentials = self._options.credentials
+        if credentials is not None:
+            listen_securely(credentials)
         self._store = Store(open_storage(self._options.store_url))
         if self._store.revision == 0:
             LOG.info("the store is new: %s; switches that hold flows of another lose them", self._options.store_url)
@@ -89,17 +93,20 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             self._responders, lambda datapath_id, port, frame: self._switches.packet_out(datapath_id, port, port, frame)
         )
         self._punted = hub.Event()
-        self._controller = Controller(self._store, self._switches, self._responders, self._changed.set)
+        self._controller = Controller(
+            *(self._store, self._switches, self._responders, self._changed.set), certified=credentials is not None
+        )
         self._ovsdb = OvsdbServer(
             callbacks=Callbacks(
                 on_connected=self._controller.database_connected,
                 on_observed=self._controller.observed,
                 on_lost=self._controller.database_lost,
             ),
-            openflow_port=self.CONF.ofp_tcp_listen_port,
+            openflow_port=self.CONF.ofp_ssl_listen_port if credentials else self.CONF.ofp_tcp_listen_port,
             host=self._options.ovsdb_listen_host,
             port=self._options.ovsdb_listen_port,
             openflow_address=self._options.controller_address,
+            tls=credentials.context(demanding=True) if credentials else None,
         )
         self._operations = Operations(self._controller, self._punts, self._switches.status, self._ovsdb.status)
 
@@ -109,7 +116,10 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self._ovsdb.start()
         self.threads.append(hub.spawn(self._follow))
         self.threads.append(hub.spawn(self._answer))
-        listener = listen_for_api(self._options.api_listen_host, self._options.api_listen_port)
+        options = self._options
+        demanding = options.api_client_certificates
+        tls = options.credentials.context(demanding=demanding) if options.credentials else None
+        listener = listen_for_api(options.api_listen_host, options.api_listen_port, tls)
         self.threads.append(hub.spawn(self._serve_api, listener))
 
     def stop(self) -> None:
@@ -129,8 +139,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         """Take os-ken's word that a switch is ready or gone."""
         self._switches.state_changed(event.datapath, event.state)
 
-    def _switch_connected(self, datapath_id: str, address: str) -> None:
-        self._controller.switch_connected(datapath_id)
+    def _switch_connected(self, datapath_id: str, address: str, certificate_name: str | None) -> None:
+        self._controller.switch_connected(datapath_id, certificate_name)
         hub.spawn_after(OVSDB_GRACE, self._controller.adopt_by_name, datapath_id)
 
     def _packet_in(self, datapath_id: str, in_port: int, cookie: int, frame: bytes) -> None:
@@ -184,7 +194,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         eventlet.wsgi.server(listener, app, log=log, log_output=False, socket_timeout=IDLE_CLIENT)
 
 
-def listen_for_api(host: str, port: int) -> Any:
+def listen_for_api(host: str, port: int, tls: ssl.SSLContext | None = None) -> Any:
     """Return the socket on which API clients arrive. Raises OSError, which names the address, where that cannot be."""
     try:
         listener = eventlet.listen((host, port), backlog=_BACKLOG, reuse_port=False)
@@ -193,8 +203,9 @@ def listen_for_api(host: str, port: int) -> Any:
     # Each accepted connection inherits this. Without it the end of a long answer waits until the client has
     # acknowledged its beginning, for which clients take 40 ms (RFC 9293, section 3.7.4).
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    LOG.info("the API listens on http://%s:%d", *listener.getsockname()[:2])
-    return listener
+    LOG.info("the API listens on %s://%s:%d", "https" if tls else "http", *listener.getsockname()[:2])
+    # Hands are shaken when a connection is first read, so that a slow client holds up nobody.
+    return tls.wrap_socket(listener, server_side=True, do_handshake_on_connect=False) if tls else listener
 
 
 def _dhcp_settings(options: Options) -> DhcpSettings:

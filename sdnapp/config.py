@@ -16,12 +16,15 @@ from typing import Any
 
 from oslo_config import cfg, iniparser, types
 
+from sdnapp.tls import Credentials
+
 GROUP = cfg.OptGroup("sdnapp", "The sdnapp application")
 ENVIRONMENT_PREFIX = "OS_SDNAPP__"
 VNI_MAX = (1 << 24) - 1
 VLAN_MAX = 4094
 LEASE_MAX = (1 << 32) - 2
 """RFC 2131, section 3.3: 0xffffffff would mean for ever, and then nothing could be changed any more."""
+_TLS_FILES = ("tls_cert", "tls_key", "tls_ca")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 OPTIONS: tuple[cfg.Opt, ...] = (
@@ -64,6 +67,18 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         "allow-remote-noauth",
         default=False,
         help="Serve noauth on an address that others can reach, where whoever reaches it is the administrator.",
+    ),
+    cfg.StrOpt(
+        "tls-cert",
+        help="Certificate of this controller, a file in PEM. With it, the API is https, and switches must come by TLS "
+        "(ssl: targets), each with a certificate whose common name is its chassis's id. `sdnapp ca` makes them.",
+    ),
+    cfg.StrOpt("tls-key", help="The key of the same."),
+    cfg.StrOpt("tls-ca", help="Certificates of the authorities that switches' certificates must come from."),
+    cfg.BoolOpt(
+        "api-client-certificates",
+        default=False,
+        help="Serve the API only to clients that have a certificate from the same authorities, too.",
     ),
     cfg.IntOpt(
         "underlay-mtu",
@@ -144,6 +159,10 @@ class Options:
     store_url: str
     auth_strategy: str
     allow_remote_noauth: bool
+    tls_cert: Path | None
+    tls_key: Path | None
+    tls_ca: Path | None
+    api_client_certificates: bool
     underlay_mtu: int
     tenant_network_type: str
     vni_range: tuple[int, int]
@@ -156,6 +175,13 @@ class Options:
     dhcp_lease_seconds: int
     dhcp_dns_servers: tuple[str, ...]
     dhcp_domain: str
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """What TLS is spoken with, if it is."""
+        if self.tls_cert is None or self.tls_key is None or self.tls_ca is None:
+            return None
+        return Credentials(self.tls_cert, self.tls_key, self.tls_ca)
 
 
 def register(conf: cfg.ConfigOpts) -> None:
@@ -183,7 +209,10 @@ def load_options(conf: cfg.ConfigOpts) -> Options:
     values["vni_range"] = _vni_range(values["vni_range"])
     values["vlan_ranges"] = _vlan_ranges(values["vlan_ranges"])
     values["dhcp_dns_servers"] = tuple(values["dhcp_dns_servers"])
+    for name in _TLS_FILES:
+        values[name] = Path(values[name]).expanduser().absolute() if values[name] else None
     options = Options(**values)
+    _check_tls(options)
     _check_authentication(options)
     if options.dhcp_domain and not all(map(_LABEL.fullmatch, options.dhcp_domain.removesuffix(".").split("."))):
         raise OptionError(f"dhcp_domain: {options.dhcp_domain!r} is no domain name, such as cloud.example.org")
@@ -230,6 +259,23 @@ def _vlan_ranges(items: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
             raise OptionError(f"vlan_ranges: {item!r} is no PHYSICAL_NETWORK:FIRST:LAST within 1:{VLAN_MAX}")
         ranges.setdefault(found[1], []).append((int(found[2]), int(found[3])))
     return {name: sorted(each) for name, each in ranges.items()}
+
+
+def _check_tls(options: Options) -> None:
+    files = {name: getattr(options, name) for name in _TLS_FILES}
+    given = [name for name, file in files.items() if file is not None]
+    for name, file in files.items():
+        if given and file is None:
+            raise OptionError(f"{name}: it is missing, but {given[0]} is set; TLS needs {', '.join(_TLS_FILES)}")
+        if file is not None and not os.access(file, os.R_OK):
+            raise OptionError(f"{name}: {file} cannot be read")
+    if options.api_client_certificates and not given:
+        raise OptionError(f"api_client_certificates: it needs {', '.join(_TLS_FILES)}")
+    if options.credentials is not None:
+        try:
+            options.credentials.context(demanding=True)
+        except OSError as error:
+            raise OptionError(f"{', '.join(_TLS_FILES)}: they cannot be used together: {error}") from error
 
 
 def _check_authentication(options: Options) -> None:
@@ -304,7 +350,8 @@ def render() -> str:
         "```",
         "",
         "Where switches reach the controller over OpenFlow is said with os-ken's own options: `--ofp-listen-host` (by",
-        "default every address) and `--ofp-tcp-listen-port` (6653). `osken-manager --help` lists them all.",
+        "default every address), `--ofp-tcp-listen-port` (6653) and, with TLS, `--ofp-ssl-listen-port` (6653, too).",
+        "`osken-manager --help` lists them all.",
     ]
     for opt in OPTIONS:
         lines += ["", f"## {opt.dest}", "", str(opt.help), "", f"Default: {_shown_default(opt)}."]

@@ -37,14 +37,28 @@ class SwitchPort(Protocol):
         """Apply a difference to a switch that has been assigned."""
         ...
 
+    def refuse(self, datapath_id: str, reason: str) -> None:
+        """Close a switch's connection, and log why."""
+        ...
+
 
 class Controller:
     """Desired state on one side, switches on the other, and who has confirmed what in between."""
 
     def __init__(
-        self, store: Store, switches: SwitchPort, responders: Responders, wake: Callable[[], None] = lambda: None
+        self,
+        store: Store,
+        switches: SwitchPort,
+        responders: Responders,
+        wake: Callable[[], None] = lambda: None,
+        *,
+        certified: bool = False,
     ) -> None:
-        """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``."""
+        """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``.
+
+        ``certified``: every switch and every database has shown a certificate in the name of its chassis.
+        """
+        self._certified = certified
         self.store = store
         self.responders = responders
         self.realization = Realization()
@@ -61,6 +75,8 @@ class Controller:
         """Chassis whose databases are connected."""
         self._hosts: dict[str, str] = {}
         """Where the database of each chassis was connected from last."""
+        self._certificates: dict[str, str] = {}
+        """Names in the certificates of connected switches, by datapath; empty without TLS."""
         self._contested: frozenset[str] = frozenset()
         self._ports_by_name: dict[str, dict[int, str]] = {}
         self._failures: dict[Any, str] = {}
@@ -135,9 +151,11 @@ class Controller:
 
     # What switches tell
 
-    def switch_connected(self, datapath_id: str) -> None:
-        """A switch has finished its handshake."""
+    def switch_connected(self, datapath_id: str, certificate_name: str | None = None) -> None:
+        """A switch has finished its handshake; with TLS it is whoever its certificate names."""
         self._connected.add(datapath_id)
+        if certificate_name is not None:
+            self._certificates[datapath_id] = certificate_name
         self._look_again = True
         self.catch_up()
 
@@ -145,6 +163,7 @@ class Controller:
         """A switch's session is over; its flows stay where they are."""
         with self._busy:
             self._connected.discard(datapath_id)
+            self._certificates.pop(datapath_id, None)
             self._ports_by_name.pop(datapath_id, None)
             for chassis_id, attached in list(self._attached.items()):
                 if attached == datapath_id:
@@ -191,6 +210,14 @@ class Controller:
         """A chassis has reported itself and the interfaces plugged into it, completely."""
         if chassis.datapath_id and self.store.get(Chassis, NAMED_PREFIX + chassis.datapath_id) is not None:
             forget(self.store, NAMED_PREFIX + chassis.datapath_id)
+        if self._certified and (holder := self._other_holder(chassis)) is not None:
+            LOG.error(
+                "chassis %s reports the datapath of chassis %s, %s, and is not served under it: "
+                "if %s is gone for good, openstack network agent delete %s; if not: "
+                "ovs-vsctl set bridge BRIDGE other_config:datapath-id=<16 hexadecimal digits>",
+                *(chassis.id, holder, chassis.datapath_id, holder, holder),
+            )
+            chassis = replace(chassis, datapath_id="")
         known = self.store.get(Chassis, chassis.id)
         if known is not None and not chassis.datapath_id:
             # A database that has just started does not know it yet; the switch itself may never have stopped.
@@ -207,6 +234,9 @@ class Controller:
 
     def adopt_by_name(self, datapath_id: str) -> None:
         """Make a connected switch that no OVSDB connection has claimed a chassis of its own."""
+        if self._certified:
+            # Only its database can say which bridge a chassis has: a certificate does not name datapaths.
+            return
         if datapath_id in self._connected and not self.store.find_ids(Chassis, "datapath", datapath_id):
             LOG.info("datapath %s has no OVSDB connection: its ports bind by name (tap + 11 characters)", datapath_id)
             self._bind_names(datapath_id)
@@ -322,12 +352,27 @@ class Controller:
         """
         named = self.store.find_ids(Chassis, "datapath", datapath_id)
         told = [chassis_id for chassis_id in named if not chassis_id.startswith(NAMED_PREFIX)] or list(named)
+        if self._certified:
+            own_name = self._certificates.get(datapath_id)
+            if told and own_name not in told:
+                self._switches.refuse(
+                    datapath_id, f"its certificate is that of {own_name}, but the datapath is that of {told[0]}"
+                )
+            told = [chassis_id for chassis_id in told if chassis_id == own_name]
         speaking = [chassis_id for chassis_id in told if chassis_id in self._speaking]
         present = self.chassis_of(datapath_id)
         if present in told and present not in speaking:
             host = self._hosts.get(present)
             return [chassis_id for chassis_id in speaking if self._hosts.get(chassis_id) == host] or [present]
         return speaking or told
+
+    def _other_holder(self, chassis: Chassis) -> str | None:
+        """Return another chassis that has had the reported datapath before; it keeps it."""
+        known = self.store.get(Chassis, chassis.id)
+        if not chassis.datapath_id or (known is not None and known.datapath_id == chassis.datapath_id):
+            return None
+        others = (each for each in self.store.find_ids(Chassis, "datapath", chassis.datapath_id) if each != chassis.id)
+        return next((each for each in others if not each.startswith(NAMED_PREFIX)), None)
 
     def _forget_former_selves(self, chassis_id: str, datapath_id: str) -> None:
         """Remove what an earlier id of the same machine has left: its ports would be where nobody is, for ever."""

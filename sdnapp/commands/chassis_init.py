@@ -2,12 +2,15 @@
 
 import argparse
 import errno
+import os
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 from sdnapp.commands.errors import CommandError
 from sdnapp.commands.output import show_json
+from sdnapp.tls import Credentials
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -35,6 +38,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         help="let this chassis carry traffic between tenants and the outside",
     )
     parser.add_argument("--system-id", metavar="ID", help="name of the chassis (default: the one it has, or a new one)")
+    parser.add_argument("--tls-cert", metavar="FILE", help="connect by TLS, with this certificate")
+    parser.add_argument("--tls-key", metavar="FILE", help="the key of the same")
+    parser.add_argument("--tls-ca", metavar="FILE", help="the authority of the controller's")
     parser.set_defaults(run=run)
 
 
@@ -50,6 +56,7 @@ def run(given: argparse.Namespace) -> int:
             bridge_mappings=given.bridge_mappings,
             gateway=given.gateway,
             system_id=given.system_id,
+            tls=_credentials(given.tls_cert, given.tls_key, given.tls_ca),
         )
     except InitError as error:
         raise CommandError(str(error)) from error
@@ -69,6 +76,18 @@ def run(given: argparse.Namespace) -> int:
         print(f"  {name.ljust(width)}  {value}")
     print("`sdnapp chassis list` on the controller shows it as soon as it has connected.")
     return 0
+
+
+def _credentials(*files: str | None) -> Credentials | None:
+    if not any(files):
+        return None
+    paths = [Path(file).absolute() for file in files if file]
+    if len(paths) < len(files):
+        raise CommandError("--tls-cert, --tls-key and --tls-ca belong together: give all three")
+    for path in paths:
+        if not os.access(path, os.R_OK):
+            raise CommandError(f"{path} cannot be read: name a certificate or key that `sdnapp ca issue` has made")
+    return Credentials(*paths)
 
 
 def _is_ours(address: str) -> bool:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import ssl
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -11,6 +12,8 @@ from sdnapp.commands.errors import CommandError
 DEFAULT_URL = "http://127.0.0.1:9696"
 TOKEN = "OS_TOKEN"
 """The environment variable that holds a token of Keystone's, as other clients of OpenStack have it."""
+AUTHORITY, CERTIFICATE, KEY = "OS_CACERT", "OS_CERT", "OS_KEY"
+"""Those that name files for TLS, likewise."""
 PATIENCE = 30.0
 """Seconds that a controller may take to answer, beside what a request asks it to wait."""
 
@@ -55,12 +58,16 @@ class Client:
         return document
 
     def _fetch(self, target: str, patience: float) -> tuple[int, bytes]:
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = kind(self._host, self._port, timeout=patience)
+        connection = self._connection(patience)
         try:
             connection.request("GET", target, headers=_headers())
             response = connection.getresponse()
             return response.status, response.read()
+        except ssl.SSLCertVerificationError as error:
+            raise CommandError(
+                f"the certificate of {self._url} is not trusted ({error.verify_message}): "
+                f"export {AUTHORITY}=FILE with that of its authority"
+            ) from None
         except TimeoutError:
             raise CommandError(f"the controller at {self._url} did not answer within {patience:.0f} s") from None
         except (ConnectionRefusedError, http.client.RemoteDisconnected):
@@ -74,6 +81,17 @@ class Client:
             raise CommandError(f"cannot reach a controller at {self._url}: {reason}; check --url") from None
         finally:
             connection.close()
+
+    def _connection(self, patience: float) -> http.client.HTTPConnection:
+        if not self._secure:
+            return http.client.HTTPConnection(self._host, self._port, timeout=patience)
+        try:
+            context = ssl.create_default_context(cafile=os.environ.get(AUTHORITY))
+            if certificate := os.environ.get(CERTIFICATE):
+                context.load_cert_chain(certificate, os.environ.get(KEY))
+        except OSError as error:
+            raise CommandError(f"{AUTHORITY}, {CERTIFICATE} or {KEY} names a file that is no use: {error}") from None
+        return http.client.HTTPSConnection(self._host, self._port, timeout=patience, context=context)
 
     def _advice(self) -> str:
         if self._host in ("127.0.0.1", "::1", "localhost"):

@@ -20,6 +20,7 @@ from flows.flow import Flow
 from sdnapp.openflow.messages import ECHO_REQUEST, PacketIn, PortStatus, message
 from sdnapp.openflow.session import Broken, Confirmed, Effect, Rejected, Send, Session, Unmetered
 from sdnapp.ovsdb.targets import address_text
+from sdnapp.tls import peer_name
 
 if TYPE_CHECKING:
     from os_ken.controller.controller import Datapath
@@ -42,8 +43,8 @@ Step = Callable[[Session], list[Effect]]
 class Callbacks:
     """Whom to tell what. Datapath ids are 16 hexadecimal digits, addresses ``host:port``."""
 
-    on_connected: Callable[[str, str], None]
-    """A switch is there: (datapath id, address)."""
+    on_connected: Callable[[str, str, str | None], None]
+    """A switch is there: (datapath id, address, name in its certificate or None without TLS)."""
     on_disconnected: Callable[[str], None]
     """It is gone: (datapath id). Nothing more is told about it."""
     on_confirmed: Callable[[str, int], None]
@@ -78,7 +79,7 @@ class Connection:
 
     def start(self) -> None:
         """Tell that the switch is there, and its ports; begin to serve the inbox."""
-        self.tell(self._callbacks.on_connected, self.datapath_id, self.address)
+        self.tell(self._callbacks.on_connected, self.datapath_id, self.address, peer_name(self.datapath.socket))
         hub.spawn(self._run)
         self._inbox.put(self._tell_ports)
 

@@ -26,6 +26,7 @@ from sdnapp.openflow.messages import MalformedMessage
 from sdnapp.openflow.session import State
 from sdnapp.openflow.tap import tap
 from sdnapp.ovsdb.targets import address_text
+from sdnapp.tls import Credentials
 
 LOG = logging.getLogger(__name__)
 
@@ -62,13 +63,20 @@ def set_defaults() -> None:
     cfg.CONF.set_default("maximum_unreplied_echo_requests", ECHOES_MISSED)
 
 
+def listen_securely(credentials: Credentials) -> None:
+    """Have os-ken listen for switches that come by TLS with a certificate, and for no others."""
+    cfg.CONF.set_override("ctl_cert", str(credentials.cert))
+    cfg.CONF.set_override("ctl_privkey", str(credentials.key))
+    cfg.CONF.set_override("ca_certs", str(credentials.ca))
+
+
 class Switches:
     """All switches that are connected. Its methods return at once; callbacks come from other green threads."""
 
     def __init__(
         self,
         *,
-        on_connected: Callable[[str, str], None],
+        on_connected: Callable[[str, str, str | None], None],
         on_disconnected: Callable[[str], None],
         on_confirmed: Callable[[str, int], None],
         on_rejected: Callable[[str, Flow, str], None],
@@ -108,6 +116,13 @@ class Switches:
         """Apply a difference to a switch that has been assigned; nothing happens to others."""
         added, removed = tuple(added), tuple(removed)
         self._post(datapath_id, lambda session: session.update(added, removed, revision))
+
+    def refuse(self, datapath_id: str, reason: str) -> None:
+        """Close a switch's connection, and log why, once in a while."""
+        if (connection := self._by_id.get(datapath_id)) is not None:
+            if self._is_due(datapath_id, connection.address.rpartition(":")[0]):
+                LOG.error("switch %s at %s is refused: %s", datapath_id, connection.address, reason)
+            connection.datapath.close()
 
     def packet_out(self, datapath_id: str, in_port: int, out_port: int, data: bytes) -> None:
         """Have a switch send a packet out of a port. ``in_port`` is where it came in by; the two may be the same."""

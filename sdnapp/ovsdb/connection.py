@@ -19,6 +19,7 @@ from sdnapp.ovsdb.rows import Controller
 from sdnapp.ovsdb.session import PROBE, PeerLost, Session, Timing
 from sdnapp.ovsdb.steps import Step
 from sdnapp.ovsdb.targets import address_text
+from sdnapp.tls import peer_name
 from topology.placement import Plugged
 from topology.values import Chassis
 
@@ -52,7 +53,7 @@ class Registry(Protocol):
 
 
 class Refused(Exception):
-    """Another switch holds the same chassis id. ``quiet`` if that has been logged lately."""
+    """The chassis id is another switch's. ``quiet`` if that has been logged lately."""
 
     def __init__(self, reason: str, quiet: bool) -> None:
         super().__init__(reason)
@@ -72,6 +73,7 @@ class Connection:
         timing: Timing,
     ) -> None:
         self.address = address_text(sock.getpeername())
+        self.certificate_name = peer_name(sock)
         self.chassis_id: str | None = None
         self.problems: tuple[str, ...] = ()
         self._connected_at = time.time()

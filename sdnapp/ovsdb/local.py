@@ -16,7 +16,8 @@ from typing import Any
 from sdnapp.ovsdb import settings
 from sdnapp.ovsdb.naming import OWNED, is_owned
 from sdnapp.ovsdb.provisioning import MAX_BACKOFF
-from sdnapp.ovsdb.targets import DEFAULT_PORT, tcp_target
+from sdnapp.ovsdb.targets import DEFAULT_PORT, target
+from sdnapp.tls import Credentials
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -46,12 +47,14 @@ def init_chassis(
     bridge_mappings: str | None = None,
     gateway: bool | None = None,
     system_id: str | None = None,
+    tls: Credentials | None = None,
     run: Run = subprocess.run,
 ) -> Initialized:
     """Connect this machine's Open vSwitch to the controller. Raises InitError.
 
     ``controller`` is a host name or an address, with ``:PORT`` where it is not 6640. Without ``encap_ip``, and if none
-    is set yet, tunnels use the address from which the controller is reached; an empty one means no tunnels.
+    is set yet, tunnels use the address from which the controller is reached; an empty one means no tunnels. With
+    ``tls`` the switch shows that certificate, which must be in the name of its system-id.
     """
     address, port = _resolve(controller)
     given = {
@@ -72,14 +75,16 @@ def init_chassis(
         settings.ENCAP_IP: lambda: source_address(address),
     }
     wanted |= {key: make() for key, make in defaults.items() if not (present.get(key) or key in wanted)}
-    target = tcp_target(address, port)
-    commands = _manager_commands(run, target)
+    manager = target(address, port, secure=tls is not None)
+    commands = _manager_commands(run, manager)
+    if tls is not None:
+        commands += ["--", "set-ssl", str(tls.key), str(tls.cert), str(tls.ca)]
     if wanted:
         commands += ["--", "set", "Open_vSwitch", ".", *(_assignment(key, value) for key, value in wanted.items())]
     if commands:
         _vsctl(run, "--no-wait", *commands)
     known = {**present, **wanted}
-    return Initialized(target, tuple((key, known[key]) for key in _KEYS if key in known))
+    return Initialized(manager, tuple((key, known[key]) for key in _KEYS if key in known))
 
 
 _KEYS = (

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 import time
 from contextlib import suppress
 from typing import Any
@@ -11,7 +12,7 @@ from os_ken.lib import hub
 from sdnapp.ovsdb.connection import Callbacks, Connection, Refused
 from sdnapp.ovsdb.provisioning import Endpoint
 from sdnapp.ovsdb.session import Timing
-from sdnapp.ovsdb.targets import DEFAULT_PORT, address_text, tcp_target
+from sdnapp.ovsdb.targets import DEFAULT_PORT, address_text, target
 
 LOG = logging.getLogger(__name__)
 
@@ -19,6 +20,8 @@ _BACKLOG = 1024
 """Connections that may wait to be accepted: every switch of a site may come back at once."""
 _PROOF_OF_LIFE = 2.0
 """Seconds that a switch has to answer before another one may take its chassis id."""
+_HANDSHAKE = 10.0
+"""Seconds that a switch may take for TLS."""
 _REMINDER = 60.0
 """Seconds until the same two rivals for a chassis id are logged again."""
 
@@ -35,8 +38,11 @@ class OvsdbServer:
         port: int = DEFAULT_PORT,
         openflow_address: str | None = None,
         timing: Timing | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Prepare to listen on ``host`` and ``port`` (0: any free one).
+
+        With ``tls``, switches need a certificate in the name of the chassis that they speak for.
 
         Switches are told to speak OpenFlow to ``openflow_address`` (the local address of their OVSDB connection, where
         not given) and ``openflow_port``.
@@ -45,6 +51,7 @@ class OvsdbServer:
         self._bind = (host, port)
         self._openflow = (openflow_address, openflow_port)
         self._timing = timing or Timing()
+        self._tls = tls
         self._listener: socket.socket | None = None
         self._connections: set[Connection] = set()
         self._holders: dict[str, Connection] = {}
@@ -94,7 +101,17 @@ class OvsdbServer:
         return sorted(documents, key=lambda d: (d["chassis"] is None, d["chassis"] or "", d["address"]))
 
     def claim(self, chassis_id: str, connection: Connection) -> None:
-        """Give a chassis id to a connection. Raises Refused if another switch holds it and lives."""
+        """Give a chassis id to a connection.
+
+        Raises Refused if another switch holds it and lives, or if the switch's certificate has another name.
+        """
+        if self._tls is not None and connection.certificate_name != chassis_id:
+            raise Refused(
+                f"its certificate is that of {connection.certificate_name}, but its system-id is {chassis_id}: "
+                f"sdnapp ca issue {chassis_id}, or ovs-vsctl set Open_vSwitch . "
+                f"external_ids:system-id={connection.certificate_name}",
+                quiet=not self._is_news(chassis_id, connection),
+            )
         with self._claiming:
             holder = self._holders.setdefault(chassis_id, connection)
         while holder is not connection:
@@ -119,23 +136,26 @@ class OvsdbServer:
             hub.sleep(0.02)
 
     def _refusal(self, chassis_id: str, holder: Connection, newcomer: Connection) -> Refused:
-        now = time.monotonic()
-        host = newcomer.address.rpartition(":")[0]
-        known, seen = self._rivals.get(chassis_id, ("", 0.0))
-        quiet = known == host and now - seen < _REMINDER
-        if not quiet:
-            self._rivals[chassis_id] = (host, now)
         return Refused(
             f"system-id {chassis_id} is taken by the switch at {holder.address}: give this one an id of its own: "
             "ovs-vsctl set Open_vSwitch . external_ids:system-id=ID",
-            quiet,
+            quiet=not self._is_news(chassis_id, newcomer),
         )
+
+    def _is_news(self, chassis_id: str, newcomer: Connection) -> bool:
+        now = time.monotonic()
+        host = newcomer.address.rpartition(":")[0]
+        known, seen = self._rivals.get(chassis_id, ("", 0.0))
+        if known == host and now - seen < _REMINDER:
+            return False
+        self._rivals[chassis_id] = (host, now)
+        return True
 
     def _accept(self, listener: socket.socket) -> None:
         while self._listener is listener:
             try:
                 sock, _ = listener.accept()
-                self._serve(sock)
+                hub.spawn(self._serve, sock)
             except OSError as error:
                 if self._listener is listener:
                     # Out of file descriptors, or a peer that was gone before it was accepted.
@@ -143,17 +163,28 @@ class OvsdbServer:
                     hub.sleep(0.1)
 
     def _serve(self, sock: socket.socket) -> None:
-        local = sock.getsockname()
+        try:
+            local, peer = sock.getsockname(), sock.getpeername()
+        except OSError:
+            sock.close()  # gone before it was looked at
+            return
+        try:
+            if self._tls is not None:
+                sock.settimeout(_HANDSHAKE)
+                sock = self._tls.wrap_socket(sock, server_side=True)
+        except OSError as error:
+            # ssl.SSLError is one: no certificate, not from an authority of ours, or not even TLS.
+            LOG.warning("OVSDB connection from %s refused: %s", address_text(peer), error)
+            sock.close()
+            return
         address, port = self._openflow
+        secure = self._tls is not None
         endpoint = Endpoint(
-            openflow=tcp_target(address or local[0], port),
-            manager=tcp_target(local[0], local[1]),
+            openflow=target(address or local[0], port, secure=secure),
+            manager=target(local[0], local[1], secure=secure),
         )
         connection = Connection(sock, endpoint=endpoint, callbacks=self._callbacks, registry=self, timing=self._timing)
         self._connections.add(connection)
-        hub.spawn(self._run, connection)
-
-    def _run(self, connection: Connection) -> None:
         try:
             connection.run()
         finally:

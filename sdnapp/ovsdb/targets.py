@@ -1,4 +1,4 @@
-"""How Open vSwitch writes where to connect: ``tcp:192.0.2.1:6640``, ``tcp:[2001:db8::1]:6640``."""
+"""How Open vSwitch writes where to connect: ``tcp:192.0.2.1:6640``, ``ssl:[2001:db8::1]:6640``."""
 
 from typing import Any
 
@@ -17,6 +17,6 @@ def address_text(address: tuple[Any, ...]) -> str:
     return f"{host_text(address[0])}:{address[1]}"
 
 
-def tcp_target(host: str, port: int) -> str:
-    """Return the target that connects to a host's port."""
-    return f"tcp:{host_text(host)}:{port}"
+def target(host: str, port: int, *, secure: bool = False) -> str:
+    """Return the target that connects to a host's port, if ``secure`` by TLS."""
+    return f"{'ssl' if secure else 'tcp'}:{host_text(host)}:{port}"

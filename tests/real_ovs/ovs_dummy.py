@@ -27,6 +27,7 @@ from typing import Self, TypeVar
 
 PROGRAMS = ("ovsdb-server", "ovsdb-tool", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl", "ovs-appctl")
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+_TLS_COLUMNS = {"private-key": "private_key", "certificate": "certificate", "ca-cert": "ca_cert"}
 DEADLINE = 20.0
 """Seconds that any command or condition may take."""
 
@@ -99,6 +100,7 @@ class OvsDummy:
             self.database,
             f"--remote=punix:{self.directory}/db.sock",
             "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
+            *(f"--{option}=db:Open_vSwitch,SSL,{column}" for option, column in _TLS_COLUMNS.items()),
             f"--unixctl={self.directory}/server.ctl",
             f"--log-file={self.directory}/server.log",
         )

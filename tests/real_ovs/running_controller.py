@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sdnapp.tls import Credentials
 from tests.real_ovs.ovs_dummy import DEADLINE, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -22,8 +24,9 @@ ROOT = Path(__file__).parents[2]
 class RunningController:
     """One controller on loopback with its own state directory. ``kill`` and ``start`` again keep ports and state."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, tls: Credentials | None = None) -> None:
         self._options = options
+        self._tls = tls
         self._directory = tempfile.TemporaryDirectory(prefix="sdnapp-")
         self._process: subprocess.Popen[bytes] | None = None
         self.api_port, self.ovsdb_port, self.openflow_port = _free_ports(3)
@@ -43,6 +46,7 @@ class RunningController:
         command = [
             *(sys.executable, "-c", "from sdnapp.osken_manager import main; raise SystemExit(main())"),
             *("--ofp-listen-host", "127.0.0.1", "--ofp-tcp-listen-port", str(self.openflow_port)),
+            *self._tls_options(),
             *("--sdnapp-ovsdb-listen-host", "127.0.0.1", "--sdnapp-ovsdb-listen-port", str(self.ovsdb_port)),
             *("--sdnapp-api-listen-port", str(self.api_port), "--sdnapp-state-dir", self._directory.name),
             *self._options,
@@ -72,6 +76,11 @@ class RunningController:
         return self._process.pid
 
     @property
+    def url(self) -> str:
+        """Where its API is."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.api_port}"
+
+    @property
     def log(self) -> str:
         """What it has logged so far."""
         return self._log_file.read_text(errors="replace")
@@ -79,13 +88,13 @@ class RunningController:
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the API as administrator and return the JSON answer. Raises RuntimeError with the error's body."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.api_port}{path}",
+            f"{self.url}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=DEADLINE) as response:
+            with urllib.request.urlopen(request, timeout=DEADLINE, context=self._context()) as response:
                 text = response.read()
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{method} {path}: {error.code} {error.read().decode()}") from None
@@ -126,9 +135,18 @@ class RunningController:
 
     def metric(self, name: str) -> float:
         """Return the value of one metric, labels included in the name; 0 where it is not there."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.api_port}/metrics", timeout=DEADLINE) as response:
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=DEADLINE, context=self._context()) as response:
             found = re.search(rf"^{re.escape(name)} (\S+)$", response.read().decode(), re.MULTILINE)
         return float(found[1]) if found else 0.0
+
+    def _tls_options(self) -> list[str]:
+        if self._tls is None:
+            return []
+        files = [f"--sdnapp-tls-{name}={getattr(self._tls, name)}" for name in ("cert", "key", "ca")]
+        return [*files, "--ofp-ssl-listen-port", str(self.openflow_port)]
+
+    def _context(self) -> ssl.SSLContext | None:
+        return ssl.create_default_context(cafile=str(self._tls.ca)) if self._tls else None
 
     @property
     def _log_file(self) -> Path:

@@ -150,7 +150,7 @@ def test_a_second_switch_with_the_same_id_is_refused(bridge: OvsDummy, controlle
         # The first one goes: now it is the other's turn.
         bridge.vsctl("del-controller", "br-int")
         controller.wait("disconnected", DATAPATH)
-        controller.wait("connected", DATAPATH, where=lambda _, address: address != incumbent)
+        controller.wait("connected", DATAPATH, where=lambda _, address, name: address != incumbent)
         controller.call("assign", DATAPATH, [a_flow(2)], 2)
         controller.wait("confirmed", DATAPATH, 2)
         assert cookies(other) == cookies_of([a_flow(2)])
@@ -164,7 +164,7 @@ def test_a_dead_peer_gives_way(bridge: OvsDummy, controller: ControllerProcess) 
         bridge.pause_switch()
         try:
             other.set_controller("br-int", controller.address)
-            controller.wait("connected", DATAPATH, where=lambda _, address: address != first)
+            controller.wait("connected", DATAPATH, where=lambda _, address, name: address != first)
             told = [event[0] for event in controller.events if event[0] in ("connected", "disconnected")]
             assert told == ["connected", "disconnected", "connected"]
             controller.call("assign", DATAPATH, [a_flow(2)], 2)

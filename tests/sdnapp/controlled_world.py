@@ -23,6 +23,7 @@ class FakeSwitches:
         self.assignments = 0
         self.failing: set[str] = set()
         """Names of methods that fail."""
+        self.refused: dict[str, str] = {}
 
     def assign(self, datapath_id: str, flows: Iterable[Flow], revision: int) -> None:
         if "assign" in self.failing:
@@ -39,14 +40,18 @@ class FakeSwitches:
         self.tables[datapath_id] |= {flow.key: flow for flow in added}
         self.revisions[datapath_id] = revision
 
+    def refuse(self, datapath_id: str, reason: str) -> None:
+        self.refused[datapath_id] = reason
+
 
 class World:
     """A store with two ports on one network, a controller, and chassis a and b."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, certified: bool = False) -> None:
         self.store = Store()
         self.switches = FakeSwitches()
-        self.controller = Controller(self.store, self.switches, Responders(self.store, DhcpSettings()))
+        responders = Responders(self.store, DhcpSettings())
+        self.controller = Controller(self.store, self.switches, responders, certified=certified)
         self.sent_out: list[tuple[str, int, bytes]] = []
         self.punts = Punts(self.controller.responders, lambda *answer: self.sent_out.append(answer))
         with self.store.transaction() as tx:

@@ -6,6 +6,7 @@ import pytest
 from oslo_config import cfg
 
 from sdnapp import config
+from sdnapp.certificates import issue
 from sdnapp.config import OPTIONS, OptionError, Options, dashed, load_options, register
 
 
@@ -37,6 +38,10 @@ def test_what_holds_when_nothing_is_said(tmp_path):
         store_url=f"sqlite://{state}/store.sqlite",
         auth_strategy="noauth",
         allow_remote_noauth=False,
+        tls_cert=None,
+        tls_key=None,
+        tls_ca=None,
+        api_client_certificates=False,
         underlay_mtu=1500,
         tenant_network_type="geneve",
         vni_range=(1, (1 << 24) - 1),
@@ -98,6 +103,7 @@ def test_which_of_two_sources_wins(monkeypatch, tmp_path):
 
 
 def test_every_option_can_be_set_in_a_file(tmp_path):
+    made = issue(tmp_path / "ca", "controller")
     values = {
         "api_listen_host": "::1",
         "api_listen_port": 1,
@@ -108,6 +114,10 @@ def test_every_option_can_be_set_in_a_file(tmp_path):
         "store_url": "sqlite:///x.sqlite",
         "auth_strategy": "noauth",
         "allow_remote_noauth": True,
+        "tls_cert": made.cert,
+        "tls_key": made.key,
+        "tls_ca": made.ca,
+        "api_client_certificates": True,
         "underlay_mtu": 9000,
         "tenant_network_type": "vxlan",
         "vni_range": "100:200",
@@ -158,6 +168,8 @@ def test_every_option_can_be_set_in_a_file(tmp_path):
         ("DHCP_DOMAIN", "a..b", "dhcp_domain"),
         ("DHCP_DOMAIN", "-a.b", "dhcp_domain"),
         ("TENANT_NETWORK_TYPE", "gre", "tenant_network_type: .*gre"),
+        ("TLS_CERT", "/proc/version", "tls_key: it is missing, but tls_cert is set"),
+        ("API_CLIENT_CERTIFICATES", "true", "api_client_certificates: it needs tls_cert, tls_key, tls_ca"),
         ("ALLOW_REMOTE_NOAUTH", "perhaps", "allow_remote_noauth: .*perhaps"),
         ("STATE_DIR", "/proc/sdnapp", "state_dir: /proc/sdnapp cannot be made"),
         ("UNDERLAY_MUT", "9000", "environment OS_SDNAPP__UNDERLAY_MUT: .*did you mean underlay_mtu"),
@@ -197,3 +209,13 @@ def test_the_store_is_in_the_state_directory(tmp_path, monkeypatch):
 def test_the_document_is_current():
     document = Path(__file__).parents[2] / "docs/options.md"
     assert document.read_text() == config.render(), "python -m sdnapp.config > docs/options.md"
+
+
+def test_files_for_tls_must_belong_together(tmp_path):
+    one, other = issue(tmp_path / "a", "controller"), issue(tmp_path / "b", "controller")
+    options = ["--sdnapp-tls-cert", one.cert, "--sdnapp-tls-key", other.key, "--sdnapp-tls-ca", one.ca]
+    with pytest.raises(OptionError, match="tls_cert, tls_key, tls_ca: they cannot be used together"):
+        load(*map(str, options))
+    options[3] = tmp_path / "none"
+    with pytest.raises(OptionError, match=r"tls_key: .*none cannot be read"):
+        load(*map(str, options))

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from sdnapp.certificates import issue
 from sdnapp.ovsdb import local
 from sdnapp.ovsdb.local import InitError, Initialized
 
@@ -22,7 +23,7 @@ def calls(monkeypatch):
 
 def test_what_is_not_named_is_left_alone(sdnapp, calls):
     status, out, _ = sdnapp("chassis", "init", "--controller", "192.0.2.1")
-    names = ("encap_ip", "encap_type", "bridge_mappings", "gateway", "system_id")
+    names = ("encap_ip", "encap_type", "bridge_mappings", "gateway", "system_id", "tls")
     assert status == 0 and calls == [("192.0.2.1", dict.fromkeys(names))]
     assert out.startswith("hv1 is now a chassis of the controller at tcp:192.0.2.1:6640:\n")
     assert "  sdnapp-encap-ip  192.0.2.11\n" in out
@@ -43,6 +44,7 @@ def test_all_that_can_be_named(sdnapp, calls):
                 "bridge_mappings": "physnet1:br-ex",
                 "gateway": True,
                 "system_id": "hv1",
+                "tls": None,
             },
         )
     ]
@@ -80,3 +82,15 @@ def test_what_went_wrong_is_one_line(sdnapp, monkeypatch):
 
 def test_the_controller_must_be_named(sdnapp):
     assert sdnapp("chassis", "init")[0] == 2
+
+
+def test_tls_needs_three_files(sdnapp, calls, tmp_path):
+    made = issue(tmp_path, "hv1")
+    files = [f"--tls-{name}={getattr(made, name)}" for name in ("cert", "key", "ca")]
+    assert sdnapp("chassis", "init", "--controller", "c", *files)[0] == 0
+    assert calls[0][1]["tls"] == made
+    status, _, said = sdnapp("chassis", "init", "--controller", "c", *files[:2])
+    assert status == 1 and "--tls-cert, --tls-key and --tls-ca belong together" in said
+    status, _, said = sdnapp("chassis", "init", "--controller", "c", *files[:2], f"--tls-ca={tmp_path}/none")
+    assert status == 1 and "none cannot be read" in said
+    assert len(calls) == 1

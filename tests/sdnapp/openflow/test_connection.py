@@ -31,6 +31,7 @@ class FakeDatapath:
     def __init__(self) -> None:
         self.id = 0xAB
         self.address = ("192.0.2.1", 40000)
+        self.socket = None
         self.ports = {1: SimpleNamespace(name=b"p1")}
         self.state = MAIN_DISPATCHER
         self.sent: list[bytes] = []
@@ -92,7 +93,7 @@ def connection(told: Told, datapath: FakeDatapath) -> Iterator[Connection]:
 def test_what_is_told_first_and_last(connection: Connection, told: Told, datapath: FakeDatapath) -> None:
     until(lambda: len(told.events) == 2, "ports are told")
     assert told.events == [
-        ("connected", "00000000000000ab", "192.0.2.1:40000"),
+        ("connected", "00000000000000ab", "192.0.2.1:40000", None),
         ("ports", "00000000000000ab", {1: "p1"}),
     ]
     connection.stop()

@@ -1,6 +1,6 @@
 """How addresses are written for Open vSwitch and for people."""
 
-from sdnapp.ovsdb.targets import address_text, tcp_target
+from sdnapp.ovsdb.targets import address_text, target
 
 
 def test_addresses_are_written_as_people_do() -> None:
@@ -10,5 +10,6 @@ def test_addresses_are_written_as_people_do() -> None:
 
 
 def test_targets() -> None:
-    assert tcp_target("192.0.2.1", 6640) == "tcp:192.0.2.1:6640"
-    assert tcp_target("2001:db8::1", 6640) == "tcp:[2001:db8::1]:6640"
+    assert target("192.0.2.1", 6640) == "tcp:192.0.2.1:6640"
+    assert target("2001:db8::1", 6640) == "tcp:[2001:db8::1]:6640"
+    assert target("192.0.2.1", 6640, secure=True) == "ssl:192.0.2.1:6640"
