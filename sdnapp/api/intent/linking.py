@@ -1,6 +1,6 @@
 """What the names in a document mean, and what its values are: settled before anything is changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from neutron_lib import exceptions
@@ -9,7 +9,7 @@ from webob import exc
 from sdnapp.api import tags
 from sdnapp.api.intent.attributes import in_file
 from sdnapp.api.intent.declaration import Reference, written
-from sdnapp.api.intent.document import Item
+from sdnapp.api.intent.document import Item, in_order
 from sdnapp.api.intent.names import Names, NotOneError, as_is, replaced
 from sdnapp.api.intent.places import Place, PlaceError
 from sdnapp.api.resource import Context, Resource
@@ -23,15 +23,14 @@ def link(ctx: Context, resources: Sequence[Resource[Any]], items: Sequence[Item]
 
     Returns the names. Raises PlaceError.
     """
-    kinds = {resource.name: resource for resource in resources}
-    names = Names(ctx, kinds)
-    for resource in resources:
+    names = Names(ctx, resources)
+    for resource in in_order(resources):
         # Parents and what items refer to come first, so that they are linked when it is their children's turn.
         for item in (each for each in items if each.resource is resource):
             for name in item.given:
                 if not _refers(resource, name):
                     item.given[name] = converted(resource, name, item.given[name], item.place)
-            _link(names, kinds, item)
+            _link(names, item)
             known = (item.given.get(key) for key in in_file(resource).keys if not _refers(resource, key))
             names.add(resource.name, [name for name in known if isinstance(name, str) and name], item.parent, item)
             if isinstance(item.parent, Item):
@@ -77,7 +76,7 @@ def _refers(resource: Resource[Any], name: str) -> bool:
     return any(path.partition(".")[0] == name for path in in_file(resource).references)
 
 
-def _link(names: Names, kinds: Mapping[str, Resource[Any]], item: Item) -> None:
+def _link(names: Names, item: Item) -> None:
     declared = in_file(item.resource)
 
     def find(reference: Reference, name: Any, place: Place) -> Any:

@@ -1,12 +1,11 @@
 """Names in place of ids: which object a document means by a name, and what name means an object."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
-from sdnapp.api.intent.attributes import in_file
-from sdnapp.api.intent.declaration import Reference
+from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.intent.places import Place
 from sdnapp.api.resource import Context, Resource
 from topology.store import KIND_OF
@@ -22,9 +21,9 @@ class NotOneError(LookupError):
 class Names:
     """The objects of one document or project by name; beyond them, whatever the caller sees."""
 
-    def __init__(self, ctx: Context, resources: Mapping[str, Resource[Any]]) -> None:
-        self._ctx, self._resources = ctx, resources
-        self._own: dict[str, dict[str, list[tuple[Handle, Handle]]]] = {name: {} for name in resources}
+    def __init__(self, ctx: Context, resources: Iterable[Resource[Any]]) -> None:
+        self._ctx, self._resources = ctx, {resource.name: resource for resource in resources}
+        self._own: dict[str, dict[str, list[tuple[Handle, Handle]]]] = {name: {} for name in self._resources}
 
     def add(self, kind: str, names: Sequence[str], parent: Handle, handle: Handle) -> None:
         """Take in an object of the project by its names."""
@@ -69,8 +68,9 @@ class Names:
 
 def key_names(resource: Resource[Any], row: Any) -> list[str]:
     """Return the texts by which an object is known among those beside it, its own name first."""
-    keys = sorted(in_file(resource).keys, key=lambda key: key != "name")
-    found = (getattr(row, key, None) for key in keys if key not in in_file(resource).references)
+    declared = resource.in_file or InFile()
+    keys = sorted(declared.keys, key=lambda key: key != "name")
+    found = (getattr(row, key, None) for key in keys if key not in declared.references)
     return [name for name in found if isinstance(name, str) and name]
 
 

@@ -43,6 +43,7 @@ class Steps:
 
     def create(self, item: Item) -> None:
         """Create the object that an item describes. Raises NotYetError."""
+        self._begin()
         resource, declared, given = item.resource, in_file(item.resource), values(item)
         if LATER in given.values() or (item.parent is not None and item.parent_id is None):
             raise NotYetError
@@ -69,6 +70,7 @@ class Steps:
 
     def update(self, item: Item) -> None:
         """Change an object in what differs from its item. Raises NotYetError."""
+        self._begin()
         resource, given = item.resource, values(item)
         if LATER in given.values():
             raise NotYetError
@@ -96,6 +98,7 @@ class Steps:
 
     def delete(self, resource: Resource[Any], row: Any) -> None:
         """Delete an object that is not in the document, if it has not gone with another one."""
+        self._begin()
         row = self._ctx.store.get(resource.row, row.id)
         if row is None:
             return
@@ -104,6 +107,10 @@ class Steps:
         with _refused_at((), what), self._ctx.store.transaction() as tx:
             controller.delete(self._ctx, tx, resource, row)
         self.done.append(change)
+
+    def _begin(self) -> None:
+        """Work with a new context: each step stands for one request, and forgets what those before have computed."""
+        self._ctx = Context(self._ctx.store, self._ctx.services, self._ctx.who)
 
     def _asked(
         self, resource: Resource[Any], present: Mapping[str, Any], differing: Mapping[str, Any]

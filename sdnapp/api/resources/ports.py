@@ -35,7 +35,7 @@ from sdnapp.api.resources.release import release_claims
 from topology.addressing import SERVICE_MAC
 from topology.allocation import PORT_KEY_BITS, TakenError, allocate_mac, claim_mac, next_number, release_mac
 from topology.store import Transaction
-from topology.values import Network, Port, Subnet
+from topology.values import Network, Port, SecurityGroup, Subnet
 
 REALIZATION = "sdnapp:realization"
 _HOST, _VIF, _DETAILS = portbindings.HOST_ID, portbindings.VIF_TYPE, portbindings.VIF_DETAILS
@@ -136,7 +136,11 @@ class Ports(Resource[Port]):
     indexes: ClassVar = Resource.indexes | {"network_id": "network", "mac_address": "mac", "device_id": "device"}
     in_file = InFile(
         parent="network_id",
-        references={"network_id": Reference(("network",)), "fixed_ips.subnet_id": Reference(("subnet",))},
+        references={
+            "network_id": Reference(("network",)),
+            "fixed_ips.subnet_id": Reference(("subnet",)),
+            port_groups.GROUPS: Reference(("security_group",)),
+        },
         keys=("name", "mac_address"),
         chosen=frozenset({"mac_address", "fixed_ips", "device_id", "device_owner"}),
         defaults={
@@ -145,6 +149,9 @@ class Ports(Resource[Port]):
                 None if ctx.store.find_ids(Subnet, "network", port.network_id) else []
             ),
             _SECURITY: lambda ctx, port, values: ctx.store.get(Network, port.network_id).port_security_enabled,
+            port_groups.GROUPS: lambda ctx, port, values: (
+                list(ctx.store.find_ids(SecurityGroup, "default", port.project_id)) if values[_SECURITY] else []
+            ),
         },
         shown={
             "fixed_ips": lambda ctx, port: [{"ip_address": fixed.ip_address} for fixed in port.fixed_ips],

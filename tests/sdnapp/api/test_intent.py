@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.sdnapp.api.stand_ins import ADMIN, BLUE, READER, RED, Answer, Api, documents
-from topology.values import Network, Port, RbacPolicy, Subnet
+from topology.values import Network, Port, RbacPolicy, SecurityGroup, Subnet
 
 LAB: dict[str, Any] = {
     "project": "red",
@@ -411,7 +411,7 @@ def test_sharing_with_all_is_an_attribute_and_no_policy(api: Api) -> None:
             "ports[0].network",
             "2 objects of kind network are named 'n'",
         ),
-        ({"rbac_policies": [{"object": "n"}]}, "rbac_policies[0].object_type", "must be one of network"),
+        ({"rbac_policies": [{"object": "n"}]}, "rbac_policies[0].object_type", "must be one of "),
         ({"subnetpools": [{"prefixes": ["10.0.0.0/8"]}]}, "subnetpools[0]", "name"),
     ],
 )
@@ -447,3 +447,16 @@ def test_hundreds_of_ports_without_names_are_found_again(api: Api) -> None:
     assert changes(api, document) == []
     exported = export(api)
     assert changes(api, exported) == []
+
+
+def test_ports_name_their_security_groups(api: Api) -> None:
+    for name in ("web", "ssh"):
+        api.create("security_groups", RED, name=name)
+    document = network(ports=[{"name": "a", "security_groups": ["web", "ssh"]}, {"name": "b"}])
+    changes(api, document)
+    assert [port.get("security_groups") for port in export(api)["networks"][0]["ports"]] == [["web", "ssh"], None]
+    assert changes(api, document) == []
+    assert changes(api, network(ports=[{"name": "a"}, {"name": "b"}])) == ["update port a"]
+    assert {port.security_groups for port in api.store.all(Port)} == {
+        tuple(group.id for group in api.store.all(SecurityGroup) if group.is_default)
+    }
