@@ -30,10 +30,15 @@ class View(Protocol):
 
 
 def binding_in_force(view: View, port_id: str) -> PortBinding | None:
-    """Return the port's latest binding to a known chassis, or None."""
+    """Return the port's latest binding to a known chassis where it may serve, or None."""
+    port = view.get(Port, port_id)
+    inactive = {each.host for each in port.inactive_bindings} if port is not None else set()
     bindings = [view.get(PortBinding, binding_id) for binding_id in view.find_ids(PortBinding, "port", port_id)]
-    known = [b for b in bindings if b is not None and view.get(Chassis, b.chassis_id) is not None]
-    return max(known, key=lambda binding: binding.sequence, default=None)
+    placed = [(b, view.get(Chassis, b.chassis_id)) for b in bindings if b is not None]
+    serving = [
+        b for b, chassis in placed if chassis is not None and inactive.isdisjoint((chassis.id, chassis.hostname))
+    ]
+    return max(serving, key=lambda binding: binding.sequence, default=None)
 
 
 class LiveNetwork(NamedTuple):

@@ -184,8 +184,21 @@ class DhcpOption:
 
 
 @dataclass(frozen=True, slots=True)
+class HostBinding:
+    """What a port is to be on a host where it does not serve yet; ``profile`` is JSON."""
+
+    host: str
+    vnic_type: str = "normal"
+    profile: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
-    """An attachment point of a network. ``key`` is its number in the pipeline (32 bits, never reused)."""
+    """An attachment point of a network. ``key`` is its number in the pipeline (32 bits, never reused).
+
+    On the hosts of ``inactive_bindings`` (destinations of a live migration, by host name or chassis id) it does not
+    serve, though plugged.
+    """
 
     id: str
     project_id: str
@@ -206,6 +219,7 @@ class Port:
     requested_host: str = ""
     vnic_type: str = "normal"
     binding_profile: str = "{}"
+    inactive_bindings: tuple[HostBinding, ...] = ()
     tags: tuple[str, ...] = ()
     created_at: str = ""
     updated_at: str = ""

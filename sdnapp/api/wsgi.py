@@ -9,6 +9,7 @@ from routes import Mapper
 from webob import Request, Response, exc
 
 from sdnapp.api import attributes, audit, discovery, operator
+from sdnapp.api.bindings import Bindings
 from sdnapp.api.controller import Controller
 from sdnapp.api.errors import response_of
 from sdnapp.api.fixed_lists import fixed_list
@@ -74,6 +75,7 @@ class Application:
         self._add("/v2.0/extensions/{alias}", GET=discovery.extension)
         for resource in RESOURCES:
             self._add_resource(resource)
+        self._add_bindings(Bindings())
         quotas = Quotas(RESOURCES)
         self._add_quotas(quotas)
         self._add("/v2.0/availability_zones", GET=fixed_list(availability_zone, ZONES))
@@ -120,6 +122,12 @@ class Application:
             tagging, path = Tagging(resource), f"/v2.0/{resource.path}/{{row_id}}/tags"
             self._add(path, GET=tagging.index, POST=tagging.create, PUT=tagging.put_all, DELETE=tagging.clear)
             self._add(f"{path}/{{tag}}", GET=tagging.show, PUT=tagging.add, DELETE=tagging.remove)
+
+    def _add_bindings(self, bindings: Bindings) -> None:
+        path = "/v2.0/ports/{row_id}/bindings"
+        self._add(path, GET=bindings.index, POST=bindings.create)
+        self._add(f"{path}/{{host}}", GET=bindings.show, PUT=bindings.update, DELETE=bindings.delete)
+        self._add(f"{path}/{{host}}/activate", PUT=bindings.activate)
 
     def _add_quotas(self, quotas: Quotas) -> None:
         self._add("/v2.0/quotas", GET=quotas.index, POST=quotas.create)

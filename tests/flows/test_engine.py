@@ -12,7 +12,7 @@ from flows.engine import Engine
 from flows.units import Unit, on_chassis
 from topology.placement import Plugged, forget, observe
 from topology.store import Change, Store
-from topology.values import AddressPair, Chassis, FixedIP, Network, Port, PortBinding, Segment, Subnet
+from topology.values import AddressPair, Chassis, FixedIP, HostBinding, Network, Port, PortBinding, Segment, Subnet
 
 NETWORKS = ("n1", "n2")
 PORTS = ("p1", "p2", "p3", "p4", "p5")
@@ -56,6 +56,7 @@ ports = st.builds(
     port_security_enabled=st.booleans(),
     fixed_ips=st.lists(st.builds(FixedIP, st.sampled_from(("s1", "s2")), addresses), max_size=2).map(tuple),
     allowed_address_pairs=st.lists(pairs, max_size=2).map(tuple),
+    inactive_bindings=st.sampled_from(((), (), (HostBinding(CHASSIS[0]),))),
 )
 chassis = st.builds(
     Chassis,

@@ -10,6 +10,7 @@ from topology.values import (
     Counter,
     DhcpOption,
     FixedIP,
+    HostBinding,
     Network,
     Port,
     PortBinding,
@@ -80,6 +81,7 @@ ports = st.builds(
     fixed_ips=_some(st.builds(FixedIP, _ids("sub"), _addresses), 3),
     allowed_address_pairs=_some(st.builds(AddressPair, _addresses, _macs)),
     extra_dhcp_opts=_some(st.builds(DhcpOption, _text, _text)),
+    inactive_bindings=_some(st.builds(HostBinding, _ids("hv"))),
 )
 chassis = st.builds(
     Chassis,

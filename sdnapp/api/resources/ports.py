@@ -14,7 +14,6 @@ from neutron_lib.exceptions import allowedaddresspairs as pair_errors
 
 from sdnapp.api import policy, tags
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
-from sdnapp.api.errors import invalid_input
 from sdnapp.api.identity import Identity
 from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
@@ -29,11 +28,10 @@ from sdnapp.api.resource import (
     sees_network,
     target_on,
 )
-from sdnapp.api.resources import binding, port_extras, port_groups
+from sdnapp.api.resources import binding, mac_addresses, port_extras, port_groups
 from sdnapp.api.resources.addresses import Addressing
 from sdnapp.api.resources.release import release_claims
-from topology.addressing import SERVICE_MAC
-from topology.allocation import PORT_KEY_BITS, TakenError, allocate_mac, claim_mac, next_number, release_mac
+from topology.allocation import PORT_KEY_BITS, next_number
 from topology.store import Transaction
 from topology.values import Network, Port, SecurityGroup, Subnet
 
@@ -215,7 +213,8 @@ class Ports(Resource[Port]):
         """Take a MAC address, addresses and a key."""
         network, port_id = _network(ctx, values), str(uuid4())
         _check_device(ctx, values["device_owner"], values["device_id"])
-        mac = _take_mac(ctx, tx, network.id, port_id, values["mac_address"] if is_set(values["mac_address"]) else None)
+        wanted_mac = values["mac_address"] if is_set(values["mac_address"]) else None
+        mac = mac_addresses.take(ctx, tx, network.id, port_id, wanted_mac)
         addressing, wanted = Addressing(tx, network.id, port_id, values["device_owner"]), values["fixed_ips"]
         given_pairs = values[_PAIRS] if is_set(values[_PAIRS]) else []
         secure = values[_SECURITY] if is_set(values[_SECURITY]) else network.port_security_enabled
@@ -223,7 +222,7 @@ class Ports(Resource[Port]):
             secure = False
         if given_pairs and not secure:
             raise pair_errors.AddressPairAndPortSecurityRequired()
-        return Port(
+        port = Port(
             id=port_id,
             project_id=values["project_id"],
             network_id=network.id,
@@ -240,6 +239,7 @@ class Ports(Resource[Port]):
             tags=tags.checked("ports", values["tags"]),
             **{name: values[name] for name in _PLAIN},
         )
+        return replace(port, mac_address=mac_addresses.follow_device(ctx, tx, port, port))
 
     def update(self, ctx: Context, tx: Transaction, row: Port, values: dict[str, Any]) -> Port:
         """Apply what is given; what a port that is plugged must keep is refused."""
@@ -251,7 +251,7 @@ class Ports(Resource[Port]):
                 raise exceptions.PortInUse(port_id=row.id, net_id=row.network_id, device_id=row.device_id)
             changes["vnic_type"] = values[_VNIC]
         if "mac_address" in values and values["mac_address"] != row.mac_address:
-            changes["mac_address"] = _change_mac(ctx, tx, row, values)
+            changes["mac_address"] = mac_addresses.change(ctx, tx, row, values)
         if "fixed_ips" in values:
             device_owner = changes.get("device_owner", row.device_owner)
             addressing = Addressing(tx, row.network_id, row.id, device_owner)
@@ -265,13 +265,15 @@ class Ports(Resource[Port]):
             changes["extra_dhcp_opts"] = port_extras.dhcp_options(row.extra_dhcp_opts, values[_OPTIONS])
         if _HOST in values:
             changes["requested_host"] = values[_HOST] or ""
+            changes["inactive_bindings"] = binding.elsewhere(row.inactive_bindings, changes["requested_host"])
         if _PROFILE in values:
             changes["binding_profile"] = port_extras.profile_text(values[_PROFILE])
         changed = replace(row, **changes)
         if changed.allowed_address_pairs and not changed.port_security_enabled:
             raise pair_errors.AddressPairAndPortSecurityRequired()
         groups = port_groups.of_changed_port(ctx, row, values, changed.port_security_enabled)
-        return replace(changed, security_groups=groups)
+        mac = mac_addresses.follow_device(ctx, tx, row, changed)
+        return replace(changed, security_groups=groups, mac_address=mac)
 
     def delete(self, ctx: Context, tx: Transaction, row: Port) -> None:
         """Give back its addresses."""
@@ -290,37 +292,6 @@ def _check_device(ctx: Context, device_owner: str, device_id: str) -> None:
     """Raise DeviceIDNotOwnedByTenant if somebody passes off his port as a router's."""
     if device_owner in constants.ROUTER_INTERFACE_OWNERS and device_id and not ctx.who.is_admin:
         raise exceptions.DeviceIDNotOwnedByTenant(device_id=device_id)
-
-
-def _take_mac(ctx: Context, tx: Transaction, network_id: str, port_id: str, wanted: str | None) -> str:
-    """Take a MAC address: the wanted one, or any. Raises MacAddressInUse, InvalidInput."""
-    if wanted is None:
-        base = ctx.services.settings.base_mac
-        mac = allocate_mac(tx, network_id, port_id, base)
-        # The network's own address stays claimed until the port goes; the next search passes it by.
-        return mac if mac != SERVICE_MAC else allocate_mac(tx, network_id, port_id, base)
-    if int(wanted[:2], 16) & 1:
-        raise invalid_input(f"mac_address '{wanted}' is a multicast address: give one whose first octet is even")
-    try:
-        if wanted == SERVICE_MAC:
-            raise TakenError(network_id, 0, "the network itself")
-        claim_mac(tx, network_id, wanted, port_id)
-    except TakenError:
-        raise exceptions.MacAddressInUse(net_id=network_id, mac=wanted) from None
-    return wanted
-
-
-def _change_mac(ctx: Context, tx: Transaction, port: Port, values: Mapping[str, Any]) -> str:
-    """Take another MAC address for a port. Raises PortBound, UnsupportedPortDeviceOwner, MacAddressInUse."""
-    vif_type, wanted = binding.vif_type(ctx, port), values["mac_address"]
-    if vif_type not in portbindings.VIF_UNPLUGGED_TYPES:
-        raise exceptions.PortBound(port_id=port.id, vif_type=vif_type, old_mac=port.mac_address, new_mac=wanted)
-    device_owner = values.get("device_owner", port.device_owner)
-    if device_owner.startswith(constants.DEVICE_OWNER_NETWORK_PREFIX):
-        raise exceptions.UnsupportedPortDeviceOwner(op="mac address update", device_owner=device_owner, port_id=port.id)
-    mac = _take_mac(ctx, tx, port.network_id, port.id, wanted)
-    release_mac(tx, port.network_id, port.mac_address)
-    return mac
 
 
 def _fixed_ips_filter(wanted: Mapping[str, list[str]]) -> Filter:

@@ -156,6 +156,23 @@ def test_the_sdk_as_tenants(url: str) -> None:
         assert list(cloud.network.subnets()) == []
 
 
+def test_the_sdk_moves_a_port_to_another_host(url: str) -> None:
+    cloud = openstack.connect(auth_type="none", endpoint=url)
+    network = cloud.network.create_network(name="moving")
+    port = cloud.network.create_port(network_id=network.id, device_owner="compute:nova", binding_host_id="node1")
+    made = cloud.network.create_port_binding(port, host="node2")
+    assert (made.vif_type, made.status) == ("ovs", "INACTIVE")
+    with pytest.raises(openstack.exceptions.ConflictException, match="on host node2 already exists"):
+        cloud.network.create_port_binding(port, host="node2")
+    cloud.network.activate_port_binding(port, "node2")
+    assert {each.host: each.status for each in cloud.network.port_bindings(port)} == {
+        "node2": "ACTIVE",
+        "node1": "INACTIVE",
+    }
+    cloud.network.delete_port_binding(port, "node1")
+    assert cloud.network.get_port(port).binding_host_id == "node2"
+
+
 def test_the_sdk_as_administrator_and_with_headers(url: str) -> None:
     cloud = openstack.connect(auth_type="none", endpoint=url)
     network = cloud.network.create_network(name="a", provider_network_type="vxlan", is_shared=True)

@@ -288,7 +288,7 @@ def test_the_networks_own_mac_address_is_never_given(api: Api, network: str, mon
             return SERVICE_MAC
         return allocate_mac(tx, network_id, owner, base)
 
-    monkeypatch.setattr("sdnapp.api.resources.ports.allocate_mac", next_in_line)
+    monkeypatch.setattr("sdnapp.api.resources.mac_addresses.allocate_mac", next_in_line)
     request = Request.blank("/v2.0/ports", method="POST", body=json.dumps({"port": {"network_id": network}}).encode())
     port = request.get_response(api.app).json["port"]
     assert port["mac_address"] != SERVICE_MAC
