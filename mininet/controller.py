@@ -39,6 +39,12 @@ class Controller(Station):
                 raise CommandFailed(f"osken-manager sdnapp does not answer; its last words:\n{self.last_words()}")
             time.sleep(0.05)
 
+    @property
+    def memory(self) -> float:
+        """The MiB of memory that the application holds. Raises OSError if it does not run."""
+        status = Path(f"/proc/{self._process.pid if self._process else 0}/status").read_text()
+        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
     def kill_app(self) -> None:
         """End the application as a crash would (SIGKILL)."""
         if self._process is not None:

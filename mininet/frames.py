@@ -96,9 +96,16 @@ class Frame:
         return packet[(packet[0] & 0x0F) * 4 :]
 
 
-def udp_frame(source_mac: str, destination_mac: str, source: str, destination: str, text: bytes) -> bytes:
-    """A UDP datagram to port 9 (discard), with addresses of one's own choosing. Without a UDP checksum."""
-    datagram = struct.pack("!HHHH", 9, 9, 8 + len(text), 0) + text
+Ports = tuple[int, int]
+DISCARD: Ports = (9, 9)
+"""Source and destination port of what is for nobody (RFC 863)."""
+
+
+def udp_frame(
+    source_mac: str, destination_mac: str, source: str, destination: str, text: bytes, *, ports: Ports = DISCARD
+) -> bytes:
+    """A UDP datagram with addresses and ports of one's own choosing. Without a UDP checksum."""
+    datagram = struct.pack("!HHHH", *ports, 8 + len(text), 0) + text
     header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(datagram), 0, 0, 64, socket.IPPROTO_UDP, 0)
     header += socket.inet_aton(source) + socket.inet_aton(destination)
     header = header[:10] + struct.pack("!H", _checksum(header)) + header[12:]

@@ -84,6 +84,11 @@ class Neutron:
 
     def request(self, method: str, path: str, body: Document | None = None, timeout: float = 30) -> Document:
         """One request and its answer. Raises ApiError, or OSError when nothing listens."""
+        text = self.text(method, path, body, timeout)
+        return json.loads(text) if text.startswith("{") else {}
+
+    def text(self, method: str, path: str, body: Document | None = None, timeout: float = 30) -> str:
+        """The same, for an answer that is no JSON."""
         with namespaces.visiting(namespaces.NET, self._station.pid):
             connection = http.client.HTTPConnection(*ADDRESS, timeout=timeout)
             connection.connect()
@@ -95,7 +100,7 @@ class Neutron:
             connection.close()
         if response.status >= http.client.BAD_REQUEST:
             raise ApiError(response.status, f"{method} {path}: {text}")
-        return json.loads(text) if text.startswith("{") else {}
+        return text
 
     def wait_until_in_sync(self, chassis: Iterable[str], timeout: float = 60) -> None:
         """Until these chassis hold what they should. Raises NotReached."""
