@@ -27,6 +27,7 @@ from topology.values import (
     ChassisNote,
     Claim,
     Counter,
+    DefaultSecurityGroupRule,
     Network,
     Port,
     PortBinding,
@@ -155,6 +156,7 @@ KINDS: tuple[Kind, ...] = (
             "remote_address_group": lambda r: (r.remote_address_group_id,) if r.remote_address_group_id else (),
         },
     ),
+    Kind(DefaultSecurityGroupRule, "default_security_group_rule", {"every": lambda r: (True,)}),
     Kind(
         AddressGroup,
         "address_group",

@@ -305,6 +305,32 @@ class SecurityGroupRule:
 
 
 @dataclass(frozen=True, slots=True)
+class DefaultSecurityGroupRule:
+    """A rule that new security groups begin with: default groups (``used_in_default_sg``), others, or both.
+
+    Fields are those of ``SecurityGroupRule``; where ``remote_group_id`` is ``PARENT``, the rule names its own group.
+    """
+
+    id: str
+    direction: str
+    ethertype: str = "IPv4"
+    protocol: int | None = None
+    protocol_name: str | None = None
+    port_range_min: int | None = None
+    port_range_max: int | None = None
+    remote_ip_prefix: str | None = None
+    written_prefix: str | None = None
+    remote_group_id: str | None = None
+    remote_address_group_id: str | None = None
+    description: str = ""
+    used_in_default_sg: bool = False
+    used_in_non_default_sg: bool = True
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AddressGroup:
     """Prefixes that rules of security groups name together. ``key`` as that of a security group."""
 

@@ -73,7 +73,7 @@ def create(ctx: Context, tx: Transaction, resource: Resource[Any], values: dict[
     """Create an object from checked values, if policy allows it; return its row."""
     given = resource.attributes.under_policy(values, is_create=True)
     policy.enforce(resource.rules, ctx.who, f"create_{resource.name}", resource.new_target(ctx, values), given)
-    return stamp_new(ctx, tx, resource.create(ctx, tx, values))
+    return stamp_new(ctx, tx, resource.create(ctx, tx, values), resource.first_revision)
 
 
 def update(

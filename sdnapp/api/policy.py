@@ -44,6 +44,11 @@ def admin(who: Identity, target: Target) -> bool:
     return who.is_admin
 
 
+def reader(who: Identity, target: Target) -> bool:
+    """Readers of any project."""
+    return "reader" in who.roles
+
+
 def project_member(who: Identity, target: Target) -> bool:
     """Members of the owning project."""
     return "member" in who.roles and who.project_id == target.project_id

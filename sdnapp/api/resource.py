@@ -81,6 +81,7 @@ class Resource(ABC, Generic[R]):
     ``view`` maps each attribute that clients see to how it follows from the row, ``unseen`` those that only filter.
     ``indexes`` maps an attribute to the store's index that finds rows by it. ``rules`` are as ``policy`` says.
     ``methods`` are those that change objects; a resource may lack some. ``has_quota``: a project may have only so many.
+    ``first_revision`` is the revision number of new objects: Neutron's differs.
     ``in_file``: how its objects stand in the document of a project's intent; None where they do not.
     """
 
@@ -93,6 +94,7 @@ class Resource(ABC, Generic[R]):
     indexes: ClassVar[dict[str, str]] = {"name": "name", "project_id": "project", "tenant_id": "project"}
     rules: ClassVar[Mapping[str, Rule]]
     has_quota: ClassVar[bool] = False
+    first_revision: ClassVar[int] = 1
     in_file: ClassVar[InFile | None] = None
     methods: ClassVar[frozenset[str]] = frozenset({"POST", "PUT", "DELETE"})
 
@@ -163,10 +165,10 @@ class ReadOnlyResource(Resource[R]):
         raise NotImplementedError
 
 
-def stamp_new(ctx: Context, tx: Transaction, row: R) -> R:
+def stamp_new(ctx: Context, tx: Transaction, row: R, revision: int = 1) -> R:
     """Store a new row with its first revision number and the time; return it."""
     now = ctx.timestamp
-    stamped = cast(R, replace(cast(Any, row), created_at=now, updated_at=now, revision_number=1))
+    stamped = cast(R, replace(cast(Any, row), created_at=now, updated_at=now, revision_number=revision))
     tx.put(stamped)
     return stamped
 

@@ -20,6 +20,7 @@ from sdnapp.api.resource import Context, Resource
 from sdnapp.api.resources.address_groups import AddressGroups
 from sdnapp.api.resources.address_scopes import AddressScopes
 from sdnapp.api.resources.agents import Agents
+from sdnapp.api.resources.default_rules import DefaultSecurityGroupRules
 from sdnapp.api.resources.ip_availability import IpAvailabilities
 from sdnapp.api.resources.networks import Networks
 from sdnapp.api.resources.ports import Ports
@@ -43,6 +44,7 @@ RESOURCES: tuple[Resource[Any], ...] = (
     AddressGroups(),
     SecurityGroups(),
     SecurityGroupRules(),
+    DefaultSecurityGroupRules(),
     Agents(),
     IpAvailabilities(),
 )

@@ -1,35 +1,17 @@
 """The default security group: each project gets one before it first needs it, with the rules that new groups get."""
 
-from typing import NamedTuple
 from uuid import uuid4
 
-from neutron_lib import constants
 from webob.multidict import MultiDict
 
 from sdnapp.api import quotas
 from sdnapp.api.resource import Context, stamp_new
+from sdnapp.api.resources import default_rules
 from topology.allocation import GROUP_KEY_BITS, next_number
 from topology.store import Transaction
 from topology.values import DEFAULT_GROUP, SecurityGroup, SecurityGroupRule
 
 _LONGEST_PROJECT_ID = 255
-
-
-class _Template(NamedTuple):
-    direction: str
-    ethertype: str
-    from_same_group: bool
-
-
-_FOR_EACH = (
-    _Template(constants.EGRESS_DIRECTION, constants.IPv4, False),
-    _Template(constants.EGRESS_DIRECTION, constants.IPv6, False),
-)
-_FOR_DEFAULT = (
-    *_FOR_EACH,
-    _Template(constants.INGRESS_DIRECTION, constants.IPv4, True),
-    _Template(constants.INGRESS_DIRECTION, constants.IPv6, True),
-)
 
 
 def ensure(ctx: Context, tx: Transaction, project_id: str | None) -> SecurityGroup | None:
@@ -64,15 +46,7 @@ def ensure_shown(ctx: Context, query: MultiDict) -> None:
 
 def add_first_rules(ctx: Context, tx: Transaction, group: SecurityGroup) -> None:
     """Store the rules that a group has from the beginning. Raises OverQuota."""
-    templates = _FOR_DEFAULT if group.is_default else _FOR_EACH
-    quotas.check_more(ctx, "security_group_rule", SecurityGroupRule, group.project_id, len(templates))
-    for template in templates:
-        rule = SecurityGroupRule(
-            id=str(uuid4()),
-            project_id=group.project_id,
-            security_group_id=group.id,
-            direction=template.direction,
-            ethertype=template.ethertype,
-            remote_group_id=group.id if template.from_same_group else None,
-        )
-        stamp_new(ctx, tx, rule)
+    rules = default_rules.first_rules(ctx, tx, group)
+    quotas.check_more(ctx, "security_group_rule", SecurityGroupRule, group.project_id, len(rules))
+    for rule in rules:
+        stamp_new(ctx, tx, rule, revision=0)

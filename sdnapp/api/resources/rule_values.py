@@ -34,17 +34,23 @@ _ALL_PORTS = (constants.PORT_RANGE_MIN, constants.PORT_RANGE_MAX)
 _REMOTES = ("remote_ip_prefix", "remote_group_id", "remote_address_group_id")
 
 
+def _number(value: object) -> int:
+    """Return a number that may be text; -1 for what is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return -1
+    try:
+        return int(value)
+    except ValueError:
+        return -1
+
+
 def _protocol(value: object) -> str | None:
     """Return a protocol's name, or its number as text; None for any."""
     if value is None or value == "any":
         return None
-    name = str(value).lower()
-    if isinstance(value, str | int) and name in constants.IP_PROTOCOL_MAP:
-        return name
-    try:
-        number = int(value) if isinstance(value, str | int) else -1
-    except ValueError:
-        number = -1
+    if isinstance(value, str) and value.lower() in constants.IP_PROTOCOL_MAP:
+        return value.lower()
+    number = _number(value)
     if not 0 <= number <= 255:
         raise errors.SecurityGroupRuleInvalidProtocol(protocol=value, values=errors.PROTOCOLS)
     return str(number)
@@ -57,13 +63,10 @@ def _ethertype(value: object) -> str:
     raise errors.SecurityGroupRuleInvalidEtherType(ethertype=value, values=errors.ETHERTYPES)
 
 
-def _port(value: Any) -> int | None:
+def _port(value: object) -> int | None:
     if value is None:
         return None
-    try:
-        number = int(value) if isinstance(value, str | int) else -1
-    except ValueError:
-        number = -1
+    number = _number(value)
     if not 0 <= number <= constants.PORT_RANGE_MAX:
         raise errors.SecurityGroupInvalidPortValue(port=value)
     return number

@@ -61,6 +61,18 @@ class DuplicateSecurityGroupRuleInPost(exceptions.InUse):  # type: ignore[misc]
     message = "Duplicate Security Group Rule in POST."
 
 
+class DefaultSecurityGroupRuleNotFound(exceptions.NotFound):  # type: ignore[misc]
+    """There is no such template."""
+
+    message = "Default Security Group rule %(id)s does not exist"
+
+
+class DefaultSecurityGroupRuleExists(exceptions.InUse):  # type: ignore[misc]
+    """A template for the same groups says the same."""
+
+    message = "Default Security group rule already exists. Rule id is %(rule_id)s."
+
+
 class SecurityGroupNotSingleGroupRules(exceptions.InvalidInput):  # type: ignore[misc]
     """The rules of one request belong to one group."""
 

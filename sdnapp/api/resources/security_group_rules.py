@@ -73,6 +73,7 @@ class SecurityGroupRules(Resource[SecurityGroupRule]):
     collection = "security_group_rules"
     row = SecurityGroupRule
     has_quota = True
+    first_revision = 0
     methods = frozenset({"POST", "DELETE"})
     attributes = AttributeMap(
         "security_group_rules", (), STANDARD_ATTRIBUTES | rule_values.RULE_ATTRIBUTES | _ATTRIBUTES
