@@ -5,6 +5,7 @@ from typing import Any
 
 from neutron_lib.api.definitions import (
     aap_reject_multicast,
+    address_group,
     address_scope,
     agent,
     allowedaddresspairs,
@@ -30,12 +31,14 @@ from neutron_lib.api.definitions import (
     project_id,
     provider_net,
     quota_check_limit,
+    rbac_address_groups,
     rbac_address_scope,
     rbac_security_groups,
     rbac_subnetpool,
     revisionifmatch,
     security_groups_normalized_cidr,
     security_groups_port_filtering,
+    security_groups_remote_address_group,
     security_groups_rules_belongs_to_default_sg,
     security_groups_shared_filtering,
     servicetype,
@@ -50,6 +53,7 @@ from neutron_lib.api.definitions import (
 
 _OF_NEUTRON_LIB: tuple[ModuleType, ...] = (
     aap_reject_multicast,
+    address_group,
     address_scope,
     agent,
     allowedaddresspairs,
@@ -75,12 +79,14 @@ _OF_NEUTRON_LIB: tuple[ModuleType, ...] = (
     project_id,
     provider_net,
     quota_check_limit,
+    rbac_address_groups,
     rbac_address_scope,
     rbac_security_groups,
     rbac_subnetpool,
     revisionifmatch,
     security_groups_normalized_cidr,
     security_groups_port_filtering,
+    security_groups_remote_address_group,
     security_groups_rules_belongs_to_default_sg,
     security_groups_shared_filtering,
     servicetype,
@@ -94,6 +100,12 @@ _OF_NEUTRON_LIB: tuple[ModuleType, ...] = (
 )
 # Alias, name, description and date of those that neutron-lib does not hold, as Neutron reports them.
 _OF_NEUTRON = (
+    (
+        "security-groups-default-rules",
+        "Default rules for security groups",
+        "Configure set of security group rules used as default rules for every new security group",
+        "2022-12-19T10:00:00-00:00",
+    ),
     ("security-group", "security-group", "The security groups extension.", "2012-10-05T10:00:00-00:00"),
     (
         "rbac-policies",

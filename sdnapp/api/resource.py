@@ -82,6 +82,7 @@ class Resource(ABC, Generic[R]):
     ``indexes`` maps an attribute to the store's index that finds rows by it. ``rules`` are as ``policy`` says.
     ``methods`` are those that change objects; a resource may lack some. ``has_quota``: a project may have only so many.
     ``first_revision`` is the revision number of new objects: Neutron's differs.
+    ``actions`` are what else can be done to an object, by a PUT below it; each has a rule of its name.
     ``in_file``: how its objects stand in the document of a project's intent; None where they do not.
     """
 
@@ -97,6 +98,7 @@ class Resource(ABC, Generic[R]):
     first_revision: ClassVar[int] = 1
     in_file: ClassVar[InFile | None] = None
     methods: ClassVar[frozenset[str]] = frozenset({"POST", "PUT", "DELETE"})
+    actions: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def path(self) -> str:
@@ -130,6 +132,13 @@ class Resource(ABC, Generic[R]):
     @abstractmethod
     def delete(self, ctx: Context, tx: Transaction, row: R) -> None:
         """Apply the business rules, release what the object holds, and delete its row."""
+
+    def check_together(self, ctx: Context, wanted: Sequence[Mapping[str, Any]]) -> None:
+        """Refuse new objects that one request may not create together."""
+
+    def act(self, ctx: Context, tx: Transaction, action: str, row: R, body: object) -> dict[str, Any]:
+        """Do one of ``actions`` and return the body of the answer. The body of the request may be any JSON."""
+        raise NotImplementedError
 
     def before_list(self, ctx: Context, query: MultiDict) -> None:
         """Make what a list must show, if it is made at first use."""

@@ -120,6 +120,8 @@ class Application:
             f"/v2.0/{resource.path}/{{row_id}}",
             **served(GET=controller.show, PUT=controller.update, DELETE=controller.delete),
         )
+        for action in resource.actions:
+            self._add(f"/v2.0/{resource.path}/{{row_id}}/{action}", PUT=controller.action(action))
         if "tags" in resource.attributes.specs:
             tagging, path = Tagging(resource), f"/v2.0/{resource.path}/{{row_id}}/tags"
             self._add(path, GET=tagging.index, POST=tagging.create, PUT=tagging.put_all, DELETE=tagging.clear)

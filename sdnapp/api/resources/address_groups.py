@@ -11,9 +11,10 @@ from neutron_lib.api.definitions import address_group as definition
 from neutron_lib.exceptions import address_group as errors
 
 from sdnapp.api import policy, sharing
-from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap
+from sdnapp.api.attributes import LONGEST_LIST, STANDARD_ATTRIBUTES, AttributeMap
+from sdnapp.api.errors import invalid_input
 from sdnapp.api.policy import Target
-from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, is_shared
+from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, is_shared, stamp_changed
 from sdnapp.api.resources import rbac
 from topology.allocation import GROUP_KEY_BITS, next_number
 from topology.store import Transaction
@@ -33,13 +34,16 @@ class AddressGroups(Resource[AddressGroup]):
         (definition,),
         {name: spec for name, spec in STANDARD_ATTRIBUTES.items() if name != "description"},
     )
-    view = STANDARD_VIEW | {"addresses": lambda ctx, group: list(group.addresses), "shared": is_shared}
+    view = STANDARD_VIEW | {"addresses": lambda ctx, group: list(group.addresses)}
     rules: ClassVar = {
         "get_address_group": policy.any_of(policy.admin, policy.project_reader, policy.shared_reader),
         "create_address_group": _MEMBERS,
         "update_address_group": _MEMBERS,
         "delete_address_group": _MEMBERS,
+        "add_addresses": _MEMBERS,
+        "remove_addresses": _MEMBERS,
     }
+    actions = frozenset({"add_addresses", "remove_addresses"})
 
     def not_found(self, row_id: str) -> errors.AddressGroupNotFound:
         """Return AddressGroupNotFound."""
@@ -81,10 +85,46 @@ class AddressGroups(Resource[AddressGroup]):
         rbac.forget(tx, row.id)
         tx.delete(AddressGroup, row.id)
 
+    def act(self, ctx: Context, tx: Transaction, action: str, row: AddressGroup, body: object) -> dict[str, Any]:
+        """Add prefixes of a body ``{"addresses": [...]}``, or remove them.
+
+        Raises InvalidInput, AddrFormatError, AddressesAlreadyExist, AddressesNotFound.
+        """
+        named, present = canonical(_addresses_in(body)), frozenset(row.addresses)
+        if action == "add_addresses":
+            if twice := [address for address in named if address in present]:
+                raise errors.AddressesAlreadyExist(addresses=twice, address_group_id=row.id)
+            addresses = row.addresses + named
+        else:
+            if missing := [address for address in named if address not in present]:
+                raise errors.AddressesNotFound(addresses=missing, address_group_id=row.id)
+            addresses = tuple(address for address in row.addresses if address not in named)
+        changed = replace(row, addresses=addresses)
+        if changed != row:
+            changed = stamp_changed(ctx, tx, changed)
+        return {self.name: {name: getter(ctx, changed) for name, getter in self.view.items()}}
+
+
+def _addresses_in(body: object) -> list[str]:
+    """Return the texts of a body ``{"addresses": [...]}``. Raises InvalidInput."""
+    addresses = body.get("addresses") if isinstance(body, dict) else None
+    if not isinstance(addresses, list) or not all(isinstance(each, str) for each in addresses):
+        raise invalid_input('addresses: the body must be {"addresses": [PREFIX, ...]}')
+    if len(addresses) > LONGEST_LIST:
+        raise invalid_input(f"addresses: more than {LONGEST_LIST} items")
+    return addresses
+
 
 def canonical(addresses: Iterable[str]) -> tuple[str, ...]:
     """Return prefixes without host bits, none twice. Raises AddrFormatError for what is none."""
-    return tuple(dict.fromkeys(str(netaddr.IPNetwork(address).cidr) for address in addresses))
+    return tuple(dict.fromkeys(map(_prefix, addresses)))
+
+
+def _prefix(text: str) -> str:
+    try:
+        return str(netaddr.IPNetwork(text).cidr)
+    except ValueError as error:
+        raise netaddr.AddrFormatError(f"invalid IPNetwork {text}") from error
 
 
 def visible_address_group(ctx: Context, group_id: str) -> AddressGroup:

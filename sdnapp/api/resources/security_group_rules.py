@@ -100,6 +100,21 @@ class SecurityGroupRules(Resource[SecurityGroupRule]):
         """Make the default group, so that its rules are in the list."""
         default_group.ensure_shown(ctx, query)
 
+    def check_together(self, ctx: Context, wanted: Sequence[Mapping[str, Any]]) -> None:
+        """One request adds different rules to one group, for one project.
+
+        Raises SecurityGroupNotSingleGroupRules, SecurityGroupRulesNotSingleProject, DuplicateSecurityGroupRuleInPost.
+        """
+        if len(wanted) == 1:
+            return
+        if len({values["security_group_id"] for values in wanted}) > 1:
+            raise errors.SecurityGroupNotSingleGroupRules()
+        if len({values["project_id"] for values in wanted}) > 1:
+            raise errors.SecurityGroupRulesNotSingleProject()
+        contents = {SecurityGroupRule("", "", "", **rule_values.checked(values)).content for values in wanted}
+        if len(contents) < len(wanted):
+            raise errors.DuplicateSecurityGroupRuleInPost()
+
     def related_ids(self, ctx: Context) -> Sequence[str]:
         """Rules of own groups."""
         groups = ctx.store.find_ids(SecurityGroup, "project", ctx.who.project_id)
@@ -121,24 +136,15 @@ class SecurityGroupRules(Resource[SecurityGroupRule]):
 
         Raises SecurityGroupNotFound, SecurityGroupRuleExists, and as ``rule_values.checked`` does.
         """
-        group, project_id = visible_group(ctx, values["security_group_id"]), values["project_id"]
-        if ctx.once("group of the new rules", lambda: group.id) != group.id:
-            raise errors.SecurityGroupNotSingleGroupRules()
-        if ctx.once("project of the new rules", lambda: project_id) != project_id:
-            raise errors.SecurityGroupRulesNotSingleProject()
-        said = rule_values.checked(values)
+        group, said = visible_group(ctx, values["security_group_id"]), rule_values.checked(values)
         if said["remote_group_id"]:
             visible_group(ctx, said["remote_group_id"])
         if said["remote_address_group_id"]:
             visible_address_group(ctx, said["remote_address_group_id"])
-        rule = SecurityGroupRule(id=str(uuid4()), project_id=project_id, security_group_id=group.id, **said)
-        added = ctx.once("new rules", set)
+        rule = SecurityGroupRule(str(uuid4()), values["project_id"], group.id, **said)
         for same in tx.find_ids(SecurityGroupRule, "content", rule.content):
-            if same in added:
-                raise errors.DuplicateSecurityGroupRuleInPost()
             raise errors.SecurityGroupRuleExists(rule_id=same)
-        added.add(rule.id)
-        ctx.once("changed group", lambda: stamp_changed(ctx, tx, group))
+        ctx.once(f"{group.id} has changed", lambda: stamp_changed(ctx, tx, group))
         return rule
 
     def update(

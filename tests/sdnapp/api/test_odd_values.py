@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdnapp.api.wsgi import RESOURCES
-from tests.sdnapp.api.stand_ins import RED, Api, name_of, path_of
+from tests.sdnapp.api.stand_ins import ADMIN, RED, Api, name_of, path_of
 
 ATTRIBUTES = {resource.collection: sorted(resource.attributes.specs) for resource in RESOURCES}
 TAKING = {
@@ -29,6 +29,11 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "address_groups": {},
     "security_groups": {},
     "security_group_rules": {"direction": "ingress"},
+    "default_security_group_rules": {
+        "direction": "ingress",
+        "used_in_default_sg": False,
+        "used_in_non_default_sg": False,
+    },
 }
 NEEDING = {
     "subnets": ("network_id", "networks"),
@@ -36,7 +41,7 @@ NEEDING = {
     "rbac_policies": ("object_id", "networks"),
     "security_group_rules": ("security_group_id", "security_groups"),
 }
-AT_MOST = {"security_groups": 2, "security_group_rules": 7}
+AT_MOST = {"security_groups": 2, "security_group_rules": 7, "default_security_group_rules": 5}
 """How many there are of what ``one_of_each`` makes more than one of."""
 
 # What comes close to being right, next to what does not.
@@ -139,6 +144,7 @@ def one_of_each(api: Api, who: dict[str, str]) -> dict[str, str]:
     """Make an object of each kind; return their ids."""
     network = api.network(who)
     group = api.create("security_groups", who, name="group")["id"]
+    template = api.create("default_security_group_rules", ADMIN, **REQUIRED["default_security_group_rules"])
     policy = {"object_type": "network", "object_id": network, "action": "access_as_shared", "target_tenant": "green"}
     return {
         "networks": network,
@@ -147,6 +153,7 @@ def one_of_each(api: Api, who: dict[str, str]) -> dict[str, str]:
         "address_scopes": api.create("address_scopes", who, ip_version=4)["id"],
         "subnetpools": api.create("subnetpools", who, name="pool", prefixes=["10.7.0.0/16"])["id"],
         "rbac_policies": api.create("rbac_policies", who, **policy)["id"],
+        "default_security_group_rules": template["id"],
         "address_groups": api.create("address_groups", who, addresses=["10.0.0.0/24"])["id"],
         "security_groups": group,
         "security_group_rules": api.create("security_group_rules", who, security_group_id=group, direction="ingress")[
@@ -197,6 +204,16 @@ def test_odd_bodies(body: Any, action: tuple[str, str]) -> None:
     path = path_of(collection) if method == "POST" else f"{path_of(collection)}/{network}"
     for each in (body, {collection: body}, {name_of(collection): body}):
         assert api.call(method, path, each).status in (200, 201, 400, 404)
+
+
+@relaxed
+@given(values | SHAPED["addresses"], st.sampled_from(["add_addresses", "remove_addresses"]))
+def test_odd_addresses(addresses: Any, action: str) -> None:
+    api = Api()
+    group = api.create("address_groups", addresses=["10.0.0.0/24"])
+    path = f"/v2.0/address-groups/{group['id']}/{action}"
+    for body in (addresses, {"addresses": addresses}):
+        assert api.call("PUT", path, body).status in (200, 400, 404)
 
 
 @relaxed
