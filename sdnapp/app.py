@@ -180,6 +180,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 "port": options.quota_port,
                 "security_group": options.quota_security_group,
                 "security_group_rule": options.quota_security_group_rule,
+                "rbac_policy": options.quota_rbac_policy,
             },
         )
         services = ApiServices(self._controller, self._operations, settings)

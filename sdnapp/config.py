@@ -126,6 +126,12 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         help="Rules of security groups that a project may have, likewise; a new group has two, the default group four.",
     ),
     cfg.IntOpt(
+        "quota-rbac-policy",
+        default=10,
+        min=-1,
+        help="RBAC policies that a project may have, likewise; each network that it shares with all has one.",
+    ),
+    cfg.IntOpt(
         "dhcp-lease-seconds",
         default=86400,
         min=60,
@@ -172,6 +178,7 @@ class Options:
     quota_port: int
     quota_security_group: int
     quota_security_group_rule: int
+    quota_rbac_policy: int
     dhcp_lease_seconds: int
     dhcp_dns_servers: tuple[str, ...]
     dhcp_domain: str

@@ -34,6 +34,7 @@ class Settings:
             "port": 500,
             "security_group": 10,
             "security_group_rule": 100,
+            "rbac_policy": 10,
         }
     )
     max_dns_nameservers: int = 5

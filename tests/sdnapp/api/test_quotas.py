@@ -12,7 +12,7 @@ from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import ADMIN, BLUE, READER, RED, Answer, Api
 from topology.values import Network, Port, Quota
 
-DEFAULTS = {"network": 100, "subnet": 100, "port": 500}
+DEFAULTS = {"network": 100, "subnet": 100, "port": 500, "rbac_policy": 10}
 MANAGER = {"X-Project-Id": "red", "X-Roles": "manager"}
 NOBODY = {"X-Roles": "member"}
 OVER = (409, "OverQuota")
@@ -38,8 +38,8 @@ def test_what_is_there_by_default(api: Api) -> None:
 def test_limits_are_set_shown_and_taken_back(api: Api) -> None:
     answer = api.put("quotas", "red", network=5, port="-1")
     assert (answer.status, limits_of(answer)) == (200, DEFAULTS | {"network": 5, "port": -1})
-    assert limits_of(api.put("quotas", "red", subnet=6)) == {"network": 5, "subnet": 6, "port": -1}
-    assert limits_of(api.get("quotas/red", READER)) == {"network": 5, "subnet": 6, "port": -1}
+    assert limits_of(api.put("quotas", "red", subnet=6)) == DEFAULTS | {"network": 5, "subnet": 6, "port": -1}
+    assert limits_of(api.get("quotas/red", READER)) == DEFAULTS | {"network": 5, "subnet": 6, "port": -1}
     assert limits_of(api.get("quotas/red/default")) == DEFAULTS
     assert limits_of(api.get("quotas/blue")) == DEFAULTS
     (listed,) = api.get("quotas").first
