@@ -8,8 +8,6 @@ Identity comes from the headers X-Project-Id, X-User-Id and X-Roles, as ours doe
 only the row of one that is alive: Open vSwitch on the host ``node1``.
 """
 
-import fcntl
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,8 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.foreign_python import python_with
+
 PACKAGES = ("neutron==29.0.*", "waitress==3.0.*")
-_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sdnapp"
 _SERVER = Path(__file__).with_name("neutron_server.py")
 # neutron_server's Context filter believes the headers; a token would need Keystone.
 _PASTE = """\
@@ -93,18 +92,7 @@ vni_ranges = 1:2000
 
 def python() -> Path:
     """Return the interpreter that has Neutron; install it if it is not there yet."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    place = _CACHE / f"neutron-{version}"
-    stamp, interpreter, wanted = place / "stamp", place / "bin" / "python", " ".join(PACKAGES)
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    with (_CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            print(f"Installing {wanted} in {place}: some minutes, once", file=sys.stderr)
-            subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
-            subprocess.run([interpreter, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-            stamp.write_text(wanted)
-    return interpreter
+    return python_with("neutron", PACKAGES)
 
 
 @contextmanager
