@@ -59,7 +59,7 @@ class Shell:
 
     def __call__(self, command: str, tenant: str = "") -> Any:
         """Run a command that works; return what it shows."""
-        shows = not {"create", "show", "list"}.isdisjoint(command.split()[1:4])
+        shows = not {"create", "show", "list"}.isdisjoint(command.split()[1:5])
         code, out, err = self.run(f"{command} -f json" if shows else command, tenant)
         assert code == 0, (command, out, err)
         return json.loads(out) if shows else None
