@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from webob import Request
 
+from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import RED, Api
 from topology.store import Store
 
@@ -48,6 +49,18 @@ REQUESTS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("GET", "ports?id={port}", None),
     ("GET", "ports?tags=-all,7", None),
     ("GET", "ports?tags-any=7,8", None),
+    ("GET", "ports?security_groups={group}&limit=10", None),
+    ("GET", "security-group-rules/{rule}", None),
+    ("GET", "security-group-rules?security_group_id={empty}", None),
+    ("GET", "security-groups/{empty}", None),
+    (
+        "POST",
+        "security-group-rules",
+        {"security_group_rule": {"security_group_id": "{group}", "direction": "egress", "protocol": 9}},
+    ),
+    ("PUT", "security-groups/{empty}", {"security_group": {"name": "x"}}),
+    ("DELETE", "security-groups/{empty}", None),
+    ("DELETE", "security-group-rules/{rule}", None),
     ("GET", "quotas/red/details", None),
     ("GET", "network-ip-availabilities/{network}", None),
 ]
@@ -55,7 +68,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any] | None]] = [
 
 def rows_read(count: int, method: str, path: str, body: dict[str, Any] | None) -> int:
     store = CountingStore()
-    api = Api(store=store)
+    api = Api(Settings(quotas={}), store)
     network = api.network(RED)
     names = {"network": network, "subnet": api.subnet(network, "10.0.0.0/16", RED)}
     ports = [
@@ -64,6 +77,12 @@ def rows_read(count: int, method: str, path: str, body: dict[str, Any] | None) -
     ]
     answer = api.call("POST", "/v2.0/ports", {"ports": ports}, RED)
     names["port"] = sorted(port["id"] for port in answer.first)[count // 2]
+    (names["group"],) = answer.first[0]["security_groups"]
+    names["empty"] = api.create("security_groups", RED)["id"]
+    said = {"security_group_id": names["group"], "direction": "ingress", "protocol": "tcp"}
+    rules = [said | {"port_range_min": n, "port_range_max": n} for n in range(1, count + 1)]
+    answer = api.call("POST", "/v2.0/security-group-rules", {"security_group_rules": rules}, RED)
+    names["rule"] = answer.first[0]["id"]
     text = json.dumps(body) if body else ""
     for name, value in names.items():
         path, text = path.replace(f"{{{name}}}", value), text.replace(f"{{{name}}}", value)

@@ -243,6 +243,19 @@ def test_extensions(api: Api) -> None:
         assert api.get(f"extensions/{extension['alias']}").first == extension
     aliases = {extension["alias"] for extension in extensions}
     assert {"provider", "binding", "net-mtu-writable", "revision-if-match", "standard-attr-timestamp"} < aliases
+    assert {
+        "security-group",
+        "stateful-security-group",
+        "address-group",
+        "security-groups-remote-address-group",
+        "security-groups-normalized-cidr",
+        "security-groups-shared-filtering",
+        "security-groups-default-rules",
+        "security-groups-rules-belongs-to-default-sg",
+        "port-security-groups-filtering",
+        "rbac-security-groups",
+        "rbac-address-group",
+    } < aliases
     assert not aliases & {"router", "dhcp_agent_scheduler", "trunk"}
     answer = api.get("extensions/x")
     assert answer.error == (404, "HTTPNotFound")
