@@ -1,9 +1,10 @@
-"""Asks a running controller: GET over HTTP, JSON back."""
+"""Asks a running controller: JSON over HTTP, there and back."""
 
 import http.client
 import json
 import os
 import ssl
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,11 +19,20 @@ PATIENCE = 30.0
 """Seconds that a controller may take to answer, beside what a request asks it to wait."""
 
 
-class Client:
-    """A controller at a URL."""
+class Refused(CommandError):
+    """The controller answered with an error. ``detail`` is what its body says beside the message."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, message: str, detail: str) -> None:
+        super().__init__(message)
+        self.detail = detail
+
+
+class Client:
+    """A controller at a URL; it is spoken to with a token if there is one, and with ``headers``."""
+
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         """Raises CommandError if the URL is none."""
+        self._headers = _headers() | dict(headers or {})
         parts = urlsplit(url)
         try:
             self._port = parts.port
@@ -36,13 +46,28 @@ class Client:
     def get(self, *path: str, query: dict[str, str | None] | None = None, accept: int = 200) -> Any:
         """Return the document at a path, each part of which is quoted; ``accept`` is a status beside 200 to take.
 
-        Raises CommandError, with the controller's own words where it answers with an error.
+        Raises CommandError; Refused, with the controller's own words, where it answers with an error.
         """
+        return self._ask("GET", path, query, accept=accept)
+
+    def post(self, *path: str, body: Any, query: dict[str, str | None] | None = None) -> Any:
+        """Send a document to a path, and return what comes back; raises as ``get`` does."""
+        return self._ask("POST", path, query, data=json.dumps(body).encode())
+
+    def _ask(
+        self,
+        method: str,
+        path: Sequence[str],
+        query: dict[str, str | None] | None,
+        *,
+        data: bytes | None = None,
+        accept: int = 200,
+    ) -> Any:
         target = f"{self._base}/{'/'.join(quote(part, safe='') for part in path)}"
         given = {name: value for name, value in (query or {}).items() if value is not None}
         if given:
             target += f"?{urlencode(given)}"
-        status, body = self._fetch(target, PATIENCE + float(given.get("wait", 0)))
+        status, body = self._fetch(method, target, data, PATIENCE + float(given.get("wait", 0)))
         if status == 401:
             raise CommandError(
                 f"the controller at {self._url} wants a token: export {TOKEN}=$(openstack token issue -f value -c id)"
@@ -54,13 +79,14 @@ class Client:
                 f"what answers at {self._url} is no sdnapp controller (status {status} and no JSON): check --url"
             ) from None
         if status not in (200, accept):
-            raise CommandError(_message(document) or f"the controller at {self._url} answered with status {status}")
+            message = _said(document, "message") or f"the controller at {self._url} answered with status {status}"
+            raise Refused(message, _said(document, "detail"))
         return document
 
-    def _fetch(self, target: str, patience: float) -> tuple[int, bytes]:
+    def _fetch(self, method: str, target: str, data: bytes | None, patience: float) -> tuple[int, bytes]:
         connection = self._connection(patience)
         try:
-            connection.request("GET", target, headers=_headers())
+            connection.request(method, target, data, headers=self._headers)
             response = connection.getresponse()
             return response.status, response.read()
         except ssl.SSLCertVerificationError as error:
@@ -107,9 +133,9 @@ def _headers() -> dict[str, str]:
     return {"Accept": "application/json"} | ({"X-Auth-Token": token} if token else {})
 
 
-def _message(document: Any) -> str:
-    """Return the words of an error body, ``{"NeutronError": {"message": ...}}``; empty if it is none."""
+def _said(document: Any, key: str) -> str:
+    """Return one part of an error body, ``{"NeutronError": {"message": ...}}``; empty if it is none."""
     error = document.get("NeutronError") if isinstance(document, dict) else None
     if isinstance(error, dict):
-        return str(error.get("message", ""))
-    return error if isinstance(error, str) else ""
+        return str(error.get(key, ""))
+    return error if isinstance(error, str) and key == "message" else ""

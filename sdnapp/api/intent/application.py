@@ -50,7 +50,7 @@ def apply(
     ordered = in_order(resources)
     with _undone_if(ctx, options.dry_run):
         changes = _set_quotas(ctx, quotas, project_id, document.quotas) if document.quotas is not None else []
-        names = link(ctx, resources, document.items)
+        names = link(ctx, resources, document.items, project_id)
         lacking = Matching(ctx, ordered, project_id).match(document.items)
         steps = Steps(ctx, names, project_id, options.dry_run)
         deletions = [] if options.keep else [each for each in lacking if in_file(each[0]).may_delete(each[1])]

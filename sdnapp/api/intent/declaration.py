@@ -34,7 +34,8 @@ class InFile:
     so that the value is the wanted one afterwards, from the values before and wanted.
 
     ``why_not`` says in words why an object stands in no document, and is empty for all others. ``may_delete`` is false
-    for objects that somebody else still has a use for.
+    for objects that somebody else still has a use for. ``prepare`` makes what a project has without asking, before a
+    document names it.
     """
 
     parent: str | None = None
@@ -48,6 +49,7 @@ class InFile:
     replacing: Mapping[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
     why_not: Callable[[Any], str] = lambda row: ""
     may_delete: Callable[[Any], bool] = lambda row: True
+    prepare: Callable[[Any, Any, str], object] = lambda ctx, tx, project_id: None
 
 
 def written(name: str) -> str:

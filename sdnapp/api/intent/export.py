@@ -36,7 +36,7 @@ class _Export:
             for resource in self._resources
         }
         self._under: dict[tuple[str, str | None], list[Any]] = {}
-        self._names = Names(ctx, resources)
+        self._names = Names(ctx, resources, project_id)
         for resource in self._resources:
             for row in self._rows[resource.name]:
                 self._names.add(resource.name, key_names(resource, row), parent_id(resource, row), row.id)

@@ -18,13 +18,16 @@ LATER: Any = object()
 """The value of an attribute that refers to an object that is not there yet."""
 
 
-def link(ctx: Context, resources: Sequence[Resource[Any]], items: Sequence[Item]) -> Names:
+def link(ctx: Context, resources: Sequence[Resource[Any]], items: Sequence[Item], project_id: str) -> Names:
     """Put the objects that are meant in the place of names, and convert all other values.
 
     Returns the names. Raises PlaceError.
     """
-    names = Names(ctx, resources)
+    names = Names(ctx, resources, project_id)
     for resource in in_order(resources):
+        if any(item.resource is resource for item in items):
+            with ctx.store.transaction() as tx:
+                in_file(resource).prepare(ctx, tx, project_id)
         # Parents and what items refer to come first, so that they are linked when it is their children's turn.
         for item in (each for each in items if each.resource is resource):
             for name in item.given:

@@ -1,6 +1,7 @@
 """Names in place of ids: which object a document means by a name, and what name means an object."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -19,10 +20,12 @@ class NotOneError(LookupError):
 
 
 class Names:
-    """The objects of one document or project by name; beyond them, whatever the caller sees."""
+    """The objects of one document or project by name; beyond them, what the project's members see."""
 
-    def __init__(self, ctx: Context, resources: Iterable[Resource[Any]]) -> None:
-        self._ctx, self._resources = ctx, {resource.name: resource for resource in resources}
+    def __init__(self, ctx: Context, resources: Iterable[Resource[Any]], project_id: str) -> None:
+        member = replace(ctx.who, project_id=project_id, roles=frozenset({"member", "reader"}))
+        self._ctx, self._as_member, self._project_id = ctx, replace(ctx, who=member), project_id
+        self._resources = {resource.name: resource for resource in resources}
         self._own: dict[str, dict[str, list[tuple[Handle, Handle]]]] = {name: {} for name in self._resources}
 
     def add(self, kind: str, names: Sequence[str], parent: Handle, handle: Handle) -> None:
@@ -33,7 +36,8 @@ class Names:
     def find(self, kind: str, name: str, beside: Handle) -> Handle:
         """Return the object that a name means to another one, whose parent is ``beside``. Raises NotOneError.
 
-        It is one of the same parent, else one of the same project, else any that the caller sees, by name or id.
+        It is one of the same parent, else one of the same project, else one that is shared with it; or, by its id, any
+        that the caller sees.
         """
         own = self._own[kind].get(name, [])
         near = [handle for parent, handle in own if parent == beside]
@@ -60,10 +64,14 @@ class Names:
 
     def _visible(self, kind: str, name: str) -> list[str]:
         resource, store = self._resources[kind], self._ctx.store
-        rows = store.find(resource.row, "name", name) if "name" in KIND_OF[resource.row].indexes else []
-        if not rows and (row := store.get(resource.row, name)) is not None:
-            rows = [row]
-        return [row.id for row in rows if resource.may_see(self._ctx, row)]
+        named = store.find(resource.row, "name", name) if "name" in KIND_OF[resource.row].indexes else []
+        found = [row for row in named if resource.may_see(self._as_member, row)]
+        if own := [row.id for row in found if row.project_id == self._project_id]:
+            return own
+        row = store.get(resource.row, name)
+        if not found and row is not None and resource.may_see(self._ctx, row):
+            return [row.id]
+        return [row.id for row in found]
 
 
 def key_names(resource: Resource[Any], row: Any) -> list[str]:

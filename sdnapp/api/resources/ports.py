@@ -28,7 +28,7 @@ from sdnapp.api.resource import (
     sees_network,
     target_on,
 )
-from sdnapp.api.resources import binding, mac_addresses, port_extras, port_groups
+from sdnapp.api.resources import binding, default_group, mac_addresses, port_extras, port_groups
 from sdnapp.api.resources.addresses import Addressing
 from sdnapp.api.resources.release import release_claims
 from topology.allocation import PORT_KEY_BITS, next_number
@@ -164,6 +164,7 @@ class Ports(Resource[Port]):
             else ""
         ),
         may_delete=lambda port: not _serves_compute(port),
+        prepare=default_group.ensure,
     )
     rules: ClassVar = (
         {

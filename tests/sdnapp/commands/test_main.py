@@ -129,7 +129,7 @@ def test_wrong_usage(sdnapp, arguments):
 def test_help_names_every_command(sdnapp):
     status, out, _ = sdnapp("--help")
     assert status == 0
-    for name in ("chassis", "status", "flows", "trace", "wait"):
+    for name in ("chassis", "apply", "export", "status", "flows", "trace", "wait"):
         assert f"\n    {name} " in out
 
 
@@ -162,7 +162,7 @@ def test_it_starts_without_what_the_controller_needs():
     program = """
 import sys
 import sdnapp.commands.main
-heavy = {"os_ken", "eventlet", "neutron_lib", "oslo_config", "webob", "netaddr", "flows", "topology"}
+heavy = {"os_ken", "eventlet", "neutron_lib", "oslo_config", "webob", "netaddr", "yaml", "flows", "topology"}
 print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
 """
     command = [sys.executable, "-c", program]
