@@ -83,6 +83,15 @@ class Commit(NamedTuple):
     zone: str
 
 
+class Untrack(NamedTuple):
+    """Forget what connection tracking has said of the packet.
+
+    Open vSwitch does not look a packet up anew in the zone in which it was looked up last, even if it is another by
+    now: a router's answer to its sender.
+    """
+
+
 Action = (
-    SetField | Move | PushVlan | PopVlan | Output | OutputInPort | Meter | Controller | Resubmit | Goto | Track | Commit
-)
+    SetField | Move | PushVlan | PopVlan | Output | OutputInPort | Meter | Controller
+    | Resubmit | Goto | Track | Commit | Untrack
+)  # fmt: skip

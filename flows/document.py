@@ -20,6 +20,7 @@ from flows.actions import (
     Resubmit,
     SetField,
     Track,
+    Untrack,
 )
 from flows.engine import Engine
 from flows.fields import show
@@ -109,6 +110,8 @@ def _deed(action: Action) -> str:
             return f"look its connection up in the zone of `{zone}` and go on in `{table}`"
         case Commit(zone):
             return f"remember its connection in the zone of `{zone}`"
+        case Untrack():
+            return "forget what connection tracking said of it"
 
 
 def _diagram() -> Iterator[str]:

@@ -73,7 +73,7 @@ FIELDS: dict[str, Field] = {
         Field("eth_type", 16, "hex"),
         Field("vlan_vid", 13, "hex"),
         Field("ip_proto", 8, "int", _IPV4),
-        Field("ip_frag", 2, "int", _IPV4),
+        Field("ip_frag", 8, "int", _IPV4),
         Field("ipv4_src", 32, "ipv4", _IPV4),
         Field("ipv4_dst", 32, "ipv4", _IPV4),
         Field("tcp_src", 16, "int", _TCP),
@@ -123,7 +123,8 @@ def parse(field: Field, value: int | str) -> tuple[int, int | None]:
     number, _, mask = value.partition("/")
     if not (number and mask):
         raise ValueError(f"{field.name} takes a number, or two as value/mask, not {value!r}")
-    return parse(field, int(number, 0))[0], parse(field, int(mask, 0))[0]
+    (wanted, _), (bits, _) = parse(field, int(number, 0)), parse(field, int(mask, 0))
+    return wanted, None if bits == (1 << field.bits) - 1 else bits
 
 
 def _parse_flags(text: str) -> tuple[int, int]:

@@ -107,8 +107,44 @@ DHCP = Table(
     "Sends DHCP requests of served ports to the controller, which answers from the port's row.",
     match=frozenset({"from_port", "udp_src", "udp_dst"}),
     priorities={"request": 100},
-    next=("forwarding",),
+    next=("egress_stateless",),
+    miss="egress_stateless",
+)
+EGRESS_STATELESS = Table(
+    31,
+    "egress_stateless",
+    "Asks the stateless security groups of the port that sends, if it has any.",
+    match=frozenset({"from_port", "eth_type"}),
+    priorities={"groups": 100},
+    next=("egress_tracking", "group_rules"),
+    miss="egress_tracking",
+)
+EGRESS_TRACKING = Table(
+    32,
+    "egress_tracking",
+    "Looks up the connection that the packet of a filtered port belongs to, in a zone that is the port's own. "
+    "What a stateless group permits, what asks a DHCP server, and what is not IPv4 needs no connection.",
+    match=frozenset({"allowed", "from_port", "eth_type", "udp_src", "udp_dst"}),
+    priorities={"permitted": 120, "dhcp": 110, "filtered": 100},
+    next=("egress_filter", "forwarding"),
     miss="forwarding",
+)
+EGRESS_FILTER = Table(
+    33,
+    "egress_filter",
+    "Asks the security groups of the port that sends: their egress rules about a connection that others answer, "
+    "their ingress rules about one that the packet is an answer in. Invalid packets are dropped.",
+    match=frozenset({"from_port", "eth_type", "ct_state"}),
+    priorities={"groups": 100},
+    next=("egress_verdict", "group_rules"),
+)
+EGRESS_VERDICT = Table(
+    34,
+    "egress_verdict",
+    "Lets pass what a security group permits, and remembers new connections. The rest is dropped.",
+    match=frozenset({"allowed", "eth_type", "ct_state"}),
+    priorities={"new": 110, "known": 100},
+    next=("forwarding",),
 )
 FORWARDING = Table(
     40,
@@ -126,7 +162,7 @@ FLOODING = Table(
     "hosts it (overlay) or once to the physical network.",
     match=frozenset({"network", "from_core"}),
     priorities={"from_here": 100, "from_core": 90},
-    next=("core_output",),
+    next=("core_output", "ingress_stateless"),
 )
 DELIVERY = Table(
     60,
@@ -135,7 +171,7 @@ DELIVERY = Table(
     "What came from the core never returns to it.",
     match=frozenset({"to_port", "from_core"}),
     priorities={"local": 100, "remote": 50},
-    next=("core_output",),
+    next=("core_output", "ingress_stateless"),
 )
 CORE_OUTPUT = Table(
     70,
@@ -144,9 +180,87 @@ CORE_OUTPUT = Table(
     match=frozenset({"network"}),
     priorities={"encapsulate": 100},
 )
+INGRESS_STATELESS = Table(
+    80,
+    "ingress_stateless",
+    "Asks the stateless security groups of the port that shall receive a packet, if it has any.",
+    match=frozenset({"to_port", "eth_type"}),
+    priorities={"groups": 100},
+    next=("ingress_tracking", "group_rules"),
+    miss="ingress_tracking",
+)
+INGRESS_TRACKING = Table(
+    82,
+    "ingress_tracking",
+    "Looks up the connection of a packet for a filtered port, in a zone that is the port's own. "
+    "What a stateless group permits, what a DHCP server answers, and ARP need no connection. "
+    "A filtered port receives nothing but IPv4 and ARP.",
+    match=frozenset({"allowed", "to_port", "eth_type", "udp_src", "udp_dst"}),
+    priorities={"permitted": 120, "dhcp": 110, "arp": 105, "filtered": 100, "other": 90},
+    next=("ingress_filter", "local_output"),
+    miss="local_output",
+)
+INGRESS_FILTER = Table(
+    84,
+    "ingress_filter",
+    "Asks the security groups of the port that shall receive a packet: their ingress rules about a connection that it "
+    "answers, their egress rules about one that it has begun. Invalid packets are dropped.",
+    match=frozenset({"to_port", "eth_type", "ct_state"}),
+    priorities={"groups": 100},
+    next=("ingress_verdict", "group_rules"),
+)
+INGRESS_VERDICT = Table(
+    86,
+    "ingress_verdict",
+    "Lets pass what a security group permits, and remembers new connections. The rest is dropped.",
+    match=frozenset({"allowed", "eth_type", "ct_state"}),
+    priorities={"new": 110, "known": 100},
+    next=("local_output",),
+)
+LOCAL_OUTPUT = Table(
+    90,
+    "local_output",
+    "The interface of a port on this chassis.",
+    match=frozenset({"to_port"}),
+    priorities={"port": 100},
+)
+GROUP_RULES = Table(
+    100,
+    "group_rules",
+    "Asks one security group about the packet: its rules for anybody, and those for each remote group that they name. "
+    "The table that asks here goes on afterwards, whatever was found.",
+    match=frozenset({"security_group", "direction"}),
+    priorities={"rules": 100},
+    next=("remote_members", "permissions"),
+)
+REMOTE_MEMBERS = Table(
+    110,
+    "remote_members",
+    "Whether the other end of the connection is in a remote group.",
+    match=frozenset({"remote_group", "direction", "stateful"})
+    | {"ct_nw_src", "ct_nw_dst", "ct_state", "ipv4_src", "ipv4_dst", "eth_type"},
+    priorities={"member": 100},
+    next=("permissions",),
+)
+PERMISSIONS = Table(
+    120,
+    "permissions",
+    "What the rules of security groups permit. Stateful groups look at the connection as it was begun, in both "
+    "directions; stateless ones at the packet.",
+    match=frozenset({"security_group", "direction", "remote_group", "eth_type", "ip_frag"})
+    | {"ct_state", "ct_nw_src", "ct_nw_dst", "ct_nw_proto", "ct_tp_src", "ct_tp_dst"}
+    | {"ipv4_src", "ipv4_dst", "ip_proto", "tcp_dst", "udp_dst", "sctp_dst", "icmp_type", "icmp_code"},
+    priorities={"rule": 100},
+)
 
 TABLES = TableList(
-    (CLASSIFICATION, PORT_SECURITY, ARP_GUARD, ARP_RESPONDER, DHCP, FORWARDING, FLOODING, DELIVERY, CORE_OUTPUT)
+    (
+        *(CLASSIFICATION, PORT_SECURITY, ARP_GUARD, ARP_RESPONDER, DHCP),
+        *(EGRESS_STATELESS, EGRESS_TRACKING, EGRESS_FILTER, EGRESS_VERDICT),
+        *(FORWARDING, FLOODING, DELIVERY, CORE_OUTPUT),
+        *(INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
+        *(GROUP_RULES, REMOTE_MEMBERS, PERMISSIONS),
+    )
 )
 
 REGISTERS: dict[str, Register] = {
@@ -154,9 +268,29 @@ REGISTERS: dict[str, Register] = {
     for register in (
         Register("network", 0, 0, 24, "Key of the network that the packet is on.", "classification", "core_output"),
         Register("from_core", 0, 24, 1, "1 when it came by tunnel or patch port.", "classification", "delivery"),
-        Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "dhcp"),
-        Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "delivery"),
-        Register("zone", 5, 0, 16, "Connection tracking zone of the port that is filtered.", "dhcp", "core_output"),
+        Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "egress_filter"),
+        Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "local_output"),
+        Register(
+            "security_group", 6, 0, 32, "Key of the security group that is asked.",
+            "egress_stateless", "permissions",
+        ),
+        Register(
+            "remote_group", 7, 0, 32, "Key of the remote group whose rules are asked, or 0.",
+            "egress_stateless", "permissions",
+        ),
+        Register(
+            "zone", 8, 0, 16, "Connection tracking zone of the port that is filtered.",
+            "egress_tracking", "ingress_verdict",
+        ),
+        Register(
+            "direction", 8, 16, 1, "Which rules are asked: 0 for egress, 1 for ingress.",
+            "egress_stateless", "permissions",
+        ),
+        Register("stateful", 8, 17, 1, "1 when stateful groups are asked.", "egress_stateless", "permissions"),
+        Register(
+            "allowed", 8, 18, 1, "1 when a rule permits it; whoever reads it sets it back.",
+            "egress_stateless", "permissions",
+        ),
     )
 }  # fmt: skip
 
@@ -172,6 +306,9 @@ FEATURES: dict[str, Feature] = {
         Feature("flooding", 7, "Broadcast and multicast."),
         Feature("delivery", 8, "To the port, here or elsewhere."),
         Feature("core_output", 9, "Tunnels and physical networks."),
+        Feature("port_filter", 20, "Filtered ports: connection tracking, and the security groups that each asks."),
+        Feature("security_groups", 21, "What each security group asks, and the members of remote groups."),
+        Feature("permissions", 22, "Rules of security groups."),
         Feature("arp_guard", 10, "No port speaks for the address of another in ARP."),
     )
 }

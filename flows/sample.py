@@ -4,7 +4,18 @@ from typing import Any, NamedTuple
 
 from topology.placement import Plugged, observe
 from topology.store import Store
-from topology.values import AddressPair, Chassis, FixedIP, Network, Port, Segment, Subnet
+from topology.values import (
+    AddressGroup,
+    AddressPair,
+    Chassis,
+    FixedIP,
+    Network,
+    Port,
+    SecurityGroup,
+    SecurityGroupRule,
+    Segment,
+    Subnet,
+)
 
 HERE = "hv1"
 
@@ -22,6 +33,9 @@ DESCRIPTION = (
     "`plant`: a provider network (VLAN 200 of `physnet1`) with `press` on `hv1` and `robot` on `hv2`; "
     "`press` has no port security.",
     "`lab`: a flat provider network (`physnet2`) with `scope` on `hv1`.",
+    "`servers`: the security group of `web`, `db`, `proxy` and `scope`. They may begin any connection, and receive "
+    "those of one another, HTTP from anybody, and pings from the address group `offices` (198.51.100.0/24).",
+    "`probes`: a stateless security group of `scope`, which may exchange SNMP with `servers`.",
 )
 
 NETWORKS = {
@@ -30,13 +44,22 @@ NETWORKS = {
     "lab": Segment("flat", None, "physnet2"),
 }
 PAIRS = (AddressPair("10.0.0.100", "fa:16:3e:00:01:64"), AddressPair("172.16.0.0/12", "fa:16:3e:00:00:0d"))
+SERVERS, PROBES = ("servers",), ("servers", "probes")
+RULES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("servers", "egress", {}),
+    ("servers", "ingress", {"remote_group_id": "servers"}),
+    ("servers", "ingress", {"protocol": 6, "port_range_min": 80, "port_range_max": 81}),
+    ("servers", "ingress", {"protocol": 1, "port_range_min": 8, "remote_address_group_id": "offices"}),
+    ("probes", "egress", {"protocol": 17, "port_range_min": 161, "remote_group_id": "servers"}),
+    ("probes", "ingress", {"protocol": 17, "remote_ip_prefix": "10.0.0.0/16"}),
+)
 PORTS: tuple[tuple[str, str, str, int, dict[str, Any]], ...] = (
-    ("web", "red", "hv1", 1, {}),
-    ("db", "red", "hv2", 1, {}),
-    ("proxy", "red", "hv1", 2, {"allowed_address_pairs": PAIRS}),
+    ("web", "red", "hv1", 1, {"security_groups": SERVERS}),
+    ("db", "red", "hv2", 1, {"security_groups": SERVERS}),
+    ("proxy", "red", "hv1", 2, {"security_groups": SERVERS, "allowed_address_pairs": PAIRS}),
     ("press", "plant", "hv1", 3, {"port_security_enabled": False}),
     ("robot", "plant", "hv2", 2, {}),
-    ("scope", "lab", "hv1", 4, {}),
+    ("scope", "lab", "hv1", 4, {"security_groups": PROBES}),
 )
 
 
@@ -51,6 +74,11 @@ def sample_cloud() -> SampleCloud:
             tx.put(
                 Subnet(f"{network_id}-addresses", "sample", network_id, cidr, gateway_ip=gateway, enable_dhcp=served)
             )
+        tx.put(SecurityGroup("servers", "sample", 1))
+        tx.put(SecurityGroup("probes", "sample", 2, stateful=False))
+        tx.put(AddressGroup("offices", "sample", 3, addresses=("198.51.100.0/24",)))
+        for number, (group_id, direction, rule) in enumerate(RULES, 1):
+            tx.put(SecurityGroupRule(f"{group_id}-{number}", "sample", group_id, direction, **rule))
         for key, (port_id, network_id, _, _, more) in enumerate(PORTS, 1):
             (subnet,) = tx.find(Subnet, "network", network_id)
             address = FixedIP(subnet.id, subnet.cidr.replace("0/24", str(10 + key)))

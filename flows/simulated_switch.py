@@ -22,6 +22,7 @@ from flows.actions import (
     Resubmit,
     SetField,
     Track,
+    Untrack,
 )
 from flows.fields import ETH_TYPE_VLAN, VLAN_PRESENT
 from flows.flow import Flow, field_named
@@ -263,6 +264,8 @@ class _Walk:
                 self._track(state.read(zone), TABLES[table].number)
             case Commit(zone):
                 self._switch.connections.commit(self._switch.chassis_id, state.read(zone), state.on_wire())
+                state.track(None)
+            case Untrack():
                 state.track(None)
             case Resubmit(table) | Goto(table):
                 self._visits_left -= 1

@@ -11,10 +11,13 @@ from typing import Any, NamedTuple
 
 from flows.flow import Flow
 from topology.facts import View, networks_at
+from topology.security import groups_at, remotes_at
 
 
 class Audience(NamedTuple):
-    """Who holds a flow: ``chassis`` (one), ``network`` (all with a live port of it), ``all``."""
+    """Who holds a flow: ``chassis`` (one), ``network`` (all with a live port of it), ``security_group`` (all with a
+    live port that it filters), ``remote_group`` (all with a security group that names it), ``all``.
+    """
 
     scope: str
     id: str
@@ -33,10 +36,28 @@ def where_network_is(network_id: str) -> Audience:
     return Audience("network", network_id)
 
 
+def where_group_filters(group_id: str) -> Audience:
+    """Return the audience of the chassis with a port that a security group filters."""
+    return Audience("security_group", group_id)
+
+
+def where_remote_group_is_asked(remote_id: str) -> Audience:
+    """Return the audience of the chassis with a security group whose rules name a remote group."""
+    return Audience("remote_group", remote_id)
+
+
 def audiences(view: View, chassis_id: str) -> frozenset[Audience]:
     """Return the audiences that a chassis belongs to (a fact)."""
     networks = view.ask(networks_at, chassis_id)
-    return frozenset({EVERYONE, on_chassis(chassis_id), *map(where_network_is, networks)})
+    return frozenset(
+        {
+            EVERYONE,
+            on_chassis(chassis_id),
+            *map(where_network_is, networks),
+            *map(where_group_filters, view.ask(groups_at, chassis_id)),
+            *map(where_remote_group_is_asked, view.ask(remotes_at, chassis_id)),
+        }
+    )
 
 
 Published = Iterator[tuple[Audience, Flow]]

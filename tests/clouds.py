@@ -16,10 +16,22 @@ from flows.engine import Engine
 from flows.flow import Flow
 from flows.packets import Packet
 from flows.pipeline import CORE_OUTPUT
+from flows.simulated_connections import Connections
 from flows.simulator import Fabric, Walk
 from topology.placement import Plugged, observe
+from topology.security import DIRECTIONS
 from topology.store import Change, Store
-from topology.values import Chassis, FixedIP, Network, Port, Segment, Subnet
+from topology.values import (
+    AddressGroup,
+    Chassis,
+    FixedIP,
+    Network,
+    Port,
+    SecurityGroup,
+    SecurityGroupRule,
+    Segment,
+    Subnet,
+)
 
 CHASSIS = ("hv1", "hv2", "hv3")
 ENCAP_IPS = {name: f"192.0.2.{number}" for number, name in enumerate(CHASSIS, 1)}
@@ -27,6 +39,8 @@ TUNNEL_PORTS = {"geneve": 100, "vxlan": 101}
 PATCH_PORTS = {"physnet1": 102, "physnet2": 103}
 KINDS = ("geneve", "vxlan", "vlan", "flat")
 OVERLAYS = ("geneve", "vxlan")
+OPEN = "open"
+"""The security group that permits everything."""
 
 
 class Cloud(ABC):
@@ -40,6 +54,10 @@ class Cloud(ABC):
         self._numbers = count(1)
         self._vnis = count(1001)
         self._plugged: dict[str, dict[str, Plugged]] = {name: {} for name in CHASSIS}
+        with self.store.transaction() as tx:
+            tx.put(SecurityGroup(OPEN, "everybody", next(self._numbers)))
+            for direction in DIRECTIONS:
+                tx.put(SecurityGroupRule(f"{OPEN} {direction}", "everybody", OPEN, direction))
         for name in CHASSIS:
             self._observe(name)
 
@@ -59,17 +77,37 @@ class Cloud(ABC):
         return self._put(Subnet(f"{network.id}/{cidr}", network.project_id, network.id, cidr, **values))
 
     def port(self, name: str, network: Network, address: str, at: str | None = None, **values: Any) -> Port:
-        """Create a port with an address of the network's first subnet, and plug it in if the story says where."""
+        """Create a port with an address of the network's first subnet, and plug it in if the story says where.
+
+        Unless the story says otherwise, its security group permits everything.
+        """
         number = next(self._numbers)
         (subnet, *_) = self.store.find(Subnet, "network", network.id) or [self.subnet(network)]
         defaults = {
             "mac_address": f"fa:16:3e:00:{number >> 8:02x}:{number & 0xFF:02x}",
             "fixed_ips": (FixedIP(subnet.id, address),),
+            "security_groups": (OPEN,),
         }
         port = self._put(Port(name, network.project_id, network.id, number, **{**defaults, **values}))
         if at:
             self.bind(port, at)
         return port
+
+    def security_group(self, name: str, *rules: dict[str, Any], **values: Any) -> SecurityGroup:
+        """Create a security group with some rules."""
+        group = self._put(SecurityGroup(name, f"tenant of {name}", next(self._numbers), **values))
+        for each in rules:
+            self.rule(group, **each)
+        return group
+
+    def rule(self, group: SecurityGroup, direction: str = "ingress", **values: Any) -> SecurityGroupRule:
+        """Add a rule to a security group."""
+        rule_id = f"{group.id} rule {next(self._numbers)}"
+        return self._put(SecurityGroupRule(rule_id, group.project_id, group.id, direction, **values))
+
+    def address_group(self, name: str, *addresses: str) -> AddressGroup:
+        """Create an address group."""
+        return self._put(AddressGroup(name, f"tenant of {name}", next(self._numbers), addresses=addresses))
 
     def change(self, row: Any, **values: Any) -> Any:
         """Change a row as it is now, and return it."""
@@ -97,9 +135,9 @@ class Cloud(ABC):
 
     # What a story asks
 
-    def inject(self, place: str, packet: Packet) -> Walk:
-        """Let the instance at a place send a packet, and say all that became of it."""
-        walk = self._inject(place, packet)
+    def inject(self, place: str, *packets: Packet) -> Walk:
+        """Let the instance at a place send a packet (or fragments), and say all that became of it."""
+        walk = self._inject(place, *packets)
         self._check(walk, self.store.get(Port, place.partition("@")[0]))
         return walk
 
@@ -130,7 +168,7 @@ class Cloud(ABC):
         """Remove it."""
 
     @abstractmethod
-    def _inject(self, place: str, packet: Packet) -> Walk: ...
+    def _inject(self, place: str, *packets: Packet) -> Walk: ...
 
     @abstractmethod
     def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str) -> Walk: ...
@@ -166,9 +204,9 @@ class Cloud(ABC):
     def _check(self, walk: Walk, sender: Port | None) -> None:
         """Hold what is true of every packet in every story."""
         assert walk.faults == []
-        copies = Counter((crossing.from_chassis, crossing.to_chassis) for crossing in walk.on_core)
+        copies = Counter((crossing.from_chassis, crossing.to_chassis, crossing.packet) for crossing in walk.on_core)
         assert all(number == 1 for number in copies.values()), f"sent twice to one chassis: {copies}"
-        assert all(number == 1 for number in Counter(place for place, _ in walk.deliveries).values())
+        assert all(number == 1 for number in Counter(walk.deliveries).values())
         if sender is None:
             assert walk.on_core == [] and walk.on_physical == [], "what came from the core returned to it"
             return
@@ -185,13 +223,14 @@ class SimulatedCloud(Cloud):
     def __init__(self) -> None:
         self._ofports = count(200)
         self._placements: dict[str, tuple[str, int]] = {}
+        self._connections = Connections()
         super().__init__()
 
     @property
     def fabric(self) -> Fabric:
         """The switches with the flows of this moment."""
         flows = {name: list(self.engine.desired(name).values()) for name in CHASSIS}
-        return Fabric(self.store.all(Chassis), flows, self._placements)
+        return Fabric(self.store.all(Chassis), flows, self._placements, self._connections)
 
     def _plug(self, place: str, chassis: str) -> int:
         self._placements[place] = (chassis, next(self._ofports))
@@ -200,8 +239,8 @@ class SimulatedCloud(Cloud):
     def _unplug(self, place: str, chassis: str) -> None:
         del self._placements[place]
 
-    def _inject(self, place: str, packet: Packet) -> Walk:
-        return self._checked(self.fabric.inject(place, packet), {self._placements[place][0]})
+    def _inject(self, place: str, *packets: Packet) -> Walk:
+        return self._checked(self.fabric.inject(place, *packets), {self._placements[place][0]})
 
     def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str) -> Walk:
         return self._checked(self.fabric.inject_core(chassis, packet, tun_id, encapsulation=encapsulation), set())

@@ -59,8 +59,10 @@ class LivePort(NamedTuple):
     fixed_ips: tuple[FixedIP, ...]
     allowed_address_pairs: tuple[AddressPair, ...]
     port_security_enabled: bool
+    security_groups: tuple[str, ...]
     chassis_id: str
     ofport: int
+    zone: int
 
 
 def live_network(view: View, network_id: str) -> LiveNetwork | None:
@@ -87,8 +89,10 @@ def live_port(view: View, port_id: str) -> LivePort | None:
         port.fixed_ips,
         port.allowed_address_pairs,
         port.port_security_enabled,
+        port.security_groups,
         binding.chassis_id,
         binding.ofport,
+        binding.zone,
     )
 
 
@@ -98,10 +102,10 @@ def whereabouts(view: View, port_id: str) -> tuple[str, str] | None:
     return (port.network.id, port.chassis_id) if port is not None else None
 
 
-def ofport_of(view: View, port_id: str) -> int | None:
-    """Return the OpenFlow port number of a live port on its chassis."""
+def key_of(view: View, port_id: str) -> int | None:
+    """Return the number in the pipeline of a live port."""
     port = view.ask(live_port, port_id)
-    return port.ofport if port is not None else None
+    return port.key if port is not None else None
 
 
 def is_allowed_to_another(view: View, network_id: str, address: str, port_id: str = "") -> bool:

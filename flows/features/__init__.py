@@ -10,7 +10,10 @@ from flows.features import (
     flooding,
     forwarding,
     miss,
+    permissions,
+    port_filter,
     port_security,
+    security_groups,
 )
 from flows.units import Unit
 
@@ -25,4 +28,7 @@ UNITS: tuple[Unit, ...] = (
     *flooding.UNITS,
     *delivery.UNITS,
     *core_output.UNITS,
+    *port_filter.UNITS,
+    *security_groups.UNITS,
+    *permissions.UNITS,
 )

@@ -3,7 +3,7 @@
 from flows.actions import Action, Goto, Output, SetField
 from flows.fields import parse_ipv4
 from flows.flow import flow
-from flows.pipeline import DELIVERY
+from flows.pipeline import DELIVERY, LOCAL_OUTPUT
 from flows.units import Published, Unit, on_chassis, where_network_is
 from topology.facts import View, encap_ip, live_port
 from topology.values import Port
@@ -14,11 +14,9 @@ def to_port(view: View, port_id: str) -> Published:
     port = view.ask(live_port, port_id)
     if port is None:
         return
-    owner = f"port/{port.id}"
-    yield (
-        on_chassis(port.chassis_id),
-        flow(DELIVERY, "local", "delivery", owner, Output(port.ofport), to_port=port.key),
-    )
+    here, owner = on_chassis(port.chassis_id), f"port/{port.id}"
+    yield here, flow(DELIVERY, "local", "delivery", owner, Goto("ingress_stateless"), to_port=port.key)
+    yield here, flow(LOCAL_OUTPUT, "port", "delivery", owner, Output(port.ofport), to_port=port.key)
     towards: tuple[Action, ...] = ()
     if port.network.segment.is_overlay:
         address = view.ask(encap_ip, port.chassis_id, port.network.segment.network_type)

@@ -1,21 +1,26 @@
 """Broadcast and multicast: a copy to each local port, and one to each other chassis (or to the physical network)."""
 
-from flows.actions import Action, Output, Resubmit, SetField
+from flows.actions import Action, Resubmit, SetField
 from flows.fields import parse_ipv4
 from flows.flow import flow
 from flows.pipeline import FLOODING
 from flows.units import Published, Unit, on_chassis
-from topology.facts import LiveNetwork, View, encap_ip, hosts, live_network, local_ports, networks_at, ofport_of
+from topology.facts import LiveNetwork, View, encap_ip, hosts, key_of, live_network, local_ports, networks_at
 from topology.values import Chassis
 
 
 def copies(view: View, chassis_id: str, network_id: str) -> Published:
-    """The copies that one chassis makes. Open vSwitch leaves out the port that a packet came in by."""
+    """The copies that one chassis makes. Open vSwitch leaves out the port that a packet came in by.
+
+    Each receiver filters its own copy.
+    """
     network = view.ask(live_network, network_id)
     if network is None:
         return
-    numbers = (view.ask(ofport_of, port_id) for port_id in view.ask(local_ports, chassis_id, network_id))
-    local = tuple(Output(number) for number in sorted(number for number in numbers if number is not None))
+    keys = (view.ask(key_of, port_id) for port_id in view.ask(local_ports, chassis_id, network_id))
+    local: list[Action] = []
+    for key in sorted(key for key in keys if key is not None):
+        local += [SetField("to_port", key), Resubmit("ingress_stateless")]
     audience, owner = on_chassis(chassis_id), f"network/{network.id}"
     away = _away(view, chassis_id, network)
     yield audience, flow(FLOODING, "from_here", "flooding", owner, *local, *away, network=network.key, from_core=0)

@@ -26,6 +26,7 @@ from flows.actions import (
     Resubmit,
     SetField,
     Track,
+    Untrack,
 )
 from flows.fields import ETH_TYPE_VLAN
 from flows.flow import Flow, Match, Term, field_named
@@ -222,6 +223,7 @@ _ACTIONS: dict[type, Callable[[Any], bytes]] = {
     Resubmit: lambda action: _nicira(14, "!HBxxx", PORT_IN & 0xFFFF, _table(action.table)),
     Track: lambda action: _conntrack(0, action.zone, _table(action.table)),
     Commit: lambda action: _conntrack(1, action.zone, NO_TABLE),
+    Untrack: lambda action: _nicira(43, "!6x"),
 }
 
 

@@ -124,11 +124,12 @@ class RealCloud(SimulatedCloud):
         super().__init__()
 
     def clear(self) -> None:
-        """Remove every interface and every flow."""
+        """Remove every interface, every flow and every connection."""
         for chassis, interface in self._interfaces.values():
             self._real[chassis].unplug(interface)
         for real in self._real.values():
             real.install(())
+            real.ovs.appctl("dpctl/flush-conntrack")
 
     def _follow(self) -> None:
         super()._follow()
@@ -148,9 +149,9 @@ class RealCloud(SimulatedCloud):
         super()._unplug(place, chassis)
         self._real[chassis].unplug(self._interfaces.pop(place)[1])
 
-    def _inject(self, place: str, packet: Packet) -> Walk:
-        walk = self._run([(*self._interfaces[place], to_bytes(packet))])
-        return agreed(walk, super()._inject(place, packet))
+    def _inject(self, place: str, *packets: Packet) -> Walk:
+        walk = self._run([(*self._interfaces[place], to_bytes(packet)) for packet in packets])
+        return agreed(walk, super()._inject(place, *packets))
 
     def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str) -> Walk:
         address = ENCAP_IPS[chassis]

@@ -18,6 +18,7 @@ from flows.actions import (
     Resubmit,
     SetField,
     Track,
+    Untrack,
 )
 from flows.fields import CT_VALID, FIELDS
 from flows.flow import Flow, Match, Term
@@ -89,7 +90,10 @@ MATCHES: list[tuple[Match, str]] = [
     ((Term("network", 0xABCDEF, None),), masked(network=0xABCDEF)),
     ((Term("from_core", 1, None), Term("network", 5, None)), masked(network=5, from_core=1)),
     ((Term("from_port", 0xFFFFFFFF, None),), masked(from_port=0xFFFFFFFF)),
-    ((Term("zone", 0xFFFF, None),), masked(zone=0xFFFF)),
+    ((Term("zone", 0xABCD, None), Term("stateful", 1, None)), masked(zone=0xABCD, stateful=1)),
+    ((Term("direction", 1, None), Term("allowed", 1, None)), masked(direction=1, allowed=1)),
+    ((Term("security_group", 7, None),), masked(security_group=7)),
+    ((Term("remote_group", 8, None),), masked(remote_group=8)),
     ((Term("to_port", 0x10, 0xF0),), f"reg{REGISTERS['to_port'].number}=0x10/0xf0"),
 ]
 
@@ -105,6 +109,7 @@ ACTIONS: list[tuple[Match, tuple[Action, ...], str]] = [
         (Track("zone", "delivery"), Commit("zone")),
         f"ct(table={TABLES['delivery'].number},zone={place('zone')}),ct(commit,zone={place('zone')})",
     ),
+    ((), (Untrack(),), "ct_clear"),
     ((), (Goto("delivery"),), f"goto_table:{TABLES['delivery'].number}"),
     ((), (SetField("network", 5),), f"load:0x5->{place('network')}"),
     ((), (SetField("from_core", 1),), f"load:0x1->{place('from_core')}"),

@@ -16,6 +16,7 @@ from flows.actions import (
     Resubmit,
     SetField,
     Track,
+    Untrack,
 )
 from flows.fields import CT_VALID, FIELDS, VLAN_PRESENT
 from flows.flow import Flow, Match, Term, field_named
@@ -84,7 +85,7 @@ single_actions: st.SearchStrategy[Action] = st.one_of(
     st.builds(Resubmit, table_names),
     st.builds(Track, st.sampled_from(ZONES), table_names),
     st.builds(Commit, st.sampled_from(ZONES)),
-    st.sampled_from([PushVlan(), PopVlan(), OutputInPort(), Controller()]),
+    st.sampled_from([PushVlan(), PopVlan(), OutputInPort(), Controller(), Untrack()]),
 )
 
 

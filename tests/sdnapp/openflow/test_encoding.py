@@ -25,6 +25,7 @@ from flows.actions import (
     Resubmit,
     SetField,
     Track,
+    Untrack,
 )
 from flows.fields import FIELDS, show
 from flows.flow import Flow, Match, Term, field_named
@@ -111,6 +112,8 @@ def os_ken_action(action: Action) -> Any:
             return os_ken_conntrack(0, zone, TABLES[table].number)
         case Commit(zone):
             return os_ken_conntrack(1, zone, 0xFF)
+        case Untrack():
+            return parser.NXActionCTClear()
         case OutputInPort():
             return parser.OFPActionOutput(ofp.OFPP_IN_PORT, 0)
         case Controller():
