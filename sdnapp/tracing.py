@@ -183,4 +183,7 @@ def _ovs_flow(packet: Packet, ofport: int) -> str:
             f"arp_tpa={IPv4Address(packet['arp_tpa'])},arp_sha={int_to_mac(packet['arp_sha'])},arp_tha=00:00:00:00:00:00"
         )
     source, target = IPv4Address(packet["ipv4_src"]), IPv4Address(packet["ipv4_dst"])
-    return f"{common},icmp,nw_src={source},nw_dst={target},nw_ttl=64,icmp_type=8,icmp_code=0"
+    header = f"{common},icmp,nw_src={source},nw_dst={target},nw_ttl=64,icmp_type=8,icmp_code=0"
+    # What connection tracking will say of it; the trace takes a packet to begin a connection.
+    begun = f"ct_state=trk|new,ct_nw_src={source},ct_nw_dst={target},ct_nw_proto=1,ct_tp_src=8,ct_tp_dst=0"
+    return f"{header},{begun}"

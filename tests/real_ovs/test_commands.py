@@ -1,6 +1,7 @@
 """The ``sdnapp`` command against a running controller with a real Open vSwitch as its chassis."""
 
 import json
+import re
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_from_init_to_a_live_trace(sdnapp: tuple[Callable[..., Result], RunningC
     ovs.ofctl("add-flow", "br-int", "table=40,priority=65535,cookie=0x7,actions=drop")
     status, out, _ = run("trace", "--port", one["id"], "--to", address, "--live")
     assert status == 1
-    assert "Open vSwitch disagrees at step 6:\n  expected      forwarding" in out
+    assert re.search(r"Open vSwitch disagrees at step \d+:\n  expected      forwarding", out)
     assert "  Open vSwitch  forwarding  a flow that is not ours  0x0000000000000007\n" in out
     ovs.ofctl("del-flows", "br-int")
     status, out, _ = run("trace", "--port", one["id"], "--to", address, "--live")

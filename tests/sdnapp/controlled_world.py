@@ -10,8 +10,9 @@ from sdnapp.dhcp.service import DhcpSettings
 from sdnapp.punts import Punts
 from sdnapp.responders import Responders
 from topology.placement import Plugged
+from topology.security import DIRECTIONS
 from topology.store import Store
-from topology.values import Chassis, FixedIP, Network, Port, Segment, Subnet
+from topology.values import Chassis, FixedIP, Network, Port, SecurityGroup, SecurityGroupRule, Segment, Subnet
 
 
 class FakeSwitches:
@@ -59,7 +60,11 @@ class World:
             tx.put(Subnet("s", "red", "n", "10.0.0.0/24", gateway_ip="10.0.0.1"))
             for number in (1, 2):
                 address = (FixedIP("s", f"10.0.0.{number + 4}"),)
-                tx.put(Port(f"p{number}", "red", "n", number, f"fa:16:3e:00:00:0{number}", fixed_ips=address))
+                mac = f"fa:16:3e:00:00:0{number}"
+                tx.put(Port(f"p{number}", "red", "n", number, mac, fixed_ips=address, security_groups=("open",)))
+            tx.put(SecurityGroup("open", "red", 1))
+            for direction in DIRECTIONS:
+                tx.put(SecurityGroupRule(direction, "red", "open", direction))
 
     def chassis(self, name: str, **values: Any) -> Chassis:
         return Chassis(
