@@ -1,8 +1,8 @@
 """The ``sdnapp`` command against a running controller with a real Open vSwitch as its chassis."""
 
 import json
-import re
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
