@@ -42,27 +42,27 @@ class Neutron:
     def create(self, kind: str, **attributes: Any) -> Document:
         """Create a resource of a kind such as ``network``; underscores of ``provider__x`` become a colon."""
         body = {kind: {name.replace("__", ":"): value for name, value in attributes.items()}}
-        answer: Document = self.request("POST", f"/v2.0/{kind}s", body)[kind]
+        answer: Document = self.request("POST", _path(kind), body)[kind]
         return answer
 
     def show(self, kind: str, identity: str) -> Document:
         """One resource."""
-        answer: Document = self.request("GET", f"/v2.0/{kind}s/{identity}")[kind]
+        answer: Document = self.request("GET", f"{_path(kind)}/{identity}")[kind]
         return answer
 
     def find(self, kind: str, **filters: str) -> list[Document]:
         """The resources of a kind that fulfil all filters."""
-        answer: list[Document] = self.request("GET", f"/v2.0/{kind}s?{urlencode(filters)}")[f"{kind}s"]
+        answer: list[Document] = self.request("GET", f"{_path(kind)}?{urlencode(filters)}")[f"{kind}s"]
         return answer
 
     def update(self, kind: str, identity: str, **attributes: Any) -> Document:
         """Change attributes of a resource."""
-        answer: Document = self.request("PUT", f"/v2.0/{kind}s/{identity}", {kind: attributes})[kind]
+        answer: Document = self.request("PUT", f"{_path(kind)}/{identity}", {kind: attributes})[kind]
         return answer
 
     def delete(self, kind: str, identity: str) -> None:
         """Remove a resource."""
-        self.request("DELETE", f"/v2.0/{kind}s/{identity}")
+        self.request("DELETE", f"{_path(kind)}/{identity}")
 
     def wait_for(self, port_id: str, wanted: Callable[[Document], bool], timeout: float = 30) -> Document:
         """The port, as soon as it is as wanted. Raises NotReached."""
@@ -119,3 +119,7 @@ class Neutron:
         except (OSError, ApiError, http.client.HTTPException):
             return False
         return True
+
+
+def _path(kind: str) -> str:
+    return f"/v2.0/{kind.replace('_', '-')}s"

@@ -11,9 +11,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from flows.pipeline import INGRESS_FILTER
 from sdnapp.commands.errors import CommandError
 
+INGRESS_FILTER = "ingress_filter"
 TIMEOUT = 10
 """Seconds that an ovs command may take."""
 
@@ -89,7 +89,7 @@ def expected_steps(steps: Sequence[Mapping[str, Any]], chassis: str) -> list[Ste
 
 def _comparable(steps: list[Step]) -> list[Step]:
     tables = [step.table for step in steps]
-    return steps[: tables.index(INGRESS_FILTER.name)] if INGRESS_FILTER.name in tables else steps
+    return steps[: tables.index(INGRESS_FILTER)] if INGRESS_FILTER in tables else steps
 
 
 def first_difference(expected: Sequence[Step], live: Sequence[Step]) -> int | None:
