@@ -59,7 +59,8 @@ class Bindings:
     def show(self, ctx: Context, request: Request, row_id: str, host: str) -> Response:
         """Show a port's binding on one host."""
         port = self._port(ctx, row_id)
-        found = [each for each in _views(ctx, port) if each[definition.HOST] == host and ctx.who.is_admin]
+        _check_admin(ctx)
+        found = [each for each in _views(ctx, port) if each[definition.HOST] == host]
         if not found:
             raise exceptions.PortBindingNotFound(port_id=row_id, host=host)
         return json_response({definition.RESOURCE_NAME: found[0]})
@@ -137,8 +138,7 @@ class Bindings:
     def _found(self, ctx: Context, request: Request, port_id: str, host: str) -> tuple[Port, HostBinding]:
         """Return a port and its binding on a host. Raises PortNotFound, PortBindingNotFound, HTTPNotFound."""
         port = self._port(ctx, port_id)
-        if not ctx.who.is_admin:
-            raise exc.HTTPNotFound("The resource could not be found.")
+        _check_admin(ctx)
         check_revision(request, port)
         active = HostBinding(binding.host(ctx, port), port.vnic_type, port.binding_profile)
         for each in (active, *port.inactive_bindings):
@@ -165,6 +165,12 @@ def _with(present: HostBinding, values: Mapping[str, Any]) -> HostBinding:
     if definition.PROFILE in values and values[definition.PROFILE] is not constants.ATTR_NOT_SPECIFIED:
         given["profile"] = port_extras.profile_text(values[definition.PROFILE])
     return replace(present, **given)
+
+
+def _check_admin(ctx: Context) -> None:
+    """Raise HTTPNotFound for anybody else."""
+    if not ctx.who.is_admin:
+        raise exc.HTTPNotFound("The resource could not be found.")
 
 
 def _check_free(ctx: Context, port: Port, host: str) -> None:

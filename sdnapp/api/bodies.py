@@ -14,7 +14,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 def read_json(request: Request, limit: int) -> object:
     """Return the body as JSON, or None if it is empty; its content type does not matter, as in Neutron.
 
-    Raises HTTPRequestEntityTooLarge beyond ``limit`` octets, HTTPBadRequest for what is not JSON in UTF-8.
+    Raises HTTPRequestEntityTooLarge beyond ``limit`` octets, HTTPBadRequest for null and what is not JSON in UTF-8.
     """
     octets = _read(request, limit)
     if not octets:
@@ -26,6 +26,8 @@ def read_json(request: Request, limit: int) -> object:
             json.dumps(body, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise exc.HTTPBadRequest(_INVALID) from None
+    if body is None:
+        raise exc.HTTPBadRequest(_INVALID)
     if _is_deep(body):
         raise exc.HTTPBadRequest(f"{_INVALID}: more than {_DEEPEST} levels")
     return body
@@ -59,7 +61,7 @@ def objects(body: object, name: str, collection: str) -> tuple[list[dict[str, An
     items = body[collection]
     if not items:
         raise exc.HTTPBadRequest("Resources required")
-    if not isinstance(items, list):
+    if not isinstance(items, list) or any(item is None or isinstance(item, int | float) for item in items):
         raise exc.HTTPBadRequest(_INVALID)
     return [_object(item if isinstance(item, dict) and name in item else {name: item}, name) for item in items], True
 

@@ -63,7 +63,7 @@ class Tagging:
         """Add one tag."""
         tags.check_tag(tag)
         self._change(ctx, request, row_id, "update", lambda present: [*present, tag])
-        return Response(status=201)
+        return json_response(None, 201)
 
     def clear(self, ctx: Context, request: Request, row_id: str) -> Response:
         """Take all tags away."""

@@ -37,7 +37,7 @@ from topology.values import Network, Port, Subnet
 
 _TYPE, _PHYSICAL, _NUMBER = provider_net.ATTRIBUTES
 _EXTERNAL, _SEGMENTS, _HINTS = external_net.EXTERNAL, multiprovidernet.SEGMENTS, availability_zone.AZ_HINTS
-_NOT_TO_UPDATE = f"Plugin does not support updating the following provider network attributes: {_TYPE}, {_PHYSICAL}"
+_NOT_TO_UPDATE = f"Plugin does not support updating the following provider network attributes: {_PHYSICAL}, {_TYPE}"
 _MEMBERS = policy.any_of(policy.admin, policy.project_member)
 
 

@@ -101,7 +101,7 @@ class SubnetPools(Resource[SubnetPool]):
         pool = SubnetPool(
             id=str(uuid4()),
             project_id=values["project_id"],
-            prefixes=_compact(IPSet(values["prefixes"])),
+            prefixes=_compact(_space(values["prefixes"])),
             min_prefixlen=shortest,
             max_prefixlen=values["max_prefixlen"] if is_set(values["max_prefixlen"]) else _LONGEST[ip_version],
             default_prefixlen=default if is_set(default) else shortest,
@@ -132,7 +132,7 @@ class SubnetPools(Resource[SubnetPool]):
         more = IPSet()
         if "prefixes" in values:
             more = _added(row, values["prefixes"])
-            changes["prefixes"] = _compact(IPSet(values["prefixes"]))
+            changes["prefixes"] = _compact(_space(values["prefixes"]))
         changed = replace(row, **changes)
         if changed.is_default and not row.is_default:
             _check_no_default(ctx, row)
@@ -152,6 +152,11 @@ class SubnetPools(Resource[SubnetPool]):
         tx.delete(SubnetPool, row.id)
 
 
+def _space(prefixes: Iterable[str]) -> IPSet:
+    """Return the addresses of prefixes; host bits that are set do not matter."""
+    return IPSet(IPNetwork(prefix).cidr for prefix in prefixes)
+
+
 def _compact(prefixes: IPSet) -> tuple[str, ...]:
     prefixes.compact()
     return tuple(str(prefix) for prefix in prefixes.iter_cidrs())
@@ -169,7 +174,7 @@ def _version(prefixes: Iterable[str]) -> int:
 
 def _added(row: SubnetPool, prefixes: Iterable[str]) -> IPSet:
     """Return what new prefixes add to the pool. Raises IllegalSubnetPoolPrefixUpdate if they lack some of its own."""
-    old, new = IPSet(row.prefixes), IPSet(prefixes)
+    old, new = IPSet(row.prefixes), _space(prefixes)
     if not old.issubset(new):
         raise exceptions.IllegalSubnetPoolPrefixUpdate(msg="Existing prefixes must be a subset of the new prefixes")
     _version(prefixes)

@@ -149,7 +149,7 @@ class Subnets(Resource[Subnet]):
                 raise invalid_input(f"{mode} is not valid when ip_version is 4")
         if network.mtu < constants.IPV4_MIN_MTU:
             raise exceptions.NetworkMTUSubnetConflict(net_id=network.id, mtu=constants.IPV4_MIN_MTU)
-        if is_set(values["allocation_pools"]):
+        if is_set(values["allocation_pools"]) and values["allocation_pools"]:
             allocation = pools.checked_pools(prefix, values["allocation_pools"])
             pools.check_gateway_outside(gateway, allocation)
         else:

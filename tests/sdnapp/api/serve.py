@@ -12,6 +12,7 @@ import sys  # noqa: E402
 
 from eventlet import tpool, wsgi  # noqa: E402
 
+from sdnapp.api.services import Settings  # noqa: E402
 from sdnapp.api.wsgi import make_app  # noqa: E402
 from tests.sdnapp.api import keystone  # noqa: E402
 from tests.sdnapp.api.stand_ins import StandInOperator, StandInServices  # noqa: E402
@@ -27,7 +28,8 @@ def main() -> None:
         tx.put(Chassis("c1", hostname="node1", encap_ip="192.0.2.1", encap_types=("geneve",)))
         tx.put(Chassis("c2", hostname="node2"))
     report = {"id": "c1", "alive": True, "state": "in sync", "openflow": {"since": "2026-01-01T10:00:00+00:00"}}
-    services = StandInServices(operator=StandInOperator(reports=[report]))
+    settings = Settings(vlan_ranges={"physnet1": ((100, 199),)})
+    services = StandInServices(settings, operator=StandInOperator(reports=[report]))
     eventlet.spawn(wsgi.server, listener, keystone.beside(make_app(store, services)), log_output=False)
     tpool.execute(sys.stdin.buffer.read)
 

@@ -56,6 +56,7 @@ def test_a_pool_with_little_said(api: Api) -> None:
 
 
 GOOD: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"prefixes": ["10.8.0.9/16"]}, {"prefixes": ["10.8.0.0/16"]}),
     ({"prefixes": ["10.0.0.0/24", "10.0.1.0/24", "10.9.0.0/16"]}, {"prefixes": ["10.0.0.0/23", "10.9.0.0/16"]}),
     ({"prefixes": ["10.0.0.0/8", "10.1.0.0/16"]}, {"prefixes": ["10.0.0.0/8"]}),
     (

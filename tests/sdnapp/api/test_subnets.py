@@ -54,7 +54,7 @@ GOOD: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"gateway_ip": "192.0.2.1"}, {"gateway_ip": "192.0.2.1", "allocation_pools": pools(("1", "254"))}),
     ({"allocation_pools": pools(("10", "20"))}, {"allocation_pools": pools(("10", "20"))}),
     ({"allocation_pools": pools(("30", "40"), ("10", "20"))}, {"allocation_pools": pools(("30", "40"), ("10", "20"))}),
-    ({"allocation_pools": []}, {"allocation_pools": []}),
+    ({"allocation_pools": []}, {"allocation_pools": [{"start": "10.0.0.2", "end": "10.0.0.254"}]}),
     ({"gateway_ip": None, "allocation_pools": pools(("1", "9"))}, {"allocation_pools": pools(("1", "9"))}),
     ({"dns_nameservers": ["9.9.9.9", "1.1.1.1"]}, {"dns_nameservers": ["9.9.9.9", "1.1.1.1"]}),
     ({"dns_nameservers": None, "host_routes": None}, {"dns_nameservers": [], "host_routes": []}),
