@@ -2,8 +2,8 @@
 
 Follows Open vSwitch's conntrack (ovs-fields(7) on ``ct_state``, ovs-actions(7) on ``ct``) as far as the pipeline can
 tell: nothing ever times out, and TCP is not looked into, so that a packet in the middle of a connection begins one, as
-it does on Linux. Of protocols other than TCP, UDP and ICMP only the addresses count, as in the userspace datapath; the
-kernel's knows the ports of SCTP as well.
+it does on Linux. Of ICMP, only questions begin connections, and their code is 0. Of protocols other than TCP, UDP and
+ICMP only the addresses count, as in the userspace datapath; the kernel's knows the ports of SCTP as well.
 """
 
 from typing import NamedTuple
@@ -64,15 +64,22 @@ class Connections:
         asked = _reverse(whole)
         if asked is not None and (*place, asked) in self._begun:
             return Tracked(CT_TRACKED | CT_ESTABLISHED | CT_REPLY, asked)
-        if whole.ip_proto == IP_PROTO_ICMP and whole.tp_src not in ICMP_QUESTIONS:
+        if whole.ip_proto == IP_PROTO_ICMP and (whole.tp_src not in ICMP_QUESTIONS or whole.tp_dst):
             return INVALID
         return Tracked(CT_TRACKED | CT_NEW, whole)
 
-    def commit(self, chassis_id: str, zone: int, packet: Packet) -> None:
-        """Remember the connection that a packet begins, if it begins one."""
+    def commit(self, chassis_id: str, zone: int, packet: Packet) -> bool:
+        """Remember the connection that a packet begins, if it begins one.
+
+        Return False where a fragment is kept, as the first one was not committed.
+        """
         tracked = self.look_up(chassis_id, zone, packet)
-        if tracked is not None and tracked.original is not None and tracked.state & CT_NEW:
-            self._begun.add((chassis_id, zone, tracked.original))
+        if tracked is None or tracked.original is None or not tracked.state & CT_NEW:
+            return tracked is not None
+        if packet.get("ip_frag", 0) == LATER_FRAGMENT:
+            return False
+        self._begun.add((chassis_id, zone, tracked.original))
+        return True
 
     def _error(self, place: tuple[str, int], packet: Packet) -> Tracked:
         quoted = packet.quoted

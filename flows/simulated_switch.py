@@ -27,7 +27,7 @@ from flows.actions import (
 from flows.fields import ETH_TYPE_VLAN, VLAN_PRESENT
 from flows.flow import Flow, field_named
 from flows.lookup import MAX_ARP_OP, MAX_TAGS, FlowTable, refusal
-from flows.packets import METADATA, Packet
+from flows.packets import METADATA, TRANSPORT_FIELDS, Packet
 from flows.pipeline import REGISTERS, TABLES
 from flows.simulated_connections import Connections, Tracked
 
@@ -112,6 +112,8 @@ class Switch:
             # Open vSwitch discards the whole translation, what was already output included.
             fault = f"chassis {self.chassis_id}: over {MAX_RESUBMITS} table visits; the packet is dropped"
             return Passage([], [], walk.passage.visits, [*walk.passage.faults, fault])
+        except _KeptFragmentError:
+            pass
         return walk.passage
 
     def table(self, number: int) -> FlowTable:
@@ -121,6 +123,10 @@ class Switch:
 
 class _TooManyResubmitsError(Exception):
     pass
+
+
+class _KeptFragmentError(Exception):
+    """Connection tracking keeps a fragment until the first one comes, which it never does here."""
 
 
 class _State:
@@ -143,6 +149,9 @@ class _State:
             for name in self._hidden:
                 self._fields.pop(name, None)
             self._fields["eth_type"] = ETH_TYPE_VLAN
+        if self._fields.get("ip_frag"):
+            # Unless told otherwise (OFPC_FRAG_NORMAL), Open vSwitch matches not even the first fragment by its ports.
+            self._hidden |= {name: self._fields.pop(name) for name in TRANSPORT_FIELDS & self._fields.keys()}
         if self._fields.get("arp_op", 0) > MAX_ARP_OP:
             self._hidden["arp_op"] = self._fields["arp_op"]
             self._fields["arp_op"] = 0
@@ -263,7 +272,8 @@ class _Walk:
             case Track(zone, table):
                 self._track(state.read(zone), TABLES[table].number)
             case Commit(zone):
-                self._switch.connections.commit(self._switch.chassis_id, state.read(zone), state.on_wire())
+                if not self._switch.connections.commit(self._switch.chassis_id, state.read(zone), state.on_wire()):
+                    raise _KeptFragmentError
                 state.track(None)
             case Untrack():
                 state.track(None)

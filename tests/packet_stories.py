@@ -2,10 +2,11 @@
 
 Each story takes an empty ``tests.clouds.Cloud`` and holds on the simulator and on real Open vSwitch alike. What is true
 of every packet (isolation, no copy sent twice, nothing returned to the core) the cloud checks at each one. Here is
-connectivity; ``tests.address_stories`` has ARP, spoofing and DHCP.
+connectivity; ``tests.address_stories`` has ARP, spoofing and DHCP, ``tests.security_stories`` security groups.
 """
 
-import tests.address_stories  # noqa: F401 - adds its stories to the list
+import tests.address_stories
+import tests.security_stories  # noqa: F401 - both add their stories to the list
 from flows import packets
 from flows.packets import gratuitous_arp, icmp_echo
 from flows.simulator import Crossing, Delivery

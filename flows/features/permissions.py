@@ -75,9 +75,10 @@ def _protocols(row: SecurityGroupRule, stateful: bool) -> Iterator[Match]:
         last = row.port_range_max if row.port_range_max is not None else row.port_range_min
         for value, mask in cover(row.port_range_min, last):
             yield {**match, port: f"{value:#x}/{mask:#x}"}
-        # Only the first fragment has ports. The userspace datapath lets later ones pass only together with the first;
-        # the kernel's shows a packet as a whole; and without the first, the rest is of no use to its receiver.
-        yield {**match, "ip_frag": f"{LATER_FRAGMENT}/{LATER_FRAGMENT}"}
+        if stateful:
+            # Only the first fragment has ports. The userspace datapath lets later ones pass only together with it; the
+            # kernel's shows a datagram as a whole. A stateless group that asks for ports permits no fragments.
+            yield {**match, "ip_frag": f"{LATER_FRAGMENT}/{LATER_FRAGMENT}"}
 
 
 UNITS = (Unit(permitted, over=SecurityGroupRule),)
