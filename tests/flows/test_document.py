@@ -6,7 +6,20 @@ import sys
 import pytest
 
 from flows import document
-from flows.actions import Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
+from flows.actions import (
+    Commit,
+    Controller,
+    Goto,
+    Move,
+    Output,
+    OutputInPort,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+    Track,
+    Untrack,
+)
 from flows.document import in_words, render
 from flows.engine import Engine
 from flows.flow import flow
@@ -77,6 +90,9 @@ def test_examples_are_optional_and_one_of_each_form():
         (Controller(), "send it to the controller"),
         (Resubmit("delivery"), "let `delivery` see it as it is now"),
         (Goto("delivery"), "go on in `delivery`"),
+        (Track("zone", "delivery"), "look its connection up in the zone of `zone` and go on in `delivery`"),
+        (Commit("zone"), "remember its connection in the zone of `zone`"),
+        (Untrack(), "forget what connection tracking said of it"),
     ],
 )
 def test_every_action_has_words(action, words):
@@ -84,6 +100,8 @@ def test_every_action_has_words(action, words):
 
 
 def test_conditions_have_words():
+    tracked = entry(ct_state=(0x21, 0x31))
+    assert in_words(tracked) == "If `ct_state` is +new-inv+trk: drop it."
     made = entry(vlan_vid=0, eth_dst="01:00:00:00:00:00/01:00:00:00:00:00")
     group = "`eth_dst` is 01:00:00:00:00:00 in the bits of 01:00:00:00:00:00"
     assert in_words(made) == f"If {group} and there is no VLAN tag: drop it."

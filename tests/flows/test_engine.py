@@ -12,11 +12,32 @@ from flows.engine import Engine
 from flows.units import Unit, on_chassis
 from topology.placement import Plugged, forget, observe
 from topology.store import Change, Store
-from topology.values import AddressPair, Chassis, FixedIP, HostBinding, Network, Port, PortBinding, Segment, Subnet
+from topology.values import (
+    AddressGroup,
+    AddressPair,
+    Chassis,
+    FixedIP,
+    HostBinding,
+    Network,
+    Port,
+    PortBinding,
+    SecurityGroup,
+    SecurityGroupRule,
+    Segment,
+    Subnet,
+)
 
 NETWORKS = ("n1", "n2")
 PORTS = ("p1", "p2", "p3", "p4", "p5")
 CHASSIS = ("a", "b", "c")
+GROUPS = ("g1", "g2", "g3")
+ADDRESS_GROUPS = ("x1", "x2")
+NUMBERS = {
+    Network: NETWORKS,
+    Port: PORTS,
+    SecurityGroup: GROUPS + ADDRESS_GROUPS,
+    AddressGroup: GROUPS + ADDRESS_GROUPS,
+}
 
 segments = st.sampled_from(
     (Segment("geneve", 101), Segment("vxlan", 102), Segment("vlan", 103, "physnet1"), Segment("flat", None, "physnet1"))
@@ -57,7 +78,40 @@ ports = st.builds(
     fixed_ips=st.lists(st.builds(FixedIP, st.sampled_from(("s1", "s2")), addresses), max_size=2).map(tuple),
     allowed_address_pairs=st.lists(pairs, max_size=2).map(tuple),
     inactive_bindings=st.sampled_from(((), (), (HostBinding(CHASSIS[0]),))),
+    security_groups=st.lists(st.sampled_from(GROUPS), max_size=2, unique=True).map(tuple),
 )
+groups = st.builds(SecurityGroup, st.sampled_from(GROUPS), st.just("t"), st.just(0), stateful=st.booleans())
+address_groups = st.builds(
+    AddressGroup,
+    st.sampled_from(ADDRESS_GROUPS),
+    st.just("t"),
+    st.just(0),
+    addresses=st.lists(st.sampled_from(("10.0.0.5/32", "10.0.0.0/24", "2001:db8::/64")), unique=True).map(tuple),
+)
+remotes = st.sampled_from(
+    ({}, {"remote_group_id": "g1"}, {"remote_group_id": "g2"}, {"remote_address_group_id": "x1"},
+     {"remote_ip_prefix": "10.0.0.0/25"})
+)  # fmt: skip
+protocols = st.sampled_from(
+    (
+        {},
+        {"protocol": 47},
+        {"protocol": 1, "port_range_min": 8},
+        {"protocol": 6, "port_range_min": 3, "port_range_max": 9},
+    )
+)
+group_rules = st.builds(
+    lambda remote, protocol, rule_id, group_id, direction, ethertype: SecurityGroupRule(
+        rule_id, "t", group_id, direction, ethertype, **remote, **protocol
+    ),
+    remotes,
+    protocols,
+    st.sampled_from(("r1", "r2", "r3", "r4")),
+    st.sampled_from(GROUPS),
+    st.sampled_from(("ingress", "egress")),
+    st.sampled_from(("IPv4", "IPv4", "IPv6")),
+)
+intents = st.one_of(networks, subnets, ports, groups, address_groups, group_rules)
 chassis = st.builds(
     Chassis,
     st.sampled_from(CHASSIS),
@@ -96,18 +150,18 @@ class AnyHistory(RuleBasedStateMachine):
     def put(self, *rows: Any) -> None:
         with self.store.transaction() as tx:
             for row in rows:
-                key = {Network: NETWORKS, Port: PORTS}.get(type(row))
+                key = NUMBERS.get(type(row))
                 tx.put(replace(row, key=key.index(row.id) + 1) if key else row)
 
-    @rule(row=st.one_of(networks, subnets, ports))
+    @rule(row=intents)
     def write_row(self, row: Any) -> None:
         self.put(row)
 
-    @rule(rows=st.lists(st.one_of(networks, subnets, ports), min_size=2, max_size=6))
+    @rule(rows=st.lists(intents, min_size=2, max_size=6))
     def write_rows(self, rows: list[Any]) -> None:
         self.put(*rows)
 
-    @rule(data=st.data(), kind=st.sampled_from((Network, Subnet, Port)))
+    @rule(data=st.data(), kind=st.sampled_from((Network, Subnet, Port, SecurityGroup, SecurityGroupRule, AddressGroup)))
     def delete_row(self, data: st.DataObject, kind: type) -> None:
         if ids := self.store.ids(kind):
             with self.store.transaction() as tx:
@@ -149,7 +203,7 @@ class AnyHistory(RuleBasedStateMachine):
         assert not self.engine.failures
 
     @precondition(lambda self: not self.changes)
-    @rule(row=st.one_of(networks, subnets, ports, chassis))
+    @rule(row=intents | chassis)
     def do_and_undo(self, row: Any) -> None:
         before, held = tables(self.engine), self.store.get(type(row), row.id)
         if held is None and isinstance(row, Chassis):

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.actions import Goto, Move, Output, PopVlan, PushVlan, Resubmit, SetField
-from flows.fields import VLAN_PRESENT
+from flows.actions import Commit, Goto, Move, Output, PopVlan, PushVlan, Resubmit, SetField, Track, Untrack
+from flows.fields import CT_VALID, VLAN_PRESENT
 from flows.flow import Flow, Term, field_named
 from flows.lookup import FlowTable, refusal
 from flows.packets import icmp_echo
@@ -63,12 +63,19 @@ def test_the_number_of_flows_costs_nothing_only_that_of_their_shapes():
     assert reads(10) == reads(10_000) == 2
 
 
+TRACKED = Term("ct_state", *CT_VALID)
 ARP, IPV4 = Term("eth_type", 0x0806, None), Term("eth_type", 0x0800, None)
 TAGGED = Term("vlan_vid", VLAN_PRESENT | 5, None)
 SET_TAG = SetField("vlan_vid", VLAN_PRESENT | 7)
 
 
 REFUSED = [
+    (raw_entry(terms=[IPV4, Term("ct_tp_dst", 80, None)]), "ct_tp_dst needs ct_state=+trk-inv"),
+    (raw_entry(terms=[IPV4, Term("ct_state", 0x20, 0x20), Term("ct_nw_src", 1, None)]), "needs ct_state=+trk-inv"),
+    (raw_entry(terms=[TRACKED, Term("ct_nw_src", 1, None)]), "ct_nw_src needs eth_type=0x800"),
+    (raw_entry(Track("zone", "delivery")), "connection tracking needs eth_type=0x800"),
+    (raw_entry(Commit("zone"), terms=[ARP]), "connection tracking needs eth_type=0x800"),
+    (raw_entry(SetField("ct_nw_src", 1), terms=[IPV4, TRACKED]), "read-only"),
     (raw_entry(terms=[Term("arp_op", 1, None)]), "arp_op needs eth_type=0x806"),
     (raw_entry(terms=[Term("eth_type", 0x0800, 0xFF00), Term("ipv4_src", 1, None)]), "needs eth_type=0x800"),
     (raw_entry(terms=[IPV4, Term("udp_dst", 67, None)]), "needs ip_proto=0x11"),
@@ -95,6 +102,10 @@ def test_refuses_what_open_vswitch_refuses(flow, reason):
 
 
 ACCEPTED = [
+    raw_entry(terms=[IPV4, TRACKED, Term("ct_nw_src", 1, None), Term("ct_tp_dst", 80, 0xFFF0)]),
+    raw_entry(terms=[Term("ct_state", 0x21, 0x21)]),
+    raw_entry(Commit("zone"), Track("zone", "delivery"), terms=[IPV4]),
+    raw_entry(Untrack()),
     raw_entry(SetField("arp_op", 2), Move("eth_src", "arp_tha"), terms=[ARP]),
     raw_entry(PopVlan(), terms=[TAGGED]),
     raw_entry(PopVlan(), terms=[Term("vlan_vid", VLAN_PRESENT, VLAN_PRESENT)]),

@@ -2,9 +2,22 @@
 
 import pytest
 
-from flows.actions import Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
+from flows.actions import (
+    Commit,
+    Controller,
+    Goto,
+    Move,
+    Output,
+    OutputInPort,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+    Track,
+    Untrack,
+)
 from flows.fields import ARP_REPLY, VLAN_PRESENT, mac_to_int, parse_ipv4
-from flows.packets import Packet, arp_request, icmp_echo, unknown_ethertype
+from flows.packets import Packet, arp_request, icmp_echo, in_two, udp, unknown_ethertype
 from flows.pipeline import REGISTERS, TABLES
 from flows.simulated_switch import MAX_RESUBMITS, Switch
 from tests.flows.handmade import MACS, entry
@@ -225,3 +238,46 @@ def test_visits_show_the_packet_before_each_table():
     assert [(visit.table, visit.flow) for visit in visits] == [(FIRST, flow), (SECOND, None)]
     assert visits[0].packet == PING.but(in_port=1)
     assert visits[1].packet == PING.but(in_port=1, network=6, eth_src=mac_to_int("00:00:00:00:00:03"))
+
+
+def tracked(*more, **match):
+    """Look every IPv4 packet up in zone 7, and send it on where the second table permits it."""
+    look_up = entry(SetField("zone", 7), Track("zone", SECOND), eth_type=0x0800)
+    return look_up, entry(*more, table=SECOND, eth_type=0x0800, **match)
+
+
+def test_a_packet_goes_on_with_its_connection_and_its_registers():
+    passage = run(
+        entry(SetField("zone", 7), SetField("network", 4), Track("zone", SECOND), Output(3), eth_type=0x0800),
+        entry(Output(2), table=SECOND, network=4, ct_state=(0x21, 0x21)),
+    )
+    assert sent(passage) == [(2, PING), (3, PING)]
+    seen = passage.visits[1].packet
+    assert seen["ct_nw_src"] == PING["ipv4_src"] and (seen["ct_tp_src"], seen["ct_nw_proto"]) == (8, 1)
+    assert "ct_state" not in passage.emissions[0].packet
+
+
+def test_what_follows_a_look_up_or_a_commitment_knows_no_connection():
+    look_up, judge = tracked(Commit("zone"), Goto(THIRD), ct_state=(0x21, 0x21))
+    passage = run(look_up, judge, entry(Output(2), table=THIRD, ct_state=0))
+    assert sent(passage) == [(2, PING)]
+    assert sent(
+        run(entry(Track("zone", SECOND), Goto(THIRD), eth_type=0x0800), entry(Output(2), table=THIRD, ct_state=0))
+    )
+    look_up, judge = tracked(Untrack(), Goto(THIRD))
+    assert sent(run(look_up, judge, entry(Output(2), table=THIRD, ct_state=0))) == [(2, PING)]
+
+
+def test_a_look_up_has_a_limit_of_table_visits_of_its_own():
+    half = [Resubmit(THIRD)] * (MAX_RESUBMITS - 10)
+    look_up = entry(*half, SetField("zone", 7), Track("zone", SECOND), eth_type=0x0800)
+    passage = run(look_up, entry(*half, Output(2), table=SECOND), entry(table=THIRD))
+    assert sent(passage) == [(2, PING)] and not passage.faults
+    passage = run(look_up, entry(*half * 2, Output(2), table=SECOND), entry(Output(3), table=THIRD))
+    assert len(passage.emissions) == len(half) and len(passage.faults) == 1
+
+
+def test_fragments_match_by_no_ports_and_keep_them():
+    first, later = in_two(udp(MACS[0], MACS[1], "10.0.0.1", "10.0.0.2"))
+    flows = entry(Output(2), priority=2, udp_dst=9), entry(Output(3), eth_type=0x0800)
+    assert sent(run(*flows, packet=first)) == [(3, first)] and sent(run(*flows, packet=later)) == [(3, later)]
