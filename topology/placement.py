@@ -33,11 +33,13 @@ def observe(store: Store, chassis: Chassis, plugged: Mapping[str, Plugged]) -> N
             if port_id not in plugged:
                 _unbind(tx, binding)
         for port_id, (ofport, interface) in plugged.items():
-            if port_id in standing:
-                binding = replace(standing[port_id], ofport=ofport, interface=interface)
+            # A binding of a version without zones has none: it needs one, or tenants would share zone 0.
+            known = standing.get(port_id)
+            zone = known.zone if known and known.zone else claim_in_turn(tx, _zones(chassis.id), _ZONES, port_id)
+            if known:
+                binding = replace(known, ofport=ofport, interface=interface, zone=zone)
             else:
                 binding_id = f"{port_id}@{chassis.id}"
-                zone = claim_in_turn(tx, _zones(chassis.id), _ZONES, port_id)
                 binding = PortBinding(binding_id, port_id, chassis.id, ofport, interface, tx.next_revision, zone)
             if tx.get(PortBinding, binding.id) != binding:
                 tx.put(binding)

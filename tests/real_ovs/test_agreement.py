@@ -7,11 +7,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.actions import Action, Controller, Goto, Move, Output, OutputInPort, PopVlan, PushVlan, Resubmit, SetField
+from flows.actions import (
+    Action,
+    Commit,
+    Controller,
+    Goto,
+    Move,
+    Output,
+    OutputInPort,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+    Track,
+    Untrack,
+)
 from flows.fields import VLAN_PRESENT, mac_to_int, parse_ipv4
 from flows.flow import Flow
 from flows.lookup import refusal
-from flows.packets import Packet, icmp_echo
+from flows.packets import Packet, icmp_echo, udp
 from flows.pipeline import TABLES
 from flows.simulated_switch import MAX_RESUBMITS, Switch
 from tests.flows.handmade import ADDRESSES, MACS, any_packets, entry, matches
@@ -200,3 +214,25 @@ def test_the_limit_on_table_visits(switch, ending):
     real = switch.receive(1, PING)
     assert in_order(real) == in_order(simulated(flows, 1, PING))
     assert real[0] == ([] if ending else [(2, PING)])
+
+
+def test_an_answer_to_its_sender_is_looked_up_anew_in_the_same_zone(switch):
+    # What a router does: the packet that comes back is another, and the zone is that of the same port. Untrack is for
+    # the kernel's datapath, which keeps what it found with the packet; the userspace one, here, looks again by itself.
+    asked = udp(MACS[0], MACS[1], ADDRESSES[0], ADDRESSES[1], udp_src=5, udp_dst=6)
+    turned = [SetField("ipv4_src", asked["ipv4_dst"]), SetField("ipv4_dst", asked["ipv4_src"])]
+    turned += [SetField("udp_src", 6), SetField("udp_dst", 5)]
+    flows = [
+        entry(SetField("zone", 7), Track("zone", NAMES[1]), udp_dst=6),
+        entry(Commit("zone"), Goto(NAMES[2]), table=NAMES[1], eth_type=0x0800, ct_state=(0x21, 0x21)),
+        entry(Goto(NAMES[2]), table=NAMES[1], priority=0),
+        entry(*turned, Untrack(), Track("zone", NAMES[3]), table=NAMES[2], udp_dst=6),
+        entry(Output(2), table=NAMES[3], ct_state=(0x28, 0x38)),
+        entry(Output(3), table=NAMES[3], priority=0),
+    ]
+    switch.hold(flows)
+    passages = Switch("hv1", flows, PORTS)
+    for _ in range(2):
+        left, _packet_ins = switch.receive(1, asked)
+        simulated_left = [(emission.port, emission.packet) for emission in passages.receive(1, asked).emissions]
+        assert left == simulated_left and [port for port, _ in left] == [2], "a reply"

@@ -86,3 +86,14 @@ def test_a_chassis_that_is_forgotten_gives_its_zones_back(store: Store) -> None:
     observe(store, A, {"p1": Plugged(1, "tap1")})
     forget(store, "a")
     assert [claim for claim in store.all(Claim) if claim.scope == "zone:a"] == []
+
+
+def test_a_binding_of_a_version_without_zones_gets_one(store: Store) -> None:
+    observe(store, A, {"p1": Plugged(1, "tap1")})
+    with store.transaction() as tx:
+        binding = tx.get(PortBinding, "p1@a")
+        assert binding is not None
+        tx.put(replace(binding, zone=0))
+    observe(store, A, {"p1": Plugged(1, "tap1")})
+    assert zone(store, "p1@a") > 0
+    assert sequence(store, "p1@a") == binding.sequence
