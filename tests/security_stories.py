@@ -10,7 +10,7 @@ from flows import packets
 from flows.packets import Packet
 from tests.clouds import OPEN, Cloud
 from tests.storytelling import STRANGER, address, ask, hello, nothing, pair, ping, reached, story
-from topology.values import AddressPair, Network, Port, SecurityGroup
+from topology.values import AddressPair, Network, Port, SecurityGroup, Subnet
 
 TCP, UDP, ICMP, GRE = 6, 17, 1, 47
 EGRESS: dict[str, Any] = {"direction": "egress"}
@@ -113,7 +113,11 @@ def a_port_without_groups_has_arp_and_dhcp_only(cloud: Cloud) -> None:
     assert reached(cloud.inject(f"{client.id}@hv1", hello(client))) == []
     assert reached(cloud.inject(f"{lonely.id}@hv2", ask(lonely, address(client)))) == [f"{lonely.id}@hv2"]
     assert reached(cloud.inject(f"{client.id}@hv1", ask(client, "10.0.0.99"))) == [f"{lonely.id}@hv2"]
-    assert cloud.inject(f"{lonely.id}@hv2", packets.dhcp_discover(lonely.mac_address)).to_controller
+    discover = packets.dhcp_discover(lonely.mac_address)
+    assert cloud.inject(f"{lonely.id}@hv2", discover).to_controller
+    (subnet,) = cloud.store.find(Subnet, "network", client.network_id)
+    cloud.change(subnet, enable_dhcp=False)
+    assert reached(cloud.inject(f"{lonely.id}@hv2", discover)) == [f"{client.id}@hv1"], "somebody else may serve it"
 
 
 @story
@@ -165,6 +169,7 @@ def protocols_have_numbers_and_icmp_has_types_and_codes(cloud: Cloud) -> None:
          [lambda a, b: icmp(a, b, 13)]),
         ("plain ping", {"protocol": ICMP, "port_range_min": 8, "port_range_max": 0}, [icmp],
          [lambda a, b: icmp(a, b, 13)]),
+        ("odd ping", {"protocol": ICMP, "port_range_min": 8, "port_range_max": 1}, [], [icmp]),
         ("ipv6", {"ethertype": "IPv6"}, [], [tcp, udp, icmp]),
     ):  # fmt: skip
         client, server = two_ports(cloud, cloud.security_group(name, values), f"net of {name}")
@@ -378,7 +383,7 @@ def a_stateless_group_permits_packets_and_no_connections(cloud: Cloud) -> None:
     query = udp(client, server)
     assert road.out(query) and not road.out(tcp(client, server)) and not road.out(udp(client, server, 54))
     assert not road.back(reply(query)), "an answer needs a rule of its own"
-    cloud.rule(group, "egress", protocol=UDP, remote_ip_prefix="10.0.0.0/24")
+    cloud.rule(group, "egress", protocol=UDP, remote_ip_prefix="10.0.0.11/32")
     assert road.back(reply(query)) and not road.back(tcp(server, client))
     code = cloud.rule(group, protocol=ICMP, port_range_min=8, port_range_max=1)
     assert not road.out(ping(client, server))
@@ -391,6 +396,18 @@ def a_stateless_group_permits_packets_and_no_connections(cloud: Cloud) -> None:
     cloud.change(server, security_groups=(group.id, stateful.id))
     assert road.out(tcp(client, server, 22)) and road.back(reply(tcp(client, server, 22)))
     assert road.out(query) and road.back(reply(query)) and not road.back(reply(tcp(client, server, 88)))
+
+
+@story
+def what_one_ports_stateless_group_permits_is_not_permitted_for_another(cloud: Cloud) -> None:
+    group = cloud.security_group("free", {}, EGRESS, stateful=False)
+    network = cloud.network("red")
+    free = {"security_groups": (group.id,)}
+    sender = cloud.port("sender", network, "10.0.0.11", "hv1", **free)
+    for name, last, values in (("a", 12, {}), ("b", 13, free), ("c", 14, {}), ("d", 15, free)):
+        target = cloud.port(name, network, f"10.0.0.{last}", "hv1", **{"security_groups": (), **values})
+        assert let_in(cloud, "sender@hv1", udp(sender, target), f"{name}@hv1") == bool(values), name
+    assert reached(cloud.inject("sender@hv1", hello(sender))) == ["b@hv1", "d@hv1"]
 
 
 @story

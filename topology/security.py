@@ -71,11 +71,11 @@ def uses(view: View, remote_id: str) -> frozenset[Use]:
 
 
 def asked_groups(view: View, port_id: str) -> tuple[str, ...]:
-    """Return the ids of the security groups that filter a live port, without those that do not exist."""
+    """Return the ids of the security groups that filter a live port, sorted; some may not exist."""
     port = view.ask(live_port, port_id)
     if port is None or not port.port_security_enabled:
         return ()
-    return tuple(group_id for group_id in sorted(port.security_groups) if view.ask(group, group_id) is not None)
+    return tuple(sorted(port.security_groups))
 
 
 def groups_at(view: View, chassis_id: str) -> frozenset[str]:
