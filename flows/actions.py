@@ -29,6 +29,20 @@ class PopVlan(NamedTuple):
     """Remove the outer 802.1Q tag."""
 
 
+class DecrementTtl(NamedTuple):
+    """Take one hop off an IPv4 packet's time to live. Flows of a higher priority take those that have none left."""
+
+
+class Spread(NamedTuple):
+    """Set a register to a number below ``ways``, the same for all packets of one connection, both directions.
+
+    By hash of addresses and TCP ports, over ranges as in RFC 2992, so that another number of ways moves few.
+    """
+
+    register: str
+    ways: int
+
+
 class Output(NamedTuple):
     """Send out of a port. Open vSwitch drops it where that is the port it came in by."""
 
@@ -55,7 +69,10 @@ class Controller(NamedTuple):
 
 
 class Resubmit(NamedTuple):
-    """Run another table on the packet as it is now, then go on with the next action."""
+    """Run another table on the packet as it is now, then go on with the next action.
+
+    It is a later table, or one that the table may lead to ``again``.
+    """
 
     table: str
 
@@ -92,6 +109,6 @@ class Untrack(NamedTuple):
 
 
 Action = (
-    SetField | Move | PushVlan | PopVlan | Output | OutputInPort | Meter | Controller
+    SetField | Move | PushVlan | PopVlan | DecrementTtl | Spread | Output | OutputInPort | Meter | Controller
     | Resubmit | Goto | Track | Commit | Untrack
 )  # fmt: skip

@@ -10,6 +10,7 @@ from flows.actions import (
     Action,
     Commit,
     Controller,
+    DecrementTtl,
     Goto,
     Meter,
     Move,
@@ -19,6 +20,7 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Spread,
     Track,
     Untrack,
 )
@@ -94,6 +96,10 @@ def _deed(action: Action) -> str:
             return "add a VLAN tag"
         case PopVlan():
             return "remove the VLAN tag"
+        case DecrementTtl():
+            return "take a hop off its time to live"
+        case Spread(register, ways):
+            return f"let `{register}` be one of {ways}, by hash of its connection"
         case Output(port):
             return f"send it out of port {port}"
         case OutputInPort():
@@ -122,6 +128,8 @@ def _diagram() -> Iterator[str]:
     for table in TABLES:
         for target in table.next:
             yield f"    {table.name} {'-. nothing matches .->' if target == table.miss else '-->'} {target}"
+        for target in table.again:
+            yield f"    {table.name} == again ==> {target}"
     yield "```"
     yield ""
     yield "A dotted line is also the way of what nothing matches; in tables without one, that is dropped."
@@ -171,8 +179,10 @@ def _table(table: Table, examples: list[Flow]) -> Iterator[str]:
     yield ""
     yield f"- Matches on: {', '.join(f'`{name}`' for name in sorted(table.match))}."
     by_value = sorted(table.priorities.items(), key=lambda item: -item[1])
-    yield f"- Priorities: {', '.join(f'`{name}` {value}' for name, value in by_value)}."
+    yield f"- Priorities: {', '.join(f'`{name}` {_numbers(table, name)}' for name, _ in by_value)}."
     yield f"- Leads to: {', '.join(f'`{name}`' for name in table.next) or 'no other table'}."
+    if table.again:
+        yield f"- Leads again to: {', '.join(f'`{name}`' for name in table.again)}, with a hop less to live."
     yield f"- What nothing matches {f'goes on in `{table.miss}`' if table.miss else 'is dropped'}."
     yield ""
     for flow in examples:
@@ -185,8 +195,15 @@ def _table(table: Table, examples: list[Flow]) -> Iterator[str]:
         yield ""
 
 
+def _numbers(table: Table, name: str) -> str:
+    first, span = table.priorities[name], table.spans.get(name, 0)
+    return f"{first} to {first + span}" if span else str(first)
+
+
 def _priority_name(table: Table, flow: Flow) -> str:
-    named = {value: name for name, value in table.priorities.items()}
+    named = {
+        value + above: name for name, value in table.priorities.items() for above in range(table.spans.get(name, 0) + 1)
+    }
     return "miss" if flow.priority == MISS_PRIORITY else named[flow.priority]
 
 

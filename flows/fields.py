@@ -18,6 +18,8 @@ IP_PROTO_ICMP = 1
 IP_PROTO_TCP = 6
 IP_PROTO_UDP = 17
 IP_PROTO_SCTP = 132
+ICMP_ECHO_REPLY = 0
+ICMP_ECHO_REQUEST = 8
 ARP_REQUEST = 1
 ARP_REPLY = 2
 VLAN_PRESENT = 0x1000
@@ -74,6 +76,7 @@ FIELDS: dict[str, Field] = {
         Field("vlan_vid", 13, "hex"),
         Field("ip_proto", 8, "int", _IPV4),
         Field("ip_frag", 8, "int", _IPV4),
+        Field("ip_ttl", 8, "int", _IPV4),
         Field("ipv4_src", 32, "ipv4", _IPV4),
         Field("ipv4_dst", 32, "ipv4", _IPV4),
         Field("tcp_src", 16, "int", _TCP),

@@ -71,20 +71,24 @@ class Flow:
         return f"{TABLES.by_number[self.table].name} {self.priority} {match} -> {actions}"
 
 
-def flow(table: Table, priority: str, feature: str, owner: str, *actions: Action, **match: int | str) -> Flow:
+def flow(
+    table: Table, priority: str | tuple[str, int], feature: str, owner: str, *actions: Action, **match: int | str
+) -> Flow:
     """Build a flow that the pipeline allows.
 
-    ``priority`` is a name that the table declares. Match values are numbers or text (see ``fields.parse``).
+    ``priority`` is a name that the table declares, or such a name and how far above it, within its span. Match values
+    are numbers or text (see ``fields.parse``).
     Raises ValueError for a field, register, priority or next table that the table does not declare.
     """
     if unknown := match.keys() - table.match:
         raise ValueError(f"table {table.name} does not match on {', '.join(sorted(unknown))}")
-    if priority not in table.priorities:
+    priority_name, above = priority if isinstance(priority, tuple) else (priority, 0)
+    if priority_name not in table.priorities or not 0 <= above <= table.spans.get(priority_name, 0):
         raise ValueError(f"table {table.name} has no priority named {priority}")
     if feature not in FEATURES:
         raise ValueError(f"{feature} is no feature of the pipeline")
     for position, action in enumerate(actions):
-        if isinstance(action, Goto | Resubmit | Track) and action.table not in table.next:
+        if isinstance(action, Goto | Resubmit | Track) and action.table not in _reachable(table, action):
             raise ValueError(f"table {table.name} does not lead to {action.table}")
         if isinstance(action, Goto) and position != len(actions) - 1:
             raise ValueError("goto must be the last action")
@@ -104,7 +108,12 @@ def flow(table: Table, priority: str, feature: str, owner: str, *actions: Action
             terms[name] = _both(terms.get(name), Term(name, number, mask))
         elif mask != 0:
             terms[name] = Term(name, number, mask)
-    return Flow(table.number, table.priorities[priority], tuple(sorted(terms.values())), actions, feature, owner)
+    number = table.priorities[priority_name] + above
+    return Flow(table.number, number, tuple(sorted(terms.values())), actions, feature, owner)
+
+
+def _reachable(table: Table, action: Goto | Resubmit | Track) -> tuple[str, ...]:
+    return (*table.next, *table.again) if isinstance(action, Resubmit) else table.next
 
 
 def _both(one: Term | None, other: Term) -> Term:
@@ -134,6 +143,7 @@ def show_action(action: Action) -> str:
         return f"set({action.field}={show(field_named(action.field), action.value)})"
     if isinstance(action, Meter):
         return f"meter({action.number}: {action.packets}/s, burst {action.burst})"
-    name = {"OutputInPort": "in_port"}.get(type(action).__name__, type(action).__name__.lower())
+    names = {"OutputInPort": "in_port", "DecrementTtl": "dec_ttl"}
+    name = names.get(type(action).__name__, type(action).__name__.lower())
     arguments = "->".join(str(argument) for argument in action)
     return f"{name}({arguments})" if arguments else name

@@ -7,7 +7,7 @@ packet up grows with the number of such shapes, about a dozen in a table of ours
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from flows.actions import Action, Commit, Goto, Move, PopVlan, PushVlan, SetField, Track
+from flows.actions import Action, Commit, DecrementTtl, Goto, Move, PopVlan, PushVlan, SetField, Track
 from flows.fields import CT_VALID, ETH_TYPE_IPV4, FIELDS, VLAN_PRESENT
 from flows.flow import Flow, Term, field_named
 from flows.pipeline import TABLES
@@ -15,10 +15,10 @@ from flows.pipeline import TABLES
 Shape = tuple[tuple[str, int], ...]
 """The fields that a flow matches on, each with its mask (all ones where exact)."""
 
-READ_ONLY = frozenset({"in_port", "eth_type", "ip_proto", "ip_frag", "ct_state"}) | {
+READ_ONLY = frozenset({"eth_type", "ip_proto", "ip_frag", "ct_state"}) | {
     field.name for field in FIELDS.values() if field.tracked
 }
-"""OpenFlow 1.3 has no way to set these; Nicira's, for the port, is not among our actions."""
+"""No switch sets these."""
 MAX_TAGS = 2
 MAX_ARP_OP = 0xFF
 """Open vSwitch keeps eight bits of the operation."""
@@ -109,6 +109,9 @@ def refusal(flow: Flow) -> str | None:
 
 def _refused_action(flow: Flow, action: Action, known: dict[str, Term]) -> str | None:
     match action:
+        case DecrementTtl():
+            missing = _unmet("ip_ttl", known)
+            return f"dec_ttl needs {missing} in the match" if missing else None
         case SetField(name, value):
             if name == "vlan_vid" and not value & VLAN_PRESENT:
                 return "vlan_vid is set without the bit VLAN_PRESENT"

@@ -36,6 +36,9 @@ METADATA = (
 )
 """What a switch knows about a packet and no wire carries."""
 
+INITIAL_TTL = 64
+"""The time to live that most hosts give their packets."""
+
 Address = str | int
 
 
@@ -269,7 +272,7 @@ def _arp(op: int, mac: Address, to_mac: Address, address: Address, target: Addre
 
 def _ipv4(mac: Address, to_mac: Address, address: Address, to_address: Address) -> dict[str, Address]:
     fields: dict[str, Address] = {"eth_src": mac, "eth_dst": to_mac, "eth_type": ETH_TYPE_IPV4}
-    return {**fields, "ipv4_src": address, "ipv4_dst": to_address}
+    return {**fields, "ipv4_src": address, "ipv4_dst": to_address, "ip_ttl": INITIAL_TTL}
 
 
 def _number(name: str, value: Address) -> int:

@@ -4,7 +4,7 @@ Everything else names these; no table, register bit or priority is written as a 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MISS_PRIORITY = 0
 """The priority of the flow that sends a packet on when nothing else matches."""
@@ -35,6 +35,10 @@ class Table:
     next: tuple[str, ...] = ()
     miss: str | None = None
     """The table where packets go that nothing matches; None drops them."""
+    spans: Mapping[str, int] = field(default_factory=dict)
+    """Priorities that stand for several, one above the other: how many there are above the one that is declared."""
+    again: tuple[str, ...] = ()
+    """Tables that it may resubmit to although they are not later ones: each time, the packet has lost a hop."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ ARP_GUARD = Table(
     "Drops ARP, requests and replies alike, that speaks for the address of another port: whoever heard it would "
     "believe it. Ports without port security come here, too.",
     match=frozenset({"network", "from_port", "arp_spa"}),
-    priorities={"own": 110, "other": 100, "wide": 90, "shared": 80},
+    priorities={"router": 120, "own": 110, "other": 100, "wide": 90, "shared": 80},
     next=("arp_responder",),
     miss="arp_responder",
 )
@@ -97,7 +101,7 @@ ARP_RESPONDER = Table(
     "Answers ARP requests for known addresses where they are asked. "
     "A port's probe for its own address goes unanswered (RFC 5227).",
     match=frozenset({"network", "from_port", "arp_op", "arp_tpa"}),
-    priorities={"own": 110, "answer": 100, "gateway": 90},
+    priorities={"own": 110, "router": 105, "answer": 100, "gateway": 90},
     next=("dhcp",),
     miss="dhcp",
 )
@@ -126,8 +130,8 @@ EGRESS_TRACKING = Table(
     "What a stateless group permits, what asks a DHCP server, and what is not IPv4 needs no connection.",
     match=frozenset({"allowed", "from_port", "eth_type", "udp_src", "udp_dst"}),
     priorities={"permitted": 120, "dhcp": 110, "filtered": 100},
-    next=("egress_filter", "forwarding"),
-    miss="forwarding",
+    next=("egress_filter", "routing"),
+    miss="routing",
 )
 EGRESS_FILTER = Table(
     33,
@@ -144,6 +148,61 @@ EGRESS_VERDICT = Table(
     "Lets pass what a security group permits, and remembers new connections. The rest is dropped.",
     match=frozenset({"allowed", "eth_type", "ct_state"}),
     priorities={"new": 110, "known": 100},
+    next=("routing",),
+)
+ROUTING = Table(
+    35,
+    "routing",
+    "Finds the router that a packet is sent to, by the MAC address of its interface. All else stays on its network.",
+    match=frozenset({"network", "eth_dst", "eth_type"}),
+    priorities={"interface": 100},
+    next=("routes", "forwarding"),
+    miss="forwarding",
+)
+ROUTES = Table(
+    36,
+    "routes",
+    "What a router does with a packet: answers an echo request to itself, and else sends it the way of the longest "
+    "prefix, one hop less to live. What it must report, to itself or with no hop left or with no way to go, the "
+    "controller reports.",
+    match=frozenset({"router", "ipv4_dst", "icmp_type", "icmp_code", "ip_ttl"}),
+    priorities={
+        "nowhere": 130,
+        "echo": 120,
+        "own": 110,
+        "expired": 100,
+        "prefix": 20,
+        "no_route": 10,
+    },
+    spans={"prefix": 32},
+    next=("paths", "neighbours"),
+    again=("routes",),
+)
+PATHS = Table(
+    37,
+    "paths",
+    "Where a prefix has several next hops, the one that this packet's connection takes.",
+    match=frozenset({"router", "ipv4_dst", "path"}),
+    priorities={"prefix": 20},
+    spans={"prefix": 32},
+    next=("neighbours",),
+)
+NEIGHBOURS = Table(
+    38,
+    "neighbours",
+    "From the next hop's address to its MAC address; where it is another router, that one's routes are next. "
+    "Of an address that nobody has, the controller reports that it cannot be reached.",
+    match=frozenset({"router", "network", "next_hop"}),
+    priorities={"router": 110, "port": 100, "unknown": 10},
+    next=("router_output",),
+    again=("routes",),
+)
+ROUTER_OUTPUT = Table(
+    39,
+    "router_output",
+    "Leaves a router with its interface's MAC address. It may leave by the port that it came in by.",
+    match=frozenset({"interface"}),
+    priorities={"interface": 100},
     next=("forwarding",),
 )
 FORWARDING = Table(
@@ -257,6 +316,7 @@ TABLES = TableList(
     (
         *(CLASSIFICATION, PORT_SECURITY, ARP_GUARD, ARP_RESPONDER, DHCP),
         *(EGRESS_STATELESS, EGRESS_TRACKING, EGRESS_FILTER, EGRESS_VERDICT),
+        *(ROUTING, ROUTES, PATHS, NEIGHBOURS, ROUTER_OUTPUT),
         *(FORWARDING, FLOODING, DELIVERY, CORE_OUTPUT),
         *(INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
         *(GROUP_RULES, REMOTE_MEMBERS, PERMISSIONS),
@@ -270,6 +330,10 @@ REGISTERS: dict[str, Register] = {
         Register("from_core", 0, 24, 1, "1 when it came by tunnel or patch port.", "classification", "delivery"),
         Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "egress_filter"),
         Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "local_output"),
+        Register("router", 3, 0, 24, "Key of the router that has the packet.", "routing", "neighbours"),
+        Register("path", 3, 24, 8, "Which of several next hops it takes.", "routes", "paths"),
+        Register("next_hop", 4, 0, 32, "IPv4 address of the next hop on its network.", "routes", "neighbours"),
+        Register("interface", 5, 0, 32, "Key of the interface by which it leaves.", "routes", "router_output"),
         Register(
             "security_group", 6, 0, 32, "Key of the security group that is asked.",
             "egress_stateless", "permissions",
@@ -309,6 +373,8 @@ FEATURES: dict[str, Feature] = {
         Feature("port_filter", 20, "Filtered ports: connection tracking, and the security groups that each asks."),
         Feature("security_groups", 21, "What each security group asks, and the members of remote groups."),
         Feature("permissions", 22, "Rules of security groups."),
+        Feature("routing", 11, "Routers, on the chassis where a packet comes from."),
+        Feature("icmp", 12, "What routers say of themselves: echo replies, and errors by the controller."),
         Feature("arp_guard", 10, "No port speaks for the address of another in ARP."),
     )
 }
@@ -325,6 +391,9 @@ def check(tables: Iterable[Table], registers: Iterable[Register], features: Iter
     if len(number) != len(tables) or len(set(number.values())) != len(tables):
         raise ValueError("two tables share a name or a number")
     for table in tables:
+        for target in table.again:
+            if number.get(target, table.number + 1) > table.number:
+                raise ValueError(f"table {table.name} leads again to {target}, which is not an earlier table or itself")
         for target in table.next:
             if target not in number or number[target] <= table.number:
                 raise ValueError(f"table {table.name} leads to {target}, which is not a later table")

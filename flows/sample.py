@@ -5,12 +5,15 @@ from typing import Any, NamedTuple
 from topology.placement import Plugged, observe
 from topology.store import Store
 from topology.values import (
+    ROUTER_INTERFACE,
     AddressGroup,
     AddressPair,
     Chassis,
     FixedIP,
     Network,
     Port,
+    Route,
+    Router,
     SecurityGroup,
     SecurityGroupRule,
     Segment,
@@ -32,6 +35,8 @@ DESCRIPTION = (
     "`proxy` may also use 10.0.0.100 at fa:16:3e:00:01:64, and 172.16.0.0/12 as a router does.",
     "`plant`: a provider network (VLAN 200 of `physnet1`) with `press` on `hv1` and `robot` on `hv2`; "
     "`press` has no port security.",
+    "`blue`: another overlay network (Geneve, VNI 102) with `app` on `hv2`, joined to `red` by the router `hub`, which "
+    "sends 198.51.100.0/24 to `web` and `db` by turns.",
     "`lab`: a flat provider network (`physnet2`) with `scope` on `hv1`.",
     "`servers`: the security group of `web`, `db`, `proxy` and `scope`. They may begin any connection, and receive "
     "those of one another, HTTP from anybody, and pings from the address group `offices` (198.51.100.0/24).",
@@ -42,6 +47,7 @@ NETWORKS = {
     "red": Segment("geneve", 101),
     "plant": Segment("vlan", 200, "physnet1"),
     "lab": Segment("flat", None, "physnet2"),
+    "blue": Segment("geneve", 102),
 }
 PAIRS = (AddressPair("10.0.0.100", "fa:16:3e:00:01:64"), AddressPair("172.16.0.0/12", "fa:16:3e:00:00:0d"))
 SERVERS, PROBES = ("servers",), ("servers", "probes")
@@ -60,6 +66,9 @@ PORTS: tuple[tuple[str, str, str, int, dict[str, Any]], ...] = (
     ("press", "plant", "hv1", 3, {"port_security_enabled": False}),
     ("robot", "plant", "hv2", 2, {}),
     ("scope", "lab", "hv1", 4, {"security_groups": PROBES}),
+    ("app", "blue", "hv2", 3, {}),
+    ("hub-red", "red", "", 0, {"device_owner": ROUTER_INTERFACE, "device_id": "hub"}),
+    ("hub-blue", "blue", "", 0, {"device_owner": ROUTER_INTERFACE, "device_id": "hub"}),
 )
 
 
@@ -81,9 +90,11 @@ def sample_cloud() -> SampleCloud:
             tx.put(SecurityGroupRule(f"{group_id}-{number}", "sample", group_id, direction, **rule))
         for key, (port_id, network_id, _, _, more) in enumerate(PORTS, 1):
             (subnet,) = tx.find(Subnet, "network", network_id)
-            address = FixedIP(subnet.id, subnet.cidr.replace("0/24", str(10 + key)))
+            host = "1" if "device_owner" in more else str(10 + key)
+            address = FixedIP(subnet.id, subnet.cidr.replace("0/24", host))
             mac = f"fa:16:3e:00:00:{10 + key:02x}"
             tx.put(Port(port_id, "sample", network_id, key, mac, fixed_ips=(address,), **more))
+        tx.put(Router("hub", "sample", 1, routes=tuple(Route("198.51.100.0/24", f"10.0.0.{n}") for n in (11, 12))))
     for number, chassis_id in enumerate(("hv1", "hv2"), 1):
         plugged = {
             port_id: Plugged(ofport, f"tap-{port_id}") for port_id, _, place, ofport, _ in PORTS if place == chassis_id

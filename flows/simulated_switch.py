@@ -12,6 +12,7 @@ from flows.actions import (
     Action,
     Commit,
     Controller,
+    DecrementTtl,
     Goto,
     Meter,
     Move,
@@ -21,11 +22,13 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Spread,
     Track,
     Untrack,
 )
 from flows.fields import ETH_TYPE_VLAN, VLAN_PRESENT
 from flows.flow import Flow, field_named
+from flows.hashing import HASHED, way_of
 from flows.lookup import MAX_ARP_OP, MAX_TAGS, FlowTable, refusal
 from flows.packets import METADATA, TRANSPORT_FIELDS, Packet
 from flows.pipeline import REGISTERS, TABLES
@@ -33,6 +36,8 @@ from flows.simulated_connections import Connections, Tracked
 
 MAX_RESUBMITS = 4096
 """How many tables, counted anew at each visit, Open vSwitch lets one packet see."""
+MAX_DEPTH = 64
+"""How often a packet may go back to a table that is not a later one."""
 OPTIONAL = METADATA | {"vlan_vid"}
 CT_FIELDS = frozenset({"ct_state", "ct_nw_src", "ct_nw_dst", "ct_nw_proto", "ct_tp_src", "ct_tp_dst"})
 LINK_FIELDS = frozenset({"eth_src", "eth_dst", "eth_type", "vlan_vid"}) | METADATA
@@ -108,9 +113,9 @@ class Switch:
         walk = _Walk(self, state)
         try:
             walk.enter(table)
-        except _TooManyResubmitsError:
+        except _TooManyResubmitsError as error:
             # Open vSwitch discards the whole translation, what was already output included.
-            fault = f"chassis {self.chassis_id}: over {MAX_RESUBMITS} table visits; the packet is dropped"
+            fault = f"chassis {self.chassis_id}: {error}; the packet is dropped"
             return Passage([], [], walk.passage.visits, [*walk.passage.faults, fault])
         except _KeptFragmentError:
             pass
@@ -233,6 +238,7 @@ class _Walk:
         self._switch = switch
         self._state = state
         self._visits_left = MAX_RESUBMITS
+        self._depth = 0
         self.passage = Passage([], [], [], [])
 
     def enter(self, table: int) -> None:
@@ -247,6 +253,10 @@ class _Walk:
             self._fault(f"{names} match one packet at one priority")
         if flow is not None:
             for action in flow.actions:
+                if isinstance(action, DecrementTtl) and self._state.has("ip_ttl") and self._state.read("ip_ttl") < 2:
+                    # Open vSwitch leaves out the rest of these actions, and might tell a controller that asks for it.
+                    self._fault(f"{flow} meets a packet without a hop to live")
+                    return
                 self._do(flow, action)
 
     def _do(self, flow: Flow, action: Action) -> None:
@@ -260,6 +270,11 @@ class _Walk:
                 state.push_vlan()
             case PopVlan():
                 state.pop_vlan()
+            case DecrementTtl():
+                if state.has("ip_ttl"):
+                    state.write("ip_ttl", state.read("ip_ttl") - 1)
+            case Spread(register, ways):
+                state.write(register, way_of({name: state.read(name) for name in HASHED}, ways))
             case Output(port):
                 if port != state.read("in_port"):
                     self._emit(port)
@@ -278,10 +293,18 @@ class _Walk:
             case Untrack():
                 state.track(None)
             case Resubmit(table) | Goto(table):
-                self._visits_left -= 1
-                if self._visits_left < 0:
-                    raise _TooManyResubmitsError
-                self.enter(TABLES[table].number)
+                self._follow(flow.table, TABLES[table].number)
+
+    def _follow(self, table: int, target: int) -> None:
+        self._visits_left -= 1
+        if self._visits_left < 0:
+            raise _TooManyResubmitsError(f"over {MAX_RESUBMITS} table visits")
+        if self._depth >= MAX_DEPTH:
+            raise _TooManyResubmitsError(f"over {MAX_DEPTH} times back to a table")
+        deeper = int(target <= table)
+        self._depth += deeper
+        self.enter(target)
+        self._depth -= deeper
 
     def _track(self, zone: int, table: int) -> None:
         state = self._state

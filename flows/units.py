@@ -11,12 +11,16 @@ from typing import Any, NamedTuple
 
 from flows.flow import Flow
 from topology.facts import View, networks_at
+from topology.routing import reach
 from topology.security import groups_at, remotes_at
 
 
 class Audience(NamedTuple):
-    """Who holds a flow: ``chassis`` (one), ``network`` (all with a live port of it), ``security_group`` (all with a
-    live port that it filters), ``remote_group`` (all with a security group that names it), ``all``.
+    """Who holds a flow.
+
+    ``chassis`` (one), ``network`` (all with a live port of it), ``reached`` (all with a port that can send to a
+    network), ``router`` (all with a port that can send to a router), ``security_group`` (all with a live port that it
+    filters), ``remote_group`` (all with a security group that names it), ``all``.
     """
 
     scope: str
@@ -46,14 +50,26 @@ def where_remote_group_is_asked(remote_id: str) -> Audience:
     return Audience("remote_group", remote_id)
 
 
+def where_network_is_reached(network_id: str) -> Audience:
+    """Return the audience of the chassis from which packets come to a network, by routers or because they host it."""
+    return Audience("reached", network_id)
+
+
+def where_router_is(router_id: str) -> Audience:
+    """Return the audience of the chassis from which packets come to a router."""
+    return Audience("router", router_id)
+
+
 def audiences(view: View, chassis_id: str) -> frozenset[Audience]:
     """Return the audiences that a chassis belongs to (a fact)."""
-    networks = view.ask(networks_at, chassis_id)
+    within = view.ask(reach, chassis_id)
     return frozenset(
         {
             EVERYONE,
             on_chassis(chassis_id),
-            *map(where_network_is, networks),
+            *map(where_network_is, view.ask(networks_at, chassis_id)),
+            *map(where_network_is_reached, within.networks),
+            *map(where_router_is, within.routers),
             *map(where_group_filters, view.ask(groups_at, chassis_id)),
             *map(where_remote_group_is_asked, view.ask(remotes_at, chassis_id)),
         }

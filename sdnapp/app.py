@@ -56,6 +56,10 @@ class ApiServices:
         """Return whether a port is realised."""
         return self._controller.port_status(port_id)
 
+    def router_status(self, router_id: str) -> str:
+        """Return whether a router is realised."""
+        return self._controller.router_status(router_id)
+
     def realization(self, port_id: str) -> Mapping[str, str]:
         """Return where each chassis stands with a port."""
         return self._controller.port_realization(port_id)
@@ -181,6 +185,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 "security_group": options.quota_security_group,
                 "security_group_rule": options.quota_security_group_rule,
                 "rbac_policy": options.quota_rbac_policy,
+                "router": options.quota_router,
             },
         )
         services = ApiServices(self._controller, self._operations, settings)

@@ -13,12 +13,13 @@ from typing import Any, Protocol
 from flows.delta import Delta
 from flows.engine import Engine
 from flows.flow import Flow
-from sdnapp.realization import CONFIRMED, IN_SYNC, IN_WORDS, Realization, is_active
+from sdnapp.realization import IN_SYNC, Realization
 from sdnapp.responders import Responders
+from sdnapp.status import Status
 from topology import facts
 from topology.placement import Plugged, forget, observe
 from topology.store import Change, Store
-from topology.values import Chassis, Network, Port, PortBinding
+from topology.values import Chassis, Port, PortBinding
 
 LOG = logging.getLogger(__name__)
 NOTHING = Delta((), ())
@@ -247,51 +248,27 @@ class Controller:
         """Return the chassis that a connected datapath serves, or None."""
         return next((chassis_id for chassis_id, attached in self._attached.items() if attached == datapath_id), None)
 
+    @property
+    def status(self) -> Status:
+        """Whether ports and routers are realised, as of the store's present revision."""
+        self.catch_up()
+        return Status(self.store, self.engine, self.realization)
+
     def port_realization(self, port_id: str) -> dict[str, str]:
         """Return, for each chassis that must hold a port's flows, where it stands, in words."""
-        self.catch_up()
-        place = self.engine.ask(facts.whereabouts, port_id)
-        if place is None:
-            return {}
-        network_id, own = place
-        owners = (f"port/{port_id}", f"network/{network_id}")
-        standings = {
-            chassis_id: self.realization.standing(chassis_id, owners)
-            for chassis_id in self.engine.ask(facts.hosts, network_id)
-        }
-        for failure in self.engine.failures.values():
-            for chassis_id in standings:
-                if failure.args in ((port_id,), (network_id,), (chassis_id, network_id)):
-                    standings[chassis_id] = f"{failure.unit} yields no flows: {failure.error}"
-        network = self.engine.ask(facts.live_network, network_id)
-        lacking = self.engine.ask(facts.obstacle, own, network.segment) if network else None
-        return standings | {own: lacking} if lacking else standings
+        return self.status.standings(port_id)
 
     def port_status(self, port_id: str) -> str:
         """Return ``ACTIVE`` when every chassis that counts has confirmed the port's flows, else ``DOWN``."""
-        standings = self.port_realization(port_id)
-        place = self.engine.ask(facts.whereabouts, port_id)
-        return "ACTIVE" if place is not None and is_active(place[1], standings) else "DOWN"
+        return self.status.of_port(port_id)
+
+    def router_status(self, router_id: str) -> str:
+        """Return ``ACTIVE`` when every chassis that counts has confirmed the router's flows, else ``DOWN``."""
+        return self.status.of_router(router_id)
 
     def why_down(self, port: Port) -> str | None:
         """Say why a port is not ACTIVE, or None if it is."""
-        standings = self.port_realization(port.id)
-        place = self.engine.ask(facts.whereabouts, port.id)
-        if place is not None:
-            if is_active(place[1], standings):
-                return None
-            waiting = (
-                f"{chassis_id}: {IN_WORDS.get(text, text)}"
-                for chassis_id, text in standings.items()
-                if text != CONFIRMED
-            )
-            return "; ".join(waiting)
-        if not port.admin_state_up:
-            return "the port is administratively down"
-        network = self.store.get(Network, port.network_id)
-        if network is not None and not network.admin_state_up:
-            return "its network is administratively down"
-        return f"not plugged: no chassis has an interface with external_ids:iface-id={port.id}"
+        return self.status.why_down(port)
 
     def wait_realized(self, revision: int | None, seconds: float) -> bool:
         """Wait until every chassis that counts has confirmed a revision (None: the store's), at most so long."""

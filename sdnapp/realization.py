@@ -109,4 +109,9 @@ def is_active(own_chassis: str, standings: Mapping[str, str]) -> bool:
     """Tell whether a port is realised: its own chassis confirmed, and so did every other one that counts."""
     if standings.get(own_chassis) != CONFIRMED:
         return False
+    return are_confirmed(standings)
+
+
+def are_confirmed(standings: Mapping[str, str]) -> bool:
+    """Tell whether every chassis that counts has confirmed; there may be none."""
     return all(standing in (CONFIRMED, DEAD, SYNCING) for standing in standings.values())

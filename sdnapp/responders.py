@@ -12,8 +12,9 @@ from flows.delta import Delta
 from flows.flow import Flow
 from sdnapp.dhcp.responder import Refusal, respond
 from sdnapp.dhcp.service import DhcpSettings, PortService, dhcp_service
+from sdnapp.router_icmp import Silence, report
 from topology.store import Store
-from topology.values import Network, Port, Row, Subnet
+from topology.values import Network, Port, Router, Row, Subnet
 
 LOG = logging.getLogger(__name__)
 
@@ -25,6 +26,8 @@ class Responders:
         self._store = store
         self._settings = settings
         self._flows: dict[int, Flow] = {}
+        self._holders: Counter[int] = Counter()
+        """How many chassis hold each of them, by cookie."""
         self._services: dict[str, tuple[tuple[Row | None, ...], PortService | None]] = {}
         self.counts: Counter[tuple[str, str]] = Counter()
         """How often each (feature, outcome) has happened."""
@@ -32,6 +35,7 @@ class Responders:
     def learn(self, flows: Iterable[Flow]) -> None:
         """Take note of all flows that switches will hold; none but them lead here."""
         self._flows.clear()
+        self._holders.clear()
         self._services.clear()
         self.follow([Delta(tuple(flows), ())])
 
@@ -40,18 +44,25 @@ class Responders:
         deltas = list(deltas)
         for delta in deltas:
             for flow in delta.removed:
-                if self._flows.pop(flow.cookie, None) is not None:
-                    self._services.pop(flow.owner, None)
+                if flow.cookie in self._flows:
+                    self._holders[flow.cookie] -= 1
+                    if not self._holders[flow.cookie]:
+                        del self._flows[flow.cookie], self._holders[flow.cookie]
+                        self._services.pop(flow.owner, None)
         for delta in deltas:
             for flow in delta.added:
                 if any(isinstance(action, ToController) for action in flow.actions):
                     self._flows[flow.cookie] = flow
+                    self._holders[flow.cookie] += 1
 
     def account(self, cookie: int) -> tuple[str, str] | None:
-        """Return the project and the port at whose cost a packet is answered; None if its flow is no more."""
+        """Return the project and the port or router at whose cost a packet is answered; None if its flow is no more."""
         flow = self._flows.get(cookie)
-        port = self._store.get(Port, flow.owner.removeprefix("port/")) if flow is not None else None
-        return (port.project_id, port.id) if port is not None else None
+        if flow is None:
+            return None
+        kind, _, owner_id = flow.owner.partition("/")
+        row = self._store.get(Router, owner_id) if kind == "router" else self._store.get(Port, owner_id)
+        return (row.project_id, row.id) if row is not None else None
 
     def answer(self, cookie: int, frame: bytes) -> bytes | None:
         """Return the frame that answers one, to go back where it came from; None for silence."""
@@ -59,23 +70,25 @@ class Responders:
         if flow is None:
             self.counts["unknown", "stale flow"] += 1
             return None
-        service = self._service(flow.owner)
-        if service is None:
-            self.counts[flow.feature, "not served"] += 1
-            return None
         try:
-            reply = respond(frame, service)
+            reply = self._reply(flow, frame)
         except Exception:
             # Whatever an instance sends must cost this frame alone.
             LOG.exception("a %s frame of %s could not be answered", flow.feature, flow.owner)
             self.counts[flow.feature, "failed"] += 1
             return None
-        if isinstance(reply, Refusal):
+        if isinstance(reply, Refusal | Silence):
             self.counts[flow.feature, str(reply.reason)] += 1
             LOG.debug("%s of %s refused: %s", flow.feature, flow.owner, reply)
             return None
         self.counts[flow.feature, "answered"] += 1
         return reply
+
+    def _reply(self, flow: Flow, frame: bytes) -> bytes | Refusal | Silence:
+        if flow.feature == "icmp":
+            return report(self._store, flow, frame)
+        service = self._service(flow.owner)
+        return Silence("not served") if service is None else respond(frame, service)
 
     def _service(self, owner: str) -> PortService | None:
         port = self._store.get(Port, owner.removeprefix("port/"))

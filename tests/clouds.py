@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
 from itertools import count
 from typing import Any
 
@@ -22,11 +23,14 @@ from topology.placement import Plugged, observe
 from topology.security import DIRECTIONS
 from topology.store import Change, Store
 from topology.values import (
+    ROUTER_INTERFACE,
     AddressGroup,
     Chassis,
     FixedIP,
     Network,
     Port,
+    Route,
+    Router,
     SecurityGroup,
     SecurityGroupRule,
     Segment,
@@ -109,6 +113,24 @@ class Cloud(ABC):
         """Create an address group."""
         return self._put(AddressGroup(name, f"tenant of {name}", next(self._numbers), addresses=addresses))
 
+    def router(self, name: str, *networks: Network, routes: tuple[tuple[str, str], ...] = (), **values: Any) -> Router:
+        """Create a router with an interface on the first subnet of each network, at its gateway address."""
+        rows = tuple(Route(*route) for route in routes)
+        router = self._put(Router(name, "tenant", next(self._numbers), routes=rows, **values))
+        for network in networks:
+            (subnet, *_) = self.store.find(Subnet, "network", network.id)
+            assert subnet.gateway_ip is not None
+            self.interface(router, network, subnet.gateway_ip)
+        return router
+
+    def interface(self, router: Router, network: Network, address: str, **values: Any) -> Port:
+        """Join a router to a network by an address of the subnet that has it."""
+        subnets = self.store.find(Subnet, "network", network.id)
+        (subnet,) = (each for each in subnets if IPv4Address(address) in IPv4Network(each.cidr))
+        owner = {"device_id": router.id, "device_owner": ROUTER_INTERFACE}
+        fixed_ips = (FixedIP(subnet.id, address),)
+        return self.port(f"{router.id}-{subnet.id}", network, address, fixed_ips=fixed_ips, **owner, **values)
+
     def change(self, row: Any, **values: Any) -> Any:
         """Change a row as it is now, and return it."""
         current = self.store.get(type(row), row.id)
@@ -178,6 +200,15 @@ class Cloud(ABC):
 
     # Inner parts
 
+    def _joined(self, network_id: str) -> set[str]:
+        """Return the networks that routers join to one, directly or by way of others."""
+        joined, devices = {network_id}, set[str]()
+        interfaces = [port for port in self.store.all(Port) if port.device_owner == ROUTER_INTERFACE]
+        for _ in interfaces:
+            devices |= {port.device_id for port in interfaces if port.network_id in joined}
+            joined |= {port.network_id for port in interfaces if port.device_id in devices}
+        return joined
+
     def _follow(self) -> None:
         """Bring the flows in step with the store."""
         changes, self._changes[:] = list(self._changes), []
@@ -212,9 +243,12 @@ class Cloud(ABC):
             return
         for place, packet in walk.deliveries:
             receiver = self.store.get(Port, place.partition("@")[0])
-            assert receiver is not None and receiver.network_id == sender.network_id, "tenants are isolated"
+            assert receiver is not None and receiver.network_id in self._joined(sender.network_id), (
+                "tenants are isolated"
+            )
             assert "vlan_vid" not in packet, "instances see no tags"
-        assert all(flow.owner == f"port/{sender.id}" for _, flow, _ in walk.to_controller)
+        owners = {f"port/{sender.id}", *(f"router/{router_id}" for router_id in self.store.ids(Router))}
+        assert all(flow.owner in owners for _, flow, _ in walk.to_controller)
 
 
 class SimulatedCloud(Cloud):

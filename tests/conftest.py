@@ -9,7 +9,11 @@ from hypothesis import HealthCheck, settings
 
 # Modules that tests share explain their failed assertions as tests do.
 pytest.register_assert_rewrite(
-    "tests.address_stories", "tests.clouds", "tests.packet_stories", "tests.real_ovs.real_cloud"
+    "tests.address_stories",
+    "tests.clouds",
+    "tests.packet_stories",
+    "tests.router_stories",
+    "tests.real_ovs.real_cloud",
 )
 
 # A busy machine is slow now and then. What has to be fast says so in a test of its own.

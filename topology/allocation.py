@@ -17,6 +17,7 @@ from topology.values import AddressRange, Claim, Counter
 NETWORK_KEY_BITS = 24
 PORT_KEY_BITS = 32
 GROUP_KEY_BITS = 32
+ROUTER_KEY_BITS = 24
 
 
 class ExhaustedError(Exception):

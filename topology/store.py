@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 from topology.documents import from_document, to_document
 from topology.storage import MemoryStorage, Storage
 from topology.values import (
+    ROUTER_INTERFACE,
     AddressGroup,
     AddressScope,
     Chassis,
@@ -33,6 +34,7 @@ from topology.values import (
     PortBinding,
     Quota,
     RbacPolicy,
+    Router,
     Row,
     SecurityGroup,
     SecurityGroupRule,
@@ -129,7 +131,19 @@ KINDS: tuple[Kind, ...] = (
             "name_prefix": lambda p: (p.id[:11],),
             "pair_address": lambda p: tuple({pair.ip_address.removesuffix("/32") for pair in p.allowed_address_pairs}),
             "security_group": lambda p: p.security_groups,
+            "interface_of": lambda p: (p.device_id,) if p.device_owner == ROUTER_INTERFACE else (),
+            "interface_on": lambda p: (p.network_id,) if p.device_owner == ROUTER_INTERFACE else (),
             "tag": lambda p: p.tags,
+        },
+    ),
+    Kind(
+        Router,
+        "router",
+        {
+            "every": lambda r: (True,),
+            "name": lambda r: (r.name,) if r.name else (),
+            "project": lambda r: (r.project_id,),
+            "tag": lambda r: r.tags,
         },
     ),
     Kind(

@@ -69,7 +69,7 @@ class AddressRange:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A host route of a subnet."""
+    """A host route of a subnet, or an extra route of a router."""
 
     destination: str
     nexthop: str
@@ -228,6 +228,31 @@ class Port:
 
 DEFAULT_GROUP = "default"
 """The name of the security group that each project has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """Joins networks of one project, and those shared with it. ``key`` is its number in the pipeline (24 bits).
+
+    Its interfaces are the ports with its id as ``device_id`` and ``ROUTER_INTERFACE`` as owner. Keys are never reused.
+    """
+
+    id: str
+    project_id: str
+    key: int
+    name: str = ""
+    description: str = ""
+    admin_state_up: bool = True
+    routes: tuple[Route, ...] = ()
+    availability_zone_hints: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+ROUTER_INTERFACE = "network:router_interface"
+"""The ``device_owner`` of ports that are interfaces of routers."""
 
 
 @dataclass(frozen=True, slots=True)

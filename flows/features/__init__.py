@@ -9,10 +9,12 @@ from flows.features import (
     dhcp,
     flooding,
     forwarding,
+    icmp,
     miss,
     permissions,
     port_filter,
     port_security,
+    routing,
     security_groups,
 )
 from flows.units import Unit
@@ -24,6 +26,8 @@ UNITS: tuple[Unit, ...] = (
     *arp_guard.UNITS,
     *arp_responder.UNITS,
     *dhcp.UNITS,
+    *routing.UNITS,
+    *icmp.UNITS,
     *forwarding.UNITS,
     *flooding.UNITS,
     *delivery.UNITS,

@@ -12,7 +12,8 @@ from flows.flow import flow
 from flows.pipeline import ARP_GUARD
 from flows.units import Published, Unit, on_chassis, where_network_is
 from topology.facts import View, live_port
-from topology.values import Port
+from topology.routing import interfaces, live_interface
+from topology.values import Port, Router
 
 
 def spoken_for(view: View, port_id: str) -> Published:
@@ -34,4 +35,23 @@ def spoken_for(view: View, port_id: str) -> Published:
             yield here, flow(ARP_GUARD, "wide", "arp_guard", owner, go_on, from_port=port.key, arp_spa=prefix)
 
 
-UNITS = (Unit(spoken_for, over=Port),)
+def router_addresses(view: View, router_id: str, port_id: str) -> Published:
+    """A router's addresses are answered by flows alone, so no port speaks for them, whatever its address pairs."""
+    interface = view.ask(live_interface, port_id)
+    if interface is None:
+        return
+    for address in interface.addresses:
+        yield (
+            where_network_is(interface.network.id),
+            flow(
+                ARP_GUARD,
+                "router",
+                "arp_guard",
+                f"port/{port_id}",
+                network=interface.network.key,
+                arp_spa=address,
+            ),
+        )
+
+
+UNITS = (Unit(spoken_for, over=Port), Unit(router_addresses, over=Router, each=interfaces))

@@ -12,7 +12,8 @@ from flows.pipeline import ARP_RESPONDER
 from flows.units import Published, Unit, on_chassis, where_network_is
 from topology.addressing import SERVICE_MAC
 from topology.facts import View, is_allowed_to_another, live_network, live_port
-from topology.values import Port, Subnet
+from topology.routing import interfaces, live_interface
+from topology.values import Port, Router, Subnet
 
 
 def addresses(view: View, port_id: str) -> Published:
@@ -33,6 +34,27 @@ def addresses(view: View, port_id: str) -> Published:
         yield (
             audience,
             flow(ARP_RESPONDER, "answer", "arp_responder", owner, *answer(port.mac_address, address), **asked),
+        )
+
+
+def router_addresses(view: View, router_id: str, port_id: str) -> Published:
+    """Answer for a router's addresses on one of its networks: it is on every chassis, and nobody asks it elsewhere."""
+    interface = view.ask(live_interface, port_id)
+    if interface is None:
+        return
+    for address in interface.addresses:
+        yield (
+            where_network_is(interface.network.id),
+            flow(
+                ARP_RESPONDER,
+                "router",
+                "arp_responder",
+                f"port/{port_id}",
+                *answer(interface.mac_address, address),
+                network=interface.network.key,
+                arp_op=ARP_REQUEST,
+                arp_tpa=address,
+            ),
         )
 
 
@@ -76,4 +98,8 @@ def answer(mac: str, address: str) -> tuple[Move | SetField | OutputInPort, ...]
     )
 
 
-UNITS = (Unit(addresses, over=Port), Unit(dhcp_server, over=Subnet))
+UNITS = (
+    Unit(addresses, over=Port),
+    Unit(router_addresses, over=Router, each=interfaces),
+    Unit(dhcp_server, over=Subnet),
+)

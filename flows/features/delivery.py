@@ -4,7 +4,7 @@ from flows.actions import Action, Goto, Output, SetField
 from flows.fields import parse_ipv4
 from flows.flow import flow
 from flows.pipeline import DELIVERY, LOCAL_OUTPUT
-from flows.units import Published, Unit, on_chassis, where_network_is
+from flows.units import Published, Unit, on_chassis, where_network_is_reached
 from topology.facts import View, encap_ip, live_port
 from topology.values import Port
 
@@ -24,7 +24,7 @@ def to_port(view: View, port_id: str) -> Published:
             return
         towards = (SetField("tun_dst", parse_ipv4(address)),)
     yield (
-        where_network_is(port.network.id),
+        where_network_is_reached(port.network.id),
         flow(DELIVERY, "remote", "delivery", owner, *towards, Goto("core_output"), to_port=port.key, from_core=0),
     )
 

@@ -3,7 +3,7 @@
 from flows.actions import Goto, SetField
 from flows.flow import flow
 from flows.pipeline import FORWARDING
-from flows.units import Published, Unit, where_network_is
+from flows.units import Published, Unit, where_network_is, where_network_is_reached
 from topology.facts import View, live_network, live_port
 from topology.values import Network, Port
 
@@ -21,7 +21,7 @@ def known(view: View, port_id: str) -> Published:
         return
     audience, owner = where_network_is(port.network.id), f"port/{port.id}"
     yield (
-        audience,
+        where_network_is_reached(port.network.id),
         flow(
             FORWARDING,
             "known",

@@ -31,7 +31,7 @@ from topology.values import Port
 FEATURE = "port_filter"
 DIRECTION_NUMBERS = {EGRESS: 0, INGRESS: 1}
 DHCP_CLIENT, DHCP_SERVER = 68, 67
-AFTER_EGRESS, AFTER_INGRESS = "forwarding", "local_output"
+AFTER_EGRESS, AFTER_INGRESS = "routing", "local_output"
 """Where packets go on that a port may send, and those that it may receive."""
 
 

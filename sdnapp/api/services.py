@@ -32,6 +32,7 @@ class Settings:
             "network": 100,
             "subnet": 100,
             "port": 500,
+            "router": 10,
             "security_group": 10,
             "security_group_rule": 100,
             "rbac_policy": 10,
@@ -40,6 +41,7 @@ class Settings:
     max_dns_nameservers: int = 5
     max_host_routes: int = 20
     max_address_pairs: int = 10
+    max_routes: int = 30
 
 
 class Operator(Protocol):
@@ -96,6 +98,10 @@ class Services(Protocol):
 
     def port_status(self, port_id: str) -> str:
         """Return ``ACTIVE`` once every chassis that must hold the port's flows has confirmed them, else ``DOWN``."""
+        ...
+
+    def router_status(self, router_id: str) -> str:
+        """Return ``ACTIVE`` once every chassis that must hold the router's flows has confirmed them, else ``DOWN``."""
         ...
 
     def realization(self, port_id: str) -> Mapping[str, str]:

@@ -21,10 +21,13 @@ from sdnapp.api.resources.address_groups import AddressGroups
 from sdnapp.api.resources.address_scopes import AddressScopes
 from sdnapp.api.resources.agents import Agents
 from sdnapp.api.resources.default_rules import DefaultSecurityGroupRules
+from sdnapp.api.resources.extra_routes import ExtraRoutes
 from sdnapp.api.resources.ip_availability import IpAvailabilities
 from sdnapp.api.resources.networks import Networks
 from sdnapp.api.resources.ports import Ports
 from sdnapp.api.resources.rbac import RbacPolicies
+from sdnapp.api.resources.router_interfaces import RouterInterfaces
+from sdnapp.api.resources.routers import Routers
 from sdnapp.api.resources.security_group_rules import SecurityGroupRules
 from sdnapp.api.resources.security_groups import SecurityGroups
 from sdnapp.api.resources.subnetpools import SubnetPools
@@ -45,6 +48,7 @@ RESOURCES: tuple[Resource[Any], ...] = (
     SecurityGroups(),
     SecurityGroupRules(),
     DefaultSecurityGroupRules(),
+    Routers(),
     Agents(),
     IpAvailabilities(),
 )
@@ -78,6 +82,7 @@ class Application:
         for resource in RESOURCES:
             self._add_resource(resource)
         self._add_bindings(Bindings())
+        self._add_router_actions()
         quotas = Quotas(RESOURCES)
         self._add_quotas(quotas)
         self._add("/v2.0/availability_zones", GET=fixed_list(availability_zone, ZONES))
@@ -132,6 +137,17 @@ class Application:
         self._add(path, GET=bindings.index, POST=bindings.create)
         self._add(f"{path}/{{host}}", GET=bindings.show, PUT=bindings.update, DELETE=bindings.delete)
         self._add(f"{path}/{{host}}/activate", PUT=bindings.activate)
+
+    def _add_router_actions(self) -> None:
+        routers = Routers()
+        interfaces, routes = RouterInterfaces(routers, Ports(), Subnets()), ExtraRoutes(routers)
+        for action, handler in (
+            ("add_router_interface", interfaces.add),
+            ("remove_router_interface", interfaces.remove),
+            ("add_extraroutes", routes.add),
+            ("remove_extraroutes", routes.remove),
+        ):
+            self._add(f"/v2.0/routers/{{row_id}}/{action}", PUT=handler)
 
     def _add_quotas(self, quotas: Quotas) -> None:
         self._add("/v2.0/quotas", GET=quotas.index, POST=quotas.create)

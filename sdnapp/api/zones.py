@@ -1,4 +1,4 @@
-"""Availability zones. There is one: every chassis serves every network, so no network is tied to some of them."""
+"""Availability zones. There is one: every chassis serves every network and router, so none is tied to some of them."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,10 @@ from neutron_lib.exceptions.availability_zone import AvailabilityZoneNotFound
 
 ZONE = "nova"
 """The name that clients know: Neutron's default."""
-ZONES = ({"name": ZONE, "resource": "network", "state": "available"},)
+ZONES = (
+    {"name": ZONE, "resource": "network", "state": "available"},
+    {"name": ZONE, "resource": "router", "state": "available"},
+)
 
 
 def check_hints(hints: Iterable[str]) -> None:

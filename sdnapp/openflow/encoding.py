@@ -16,6 +16,7 @@ from flows.actions import (
     Action,
     Commit,
     Controller,
+    DecrementTtl,
     Goto,
     Meter,
     Move,
@@ -25,6 +26,7 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Spread,
     Track,
     Untrack,
 )
@@ -49,9 +51,15 @@ NO_TABLE = 0xFF
 CACHED_FLOWS = 1 << 17
 """Encoded flows kept, of about 300 bytes each."""
 
+_NXM_0 = 0x0000
 _NXM_1 = 0x0001
 _OXM = 0x8000
 _NICIRA = 0x00002320
+_IN_PORT_16 = _NXM_0 << 16 | 2
+"""The port that a packet came in by, in the 16 bits of OpenFlow 1.0: only so can it be set."""
+_SYMMETRIC_L3L4 = 2
+_HASH_THRESHOLD = 1
+"""Of Nicira's multipath action: what is hashed (NX_HASH_FIELDS_SYMMETRIC_L3L4), and how the hash chooses (RFC 2992)."""
 
 
 def _header(oxm_class: int, field: int, length: int) -> int:
@@ -70,6 +78,7 @@ HEADERS: dict[str, int] = {
     "ipv4_src": _header(_OXM, 11, 4),
     "ipv4_dst": _header(_OXM, 12, 4),
     "ip_frag": _header(_NXM_1, 26, 1),
+    "ip_ttl": _header(_NXM_1, 29, 1),
     "tcp_src": _header(_OXM, 13, 2),
     "tcp_dst": _header(_OXM, 14, 2),
     "udp_src": _header(_OXM, 15, 2),
@@ -180,6 +189,8 @@ def encode_action(action: Action) -> bytes:
 
 
 def _set_field(action: SetField) -> bytes:
+    if action.field == "in_port":
+        return _nicira(7, "!HIQ", 15, _IN_PORT_16, action.value)
     if (register := REGISTERS.get(action.field)) is not None:
         target = _register_header(register.number)
         return _nicira(7, "!HIQ", register.offset << 6 | register.bits - 1, target, action.value)
@@ -194,6 +205,13 @@ def _move(action: Move) -> bytes:
         raise ValueError(f"{action.source} has {bits} bits and {action.target} has {target_bits}")
     (source, source_offset), (target, target_offset) = _place(action.source), _place(action.target)
     return _nicira(6, "!HHHII", bits, source_offset, target_offset, source, target)
+
+
+def _spread(action: Spread) -> bytes:
+    register = REGISTERS[action.register]
+    last, where = action.ways - 1, register.offset << 6 | register.bits - 1
+    form, target = "!HHxxHHIxxHI", _register_header(register.number)
+    return _nicira(10, form, _SYMMETRIC_L3L4, 0, _HASH_THRESHOLD, last, 0, where, target)
 
 
 def _place(name: str) -> tuple[int, int]:
@@ -217,6 +235,8 @@ _ACTIONS: dict[type, Callable[[Any], bytes]] = {
     Move: _move,
     PushVlan: lambda action: struct.pack("!HHHxx", 17, 8, ETH_TYPE_VLAN),
     PopVlan: lambda action: struct.pack("!HHxxxx", 18, 8),
+    DecrementTtl: lambda action: struct.pack("!HHxxxx", 24, 8),
+    Spread: _spread,
     Output: lambda action: _output(action.port),
     OutputInPort: lambda action: _output(PORT_IN),
     Controller: lambda action: _output(PORT_CONTROLLER, WHOLE_PACKET),

@@ -13,6 +13,7 @@ from flows.units import Unit, on_chassis
 from topology.placement import Plugged, forget, observe
 from topology.store import Change, Store
 from topology.values import (
+    ROUTER_INTERFACE,
     AddressGroup,
     AddressPair,
     Chassis,
@@ -21,6 +22,8 @@ from topology.values import (
     Network,
     Port,
     PortBinding,
+    Route,
+    Router,
     SecurityGroup,
     SecurityGroupRule,
     Segment,
@@ -29,12 +32,15 @@ from topology.values import (
 
 NETWORKS = ("n1", "n2")
 PORTS = ("p1", "p2", "p3", "p4", "p5")
+INTERFACES = ("i1", "i2", "i3", "i4")
+ROUTERS = ("r1", "r2")
 CHASSIS = ("a", "b", "c")
 GROUPS = ("g1", "g2", "g3")
 ADDRESS_GROUPS = ("x1", "x2")
 NUMBERS = {
     Network: NETWORKS,
-    Port: PORTS,
+    Port: PORTS + INTERFACES,
+    Router: ROUTERS,
     SecurityGroup: GROUPS + ADDRESS_GROUPS,
     AddressGroup: GROUPS + ADDRESS_GROUPS,
 }
@@ -80,6 +86,30 @@ ports = st.builds(
     inactive_bindings=st.sampled_from(((), (), (HostBinding(CHASSIS[0]),))),
     security_groups=st.lists(st.sampled_from(GROUPS), max_size=2, unique=True).map(tuple),
 )
+routers = st.builds(
+    Router,
+    st.sampled_from(ROUTERS),
+    st.just("t"),
+    st.just(0),
+    admin_state_up=mostly,
+    routes=st.lists(
+        st.builds(Route, st.sampled_from(("0.0.0.0/0", "10.9.0.0/16", "10.0.0.0/24")), addresses),
+        max_size=3,
+        unique=True,
+    ).map(tuple),
+)
+interfaces = st.builds(
+    Port,
+    st.sampled_from(INTERFACES),
+    st.just("t"),
+    st.sampled_from(NETWORKS),
+    st.just(0),
+    macs,
+    admin_state_up=mostly,
+    fixed_ips=st.lists(st.builds(FixedIP, st.sampled_from(("s1", "s2")), addresses), max_size=2).map(tuple),
+    device_owner=st.sampled_from((ROUTER_INTERFACE, ROUTER_INTERFACE, "compute:x")),
+    device_id=st.sampled_from(ROUTERS),
+)
 groups = st.builds(SecurityGroup, st.sampled_from(GROUPS), st.just("t"), st.just(0), stateful=st.booleans())
 address_groups = st.builds(
     AddressGroup,
@@ -111,7 +141,7 @@ group_rules = st.builds(
     st.sampled_from(("ingress", "egress")),
     st.sampled_from(("IPv4", "IPv4", "IPv6")),
 )
-intents = st.one_of(networks, subnets, ports, groups, address_groups, group_rules)
+intents = st.one_of(networks, subnets, ports, routers, interfaces, groups, address_groups, group_rules)
 chassis = st.builds(
     Chassis,
     st.sampled_from(CHASSIS),
@@ -161,7 +191,10 @@ class AnyHistory(RuleBasedStateMachine):
     def write_rows(self, rows: list[Any]) -> None:
         self.put(*rows)
 
-    @rule(data=st.data(), kind=st.sampled_from((Network, Subnet, Port, SecurityGroup, SecurityGroupRule, AddressGroup)))
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from((Network, Subnet, Port, Router, SecurityGroup, SecurityGroupRule, AddressGroup)),
+    )
     def delete_row(self, data: st.DataObject, kind: type) -> None:
         if ids := self.store.ids(kind):
             with self.store.transaction() as tx:

@@ -4,7 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.actions import Commit, Goto, Move, Output, PopVlan, PushVlan, Resubmit, SetField, Track, Untrack
+from flows.actions import (
+    Commit,
+    DecrementTtl,
+    Goto,
+    Move,
+    Output,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+    Track,
+    Untrack,
+)
 from flows.fields import CT_VALID, VLAN_PRESENT
 from flows.flow import Flow, Term, field_named
 from flows.lookup import FlowTable, refusal
@@ -79,7 +91,7 @@ REFUSED = [
     (raw_entry(terms=[Term("arp_op", 1, None)]), "arp_op needs eth_type=0x806"),
     (raw_entry(terms=[Term("eth_type", 0x0800, 0xFF00), Term("ipv4_src", 1, None)]), "needs eth_type=0x800"),
     (raw_entry(terms=[IPV4, Term("udp_dst", 67, None)]), "needs ip_proto=0x11"),
-    (raw_entry(SetField("in_port", 1)), "read-only"),
+    (raw_entry(DecrementTtl(), terms=[ARP]), "dec_ttl needs"),
     (raw_entry(SetField("arp_op", 2)), "setting arp_op needs"),
     (raw_entry(SetField("arp_op", 300), terms=[ARP]), "8 bits"),
     (raw_entry(SetField("eth_type", 0x0800)), "read-only"),

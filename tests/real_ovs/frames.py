@@ -20,7 +20,7 @@ from flows.fields import (
     VLAN_PRESENT,
     mac_to_int,
 )
-from flows.packets import ETH_TYPE_IPV6, FiveTuple, Packet
+from flows.packets import ETH_TYPE_IPV6, INITIAL_TTL, FiveTuple, Packet
 from flows.simulated_connections import ICMP_ERRORS
 from topology.addressing import int_to_mac
 
@@ -57,7 +57,8 @@ def from_bytes(frame: bytes) -> Packet:
         op, sha, spa, tha, tpa = struct.unpack_from("!6xH6s4s6s4s", frame, at)
         fields |= dict(zip(names, (op, *(int.from_bytes(x, "big") for x in (sha, spa, tha, tpa))), strict=True))
     elif kind == ETH_TYPE_IPV4:
-        fields["ip_proto"], fields["ipv4_src"], fields["ipv4_dst"] = struct.unpack_from("!9xBxxII", frame, at)
+        header = struct.unpack_from("!8xBBxxII", frame, at)
+        fields |= dict(zip(("ip_ttl", "ip_proto", "ipv4_src", "ipv4_dst"), header, strict=True))
         (place,) = struct.unpack_from("!6xH", frame, at)
         place &= ~_DO_NOT_FRAGMENT
         if place:
@@ -145,7 +146,8 @@ def _ipv4(packet: Packet) -> bytes:
         content, place = bytes(16), _FRAGMENT_SIZE // 8
     else:
         place = 0
-    return _ipv4_header(source, target, protocol, content, place) + content
+    ttl = packet.get("ip_ttl", INITIAL_TTL)
+    return _ipv4_header(source, target, protocol, content, place, ttl) + content
 
 
 def _quote(about: FiveTuple) -> bytes:
@@ -166,9 +168,11 @@ def _quoted(content: bytes) -> FiveTuple | None:
     return FiveTuple(source, target, protocol, *ports)
 
 
-def _ipv4_header(source: int, target: int, protocol: int, content: bytes, place: int = 0) -> bytes:
+def _ipv4_header(
+    source: int, target: int, protocol: int, content: bytes, place: int = 0, ttl: int = INITIAL_TTL
+) -> bytes:
     """Return a header; ``place`` is the field of flags and fragment offset."""
-    header = struct.pack("!BBHHHBBHII", 0x45, 0, 20 + len(content), 0, place, 64, protocol, 0, source, target)
+    header = struct.pack("!BBHHHBBHII", 0x45, 0, 20 + len(content), 0, place, ttl, protocol, 0, source, target)
     return header[:10] + struct.pack("!H", _checksum(header)) + header[12:]
 
 

@@ -11,6 +11,7 @@ from flows.actions import (
     Action,
     Commit,
     Controller,
+    DecrementTtl,
     Goto,
     Move,
     Output,
@@ -19,6 +20,7 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Spread,
     Track,
     Untrack,
 )
@@ -105,6 +107,8 @@ _SETTABLE: dict[str, st.SearchStrategy[int]] = {
     "arp_tpa": st.sampled_from(ADDRESSES).map(parse_ipv4),
     "network": st.integers(0, 2),
     "from_core": st.integers(0, 1),
+    "path": st.integers(0, 2),
+    "ip_ttl": st.integers(2, 255),
     "eth_type": st.just(0x0800),
     "ip_proto": st.just(17),
 }
@@ -125,6 +129,7 @@ _PLAIN = st.one_of(
     st.sampled_from(_MOVES).map(lambda move: Move(*move)),
     st.sampled_from([OutputInPort(), Controller()]),
     st.sampled_from([PushVlan(), PopVlan()]),
+    st.sampled_from([DecrementTtl(), Spread("path", 3)]),
 )
 
 

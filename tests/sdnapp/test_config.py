@@ -52,6 +52,7 @@ def test_what_holds_when_nothing_is_said(tmp_path):
         quota_security_group=10,
         quota_security_group_rule=100,
         quota_rbac_policy=10,
+        quota_router=10,
         dhcp_lease_seconds=86400,
         dhcp_dns_servers=(),
         dhcp_domain="",

@@ -33,7 +33,7 @@ from sdnapp.api.resources.addresses import Addressing
 from sdnapp.api.resources.release import release_claims
 from topology.allocation import PORT_KEY_BITS, next_number
 from topology.store import Transaction
-from topology.values import Network, Port, SecurityGroup, Subnet
+from topology.values import ROUTER_INTERFACE, Network, Port, Router, SecurityGroup, Subnet
 
 REALIZATION = "sdnapp:realization"
 _HOST, _VIF, _DETAILS = portbindings.HOST_ID, portbindings.VIF_TYPE, portbindings.VIF_DETAILS
@@ -246,6 +246,7 @@ class Ports(Resource[Port]):
         """Apply what is given; what a port that is plugged must keep is refused."""
         changes: dict[str, Any] = {name: values[name] for name in _PLAIN if name in values}
         if "device_id" in changes or "device_owner" in changes:
+            _check_keeps_router(row, changes)
             _check_device(ctx, changes.get("device_owner", row.device_owner), changes.get("device_id", row.device_id))
         if values.get(_VNIC, row.vnic_type) != row.vnic_type:
             if binding.vif_type(ctx, row) != portbindings.VIF_TYPE_UNBOUND:
@@ -257,6 +258,9 @@ class Ports(Resource[Port]):
             device_owner = changes.get("device_owner", row.device_owner)
             addressing = Addressing(tx, row.network_id, row.id, device_owner)
             changes["fixed_ips"] = addressing.change(row.fixed_ips, values["fixed_ips"])
+            if row.device_owner == ROUTER_INTERFACE and set(changes["fixed_ips"]) != set(row.fixed_ips):
+                message = f"IP updates for port {row.id} are not allowed"
+                raise exceptions.BadRequest(resource="ports", msg=message)
         if _PAIRS in values:
             mac = changes.get("mac_address", row.mac_address)
             changes["allowed_address_pairs"] = port_extras.address_pairs(values[_PAIRS], mac)
@@ -277,7 +281,9 @@ class Ports(Resource[Port]):
         return replace(changed, security_groups=groups, mac_address=mac)
 
     def delete(self, ctx: Context, tx: Transaction, row: Port) -> None:
-        """Give back its addresses."""
+        """Give back its addresses. Raises ServicePortInUse for an interface of a router that is there."""
+        if row.device_owner == ROUTER_INTERFACE and ctx.store.get(Router, row.device_id) is not None:
+            raise exceptions.ServicePortInUse(port_id=row.id, reason=f"has device owner {row.device_owner}")
         release_claims(tx, row.id)
         tx.delete(Port, row.id)
 
@@ -293,6 +299,14 @@ def _check_device(ctx: Context, device_owner: str, device_id: str) -> None:
     """Raise DeviceIDNotOwnedByTenant if somebody passes off his port as a router's."""
     if device_owner in constants.ROUTER_INTERFACE_OWNERS and device_id and not ctx.who.is_admin:
         raise exceptions.DeviceIDNotOwnedByTenant(device_id=device_id)
+
+
+def _check_keeps_router(port: Port, changes: Mapping[str, Any]) -> None:
+    """Raise PortInUse for another device of a router's interface, which only the router lets go."""
+    if port.device_owner == ROUTER_INTERFACE and any(
+        changes.get(name, getattr(port, name)) != getattr(port, name) for name in ("device_id", "device_owner")
+    ):
+        raise exceptions.PortInUse(port_id=port.id, net_id=port.network_id, device_id=port.device_id)
 
 
 def _fixed_ips_filter(wanted: Mapping[str, list[str]]) -> Filter:

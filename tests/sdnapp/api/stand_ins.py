@@ -70,6 +70,9 @@ class StandInServices:
     def port_status(self, port_id: str) -> str:
         return "ACTIVE" if port_id in self.active else "DOWN"
 
+    def router_status(self, router_id: str) -> str:
+        return "ACTIVE" if router_id in self.active else "DOWN"
+
     def realization(self, port_id: str) -> dict[str, str]:
         return {"hv1": "confirmed"} if port_id in self.active else {}
 

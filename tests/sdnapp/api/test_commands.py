@@ -79,7 +79,7 @@ def test_agents_by_command(shell: Shell) -> None:
 
 def test_availability_by_command(shell: Shell) -> None:
     zones = shell("availability zone list --network")
-    assert [each["Zone Name"] for each in zones] == ["nova"]
+    assert [each["Zone Name"] for each in zones] == ["nova", "nova"]
     assert shell("network service provider list", "red") == []
     shell("network create counted", "red")
     shell("subnet create s --network counted --subnet-range 10.0.0.0/24", "red")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.sdnapp.api.stand_ins import BLUE, READER, RED, Answer, Api
 
-COLLECTIONS = ("networks", "subnets", "ports")
+COLLECTIONS = ("networks", "subnets", "ports", "routers")
 FORBIDDEN = (403, "PolicyNotAuthorized")
 LIMIT = "The number of tags exceed the per-resource limit of 50"
 
@@ -17,6 +17,8 @@ LIMIT = "The number of tags exceed the per-resource limit of 50"
 def make(api: Api, collection: str, who: dict[str, str] = RED, network: str | None = None) -> str:
     if collection == "networks":
         return api.network(who)
+    if collection == "routers":
+        return str(api.create("routers", who)["id"])
     network = network or api.network(who)
     return api.subnet(network, who=who) if collection == "subnets" else api.port(network, who)
 
@@ -106,7 +108,7 @@ FILTERS: list[tuple[dict[str, Any], str]] = [
 def test_filters(api: Api, collection: str, query: dict[str, Any], names: str) -> None:
     network = api.network(RED)
     for number, (name, tags) in enumerate(TAGGED.items()):
-        needed: dict[str, Any] = {} if collection == "networks" else {"network_id": network}
+        needed: dict[str, Any] = {} if collection in ("networks", "routers") else {"network_id": network}
         if collection == "subnets":
             needed |= {"ip_version": 4, "cidr": f"10.{number}.0.0/24"}
         row_id = api.create(collection, RED, name=name, **needed)["id"]

@@ -7,11 +7,12 @@ import pytest
 from tests.sdnapp.api.stand_ins import READER, RED, Api
 
 ZONE = {"name": "nova", "resource": "network", "state": "available"}
+OF_ROUTERS = ZONE | {"resource": "router"}
 
 
 @pytest.mark.parametrize("who", [{}, RED, READER])
 def test_there_is_one_zone(api: Api, who: dict[str, str]) -> None:
-    assert api.get("availability_zones", who).body == {"availability_zones": [ZONE]}
+    assert api.get("availability_zones", who).body == {"availability_zones": [ZONE, OF_ROUTERS]}
     assert api.get("service-providers", who).body == {"service_providers": []}
 
 
@@ -22,12 +23,12 @@ def test_who_has_no_role_sees_none(api: Api) -> None:
 @pytest.mark.parametrize(
     ("query", "zones"),
     [
-        ({"name": "nova"}, [ZONE]),
+        ({"name": "nova"}, [ZONE, OF_ROUTERS]),
         ({"name": ["other", "nova"], "resource": "network"}, [ZONE]),
-        ({"resource": "router"}, []),
+        ({"resource": "router"}, [OF_ROUTERS]),
         ({"state": "unavailable"}, []),
-        ({"fields": "name"}, [{"name": "nova"}]),
-        ({"fields": ["state", "x"]}, [{"state": "available"}]),
+        ({"fields": "name"}, [{"name": "nova"}] * 2),
+        ({"fields": ["state", "x"]}, [{"state": "available"}] * 2),
     ],
 )
 def test_filters(api: Api, query: dict[str, Any], zones: list[dict[str, str]]) -> None:

@@ -6,6 +6,7 @@ from flows.actions import (
     Action,
     Commit,
     Controller,
+    DecrementTtl,
     Goto,
     Meter,
     Move,
@@ -15,6 +16,7 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Spread,
     Track,
     Untrack,
 )
@@ -23,7 +25,7 @@ from flows.flow import Flow, Match, Term, field_named
 from flows.pipeline import FEATURES, REGISTERS, TABLES
 
 NAMES = [*FIELDS, *REGISTERS]
-UNMASKED = {"in_port", "eth_type", "ip_proto", "arp_op", "icmp_type", "icmp_code", "ct_nw_proto"}
+UNMASKED = {"in_port", "eth_type", "ip_proto", "ip_ttl", "arp_op", "icmp_type", "icmp_code", "ct_nw_proto"}
 """Fields that a switch matches only as a whole."""
 ZONES = [name for name, register in REGISTERS.items() if register.bits == 16]
 
@@ -68,7 +70,7 @@ def matches(draw: st.DrawFn) -> Match:
 @st.composite
 def set_fields(draw: st.DrawFn) -> SetField:
     name = draw(st.sampled_from(NAMES))
-    return SetField(name, draw(values(name)))
+    return SetField(name, draw(ports if name == "in_port" else values(name)))
 
 
 @st.composite
@@ -82,10 +84,11 @@ single_actions: st.SearchStrategy[Action] = st.one_of(
     set_fields(),
     moves(),
     st.builds(Output, ports),
+    st.builds(Spread, st.sampled_from([name for name in REGISTERS if REGISTERS[name].bits >= 8]), st.integers(2, 255)),
     st.builds(Resubmit, table_names),
     st.builds(Track, st.sampled_from(ZONES), table_names),
     st.builds(Commit, st.sampled_from(ZONES)),
-    st.sampled_from([PushVlan(), PopVlan(), OutputInPort(), Controller(), Untrack()]),
+    st.sampled_from([PushVlan(), PopVlan(), DecrementTtl(), OutputInPort(), Controller(), Untrack()]),
 )
 
 

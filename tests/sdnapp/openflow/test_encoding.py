@@ -15,6 +15,7 @@ from flows.actions import (
     Action,
     Commit,
     Controller,
+    DecrementTtl,
     Goto,
     Meter,
     Move,
@@ -24,6 +25,7 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Spread,
     Track,
     Untrack,
 )
@@ -43,13 +45,14 @@ OTHER_NAMES = {
     "icmp_code": "icmpv4_code",
 }
 NEWER = (
+    ("ip_ttl", 29, type_desc.Int1),
     ("ct_nw_proto", 119, type_desc.Int1),
     ("ct_nw_src", 120, type_desc.IPv4Addr),
     ("ct_nw_dst", 121, type_desc.IPv4Addr),
     ("ct_tp_src", 124, type_desc.Int2),
     ("ct_tp_dst", 125, type_desc.Int2),
 )
-"""Fields of Open vSwitch 2.8 (ovs-fields(7)) that os-ken does not know; it serialises them like its others."""
+"""Fields of Open vSwitch (ovs-fields(7)) that os-ken does not know; it serialises them like its others."""
 ofp.oxm_types.extend(oxm_fields.NiciraExtended1(*described) for described in NEWER)
 oxm_fields.generate(ofp.__name__)
 
@@ -90,6 +93,17 @@ def os_ken_action(action: Action) -> Any:
             register = REGISTERS[field]
             bits = nicira_ext.ofs_nbits(register.offset, register.offset + register.bits - 1)
             return parser.NXActionRegLoad(ofs_nbits=bits, dst=name_of(field), value=value)
+        case SetField("in_port", value):
+            bits = nicira_ext.ofs_nbits(0, 15)
+            return parser.NXActionRegLoad(ofs_nbits=bits, dst="in_port_nxm", value=value)
+        case DecrementTtl():
+            return parser.OFPActionDecNwTtl()
+        case Spread(name, ways):
+            register = REGISTERS[name]
+            bits = nicira_ext.ofs_nbits(register.offset, register.offset + register.bits - 1)
+            return parser.NXActionMultipath(
+                fields=2, basis=0, algorithm=1, max_link=ways - 1, arg=0, ofs_nbits=bits, dst=name_of(name)
+            )
         case SetField(field, value):
             return parser.OFPActionSetField(**{name_of(field): user(field, value)})
         case Move(source, target):

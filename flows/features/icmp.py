@@ -1,0 +1,63 @@
+"""What routers say of themselves by ICMP (RFC 792): echo replies by flows, errors by the controller.
+
+An error quotes the packet that it is about, which no flow can do. The controller finds the router by the flow's cookie,
+and what is wrong by the table and the priority.
+"""
+
+from flows.actions import Controller, Meter, Move, Resubmit, SetField
+from flows.control_budget import to_controller
+from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, parse_ipv4
+from flows.flow import flow
+from flows.pipeline import NEIGHBOURS, ROUTES
+from flows.units import Published, Unit, where_router_is
+from topology.facts import View
+from topology.routing import interfaces, live_interface
+from topology.values import Router
+
+ORIGINAL_TTL = 65
+"""Of what a router sends by itself: when it has routed that, the 64 that hosts expect of a neighbour is left."""
+
+
+def own_address(view: View, router_id: str, port_id: str) -> Published:
+    """A router's address answers to echo requests and refuses all else; the answer finds its own way back."""
+    here = view.ask(live_interface, port_id)
+    if here is None:
+        return
+    around, owner = where_router_is(router_id), f"router/{router_id}"
+    report = _report(view, router_id)
+    to_nobody = {"router": here.router_key, "network": here.network.key}
+    yield around, flow(NEIGHBOURS, "unknown", "icmp", owner, *report, **to_nobody)
+    for address in here.addresses:
+        reply = (
+            Move("ipv4_src", "ipv4_dst"),
+            SetField("ipv4_src", parse_ipv4(address)),
+            SetField("icmp_type", ICMP_ECHO_REPLY),
+            SetField("ip_ttl", ORIGINAL_TTL),
+            Resubmit("routes"),
+        )
+        to_itself: dict[str, int | str] = {"router": here.router_key, "ipv4_dst": address}
+        request = {"icmp_type": ICMP_ECHO_REQUEST, "icmp_code": 0}
+        yield around, flow(ROUTES, "echo", "icmp", owner, *reply, **to_itself, **request)
+        yield around, flow(ROUTES, "own", "icmp", owner, *report, **to_itself)
+
+
+def no_way_on(view: View, router_id: str) -> Published:
+    """A packet that may go no further, or that no prefix of the router's matches."""
+    router = view.get(Router, router_id)
+    if router is None or not view.ask(interfaces, router_id):
+        return
+    report = _report(view, router_id)
+    around, owner = where_router_is(router_id), f"router/{router_id}"
+    for left in (0, 1):
+        yield around, flow(ROUTES, "expired", "icmp", owner, *report, router=router.key, ip_ttl=left)
+    yield around, flow(ROUTES, "no_route", "icmp", owner, *report, router=router.key)
+
+
+def _report(view: View, router_id: str) -> tuple[Meter, Controller]:
+    """Return the actions that send a packet to the controller on account of a router: of its first interface."""
+    first = view.ask(live_interface, view.ask(interfaces, router_id)[0])
+    assert first is not None
+    return to_controller(first.key)
+
+
+UNITS = (Unit(own_address, over=Router, each=interfaces), Unit(no_way_on, over=Router))

@@ -1,0 +1,107 @@
+"""Routers: what joins networks. Their interfaces and extra routes are changed by requests of their own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from neutron_lib import exceptions
+from neutron_lib.api.definitions import availability_zone, extraroute, l3, router_availability_zone
+from neutron_lib.exceptions import l3 as errors
+
+from sdnapp.api import policy, tags, zones
+from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap
+from sdnapp.api.policy import Target
+from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, column, constant
+from sdnapp.api.resources.extra_routes import checked_routes, show_routes
+from topology.allocation import ROUTER_KEY_BITS, next_number
+from topology.store import Transaction
+from topology.values import Port, Router
+
+_MEMBERS = policy.any_of(policy.admin, policy.project_member)
+_HINTS = availability_zone.AZ_HINTS
+_GATEWAY = l3.EXTERNAL_GW_INFO
+_PLAIN = ("name", "description", "admin_state_up")
+
+
+class Routers(Resource[Router]):
+    """What joins networks."""
+
+    name = "router"
+    collection = "routers"
+    row = Router
+    has_quota = True
+    attributes = AttributeMap(
+        "routers", (l3, extraroute, router_availability_zone), STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES
+    )
+    view = STANDARD_VIEW | {
+        "tags": tags.show,
+        "admin_state_up": column("admin_state_up"),
+        "status": lambda ctx, router: ctx.services.router_status(router.id),
+        _GATEWAY: constant(None),
+        "routes": lambda ctx, router: show_routes(router.routes),
+        # Routers are on every chassis that needs them, so in the one zone that there is.
+        "availability_zones": constant([zones.ZONE]),
+        _HINTS: lambda ctx, router: list(router.availability_zone_hints),
+    }
+    rules: ClassVar = {
+        "get_router": policy.any_of(policy.admin, policy.project_reader),
+        "create_router": _MEMBERS,
+        f"create_router:{_GATEWAY}": _MEMBERS,
+        "update_router": _MEMBERS,
+        f"update_router:{_GATEWAY}": _MEMBERS,
+        "delete_router": _MEMBERS,
+        "add_router_interface": _MEMBERS,
+        "remove_router_interface": _MEMBERS,
+        "add_extraroutes": _MEMBERS,
+        "remove_extraroutes": _MEMBERS,
+    }
+
+    def not_found(self, row_id: str) -> errors.RouterNotFound:
+        """Return RouterNotFound."""
+        return errors.RouterNotFound(router_id=row_id)
+
+    def related_ids(self, ctx: Context) -> Sequence[str]:
+        """Own routers."""
+        return ctx.store.find_ids(Router, "project", ctx.who.project_id)
+
+    def target(self, ctx: Context, row: Router, values: Mapping[str, Any]) -> Target:
+        """Return the owner."""
+        return Target(row.project_id)
+
+    def new_target(self, ctx: Context, values: Mapping[str, Any]) -> Target:
+        """Return the owner to be."""
+        return Target(values["project_id"])
+
+    def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> Router:
+        """Take a key. Raises BadRequest for a gateway, AvailabilityZoneNotFound."""
+        _check_no_gateway(values)
+        zones.check_hints(values[_HINTS])
+        return Router(
+            id=str(uuid4()),
+            project_id=values["project_id"],
+            key=next_number(tx, "router", ROUTER_KEY_BITS),
+            availability_zone_hints=tuple(values[_HINTS]),
+            **{name: values[name] for name in _PLAIN},
+        )
+
+    def update(self, ctx: Context, tx: Transaction, row: Router, values: dict[str, Any]) -> Router:
+        """Apply what is given; routes take the place of those that are there."""
+        _check_no_gateway(values)
+        changes = {name: values[name] for name in _PLAIN if name in values}
+        if "routes" in values:
+            changes["routes"] = checked_routes(ctx, row, values["routes"])
+        return replace(row, **changes)
+
+    def delete(self, ctx: Context, tx: Transaction, row: Router) -> None:
+        """Refuse while it has interfaces. Raises RouterInUse."""
+        if ctx.store.find_ids(Port, "interface_of", row.id):
+            raise errors.RouterInUse(router_id=row.id)
+        tx.delete(Router, row.id)
+
+
+def _check_no_gateway(values: Mapping[str, Any]) -> None:
+    """Raise BadRequest where an external gateway is asked for; to have none is fine."""
+    if values.get(_GATEWAY):
+        message = f"{_GATEWAY}: gateways to external networks are not served yet; leave it out, or give null"
+        raise exceptions.BadRequest(resource="router", msg=message)

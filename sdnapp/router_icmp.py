@@ -1,0 +1,119 @@
+"""What routers report by ICMP about packets that they cannot forward, and that are not for them (RFC 792, RFC 1812).
+
+Pure: a flow of the feature ``icmp`` and the frame that it sent here give the frame that goes back to the sender.
+"""
+
+import struct
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any, NamedTuple, TypeVar
+
+from flows.fields import ETH_TYPE_IPV4, IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP
+from flows.flow import Flow
+from flows.pipeline import NEIGHBOURS, ROUTES
+from topology.routing import address_towards, interfaces, live_interface
+from topology.store import Store
+
+T = TypeVar("T")
+
+UNREACHABLE, TIME_EXCEEDED = 3, 11
+NETWORK, HOST, PROTOCOL, PORT = range(4)
+"""Codes of ``UNREACHABLE`` (RFC 792)."""
+_ERRORS = frozenset({UNREACHABLE, 4, 5, TIME_EXCEEDED, 12})
+"""Types that are errors themselves, which get none (RFC 1812, section 4.3.2.7)."""
+_LONGEST = 576
+"""Bytes of an error at most, the packet that it quotes included (RFC 1812, section 4.3.2.3)."""
+_INTERNETWORK_CONTROL = 0xC0
+"""Type of service of errors (RFC 1812, section 4.3.2.5)."""
+_TTL = 64
+_ETHERNET = 14
+_HEADER = struct.Struct("!BBHHHBBH4s4s")
+
+
+class Silence(NamedTuple):
+    """Why a packet gets no answer."""
+
+    reason: str
+
+
+class _Plain:
+    """Facts straight from the store: what comes here is rare, and metered."""
+
+    def __init__(self, store: Store) -> None:
+        self.get = store.get
+        self.find_ids = store.find_ids
+
+    def ask(self, fact: Callable[..., T], *args: Any) -> T:
+        return fact(self, *args)
+
+
+def report(store: Store, flow: Flow, frame: bytes) -> bytes | Silence:
+    """Return the ICMP error about a frame that a router's flow has sent here, or why there is none."""
+    if len(frame) < _ETHERNET + _HEADER.size or frame[12:14] != ETH_TYPE_IPV4.to_bytes(2, "big"):
+        return Silence("no IPv4 packet")
+    packet = frame[_ETHERNET:]
+    first, _, length, _, place, _, protocol, _, source, target = _HEADER.unpack_from(packet)
+    header_size = (first & 0xF) * 4
+    if first >> 4 != 4 or not _HEADER.size <= header_size <= length <= len(packet):
+        return Silence("malformed")
+    packet = packet[:length]
+    if place & 0x1FFF:
+        return Silence("later fragment")
+    if protocol == IP_PROTO_ICMP and (length == header_size or packet[header_size] in _ERRORS):
+        return Silence("ICMP error")
+    router_id, view = flow.owner.removeprefix("router/"), _Plain(store)
+    sender, receiver = IPv4Address(source), IPv4Address(target)
+    if sender.is_multicast or sender.is_loopback or sender.is_reserved or not int(sender):
+        return Silence("sender is no host")
+    kind = _kind(flow, protocol)
+    if isinstance(kind, Silence):
+        return kind
+    if kind == (UNREACHABLE, HOST) and _is_broadcast(view, router_id, receiver):
+        return Silence("broadcast")
+    is_own = kind[0] == UNREACHABLE and kind[1] in (PROTOCOL, PORT)
+    own = str(receiver) if is_own else address_towards(view, router_id, str(sender))
+    if own is None or own == str(sender):
+        return Silence("no address of its own")
+    error = _error(*kind, packet, IPv4Address(own), sender)
+    return frame[6:12] + frame[:6] + frame[12:14] + error
+
+
+def _kind(flow: Flow, protocol: int) -> tuple[int, int] | Silence:
+    """Return type and code of what is wrong, by the flow that says so."""
+    if flow.table == NEIGHBOURS.number:
+        return UNREACHABLE, HOST
+    if flow.priority == ROUTES.priorities["expired"]:
+        return TIME_EXCEEDED, 0
+    if flow.priority == ROUTES.priorities["no_route"]:
+        return UNREACHABLE, NETWORK
+    if protocol == IP_PROTO_ICMP:
+        return Silence("ICMP that is no echo request")
+    return UNREACHABLE, PORT if protocol in (IP_PROTO_TCP, IP_PROTO_UDP) else PROTOCOL
+
+
+def _is_broadcast(view: _Plain, router_id: str, address: IPv4Address) -> bool:
+    for port_id in view.ask(interfaces, router_id):
+        interface = view.ask(live_interface, port_id)
+        for prefix in map(IPv4Network, interface.prefixes if interface is not None else ()):
+            if address in (prefix.broadcast_address, prefix.network_address):
+                return True
+    return False
+
+
+def _error(kind: int, code: int, about: bytes, source: IPv4Address, target: IPv4Address) -> bytes:
+    quoted = about[: _LONGEST - _HEADER.size - 8]
+    message = struct.pack("!BBHI", kind, code, 0, 0) + quoted
+    message = message[:2] + _checksum(message) + message[4:]
+    size = _HEADER.size + len(message)
+    fields = (0x45, _INTERNETWORK_CONTROL, size, 0, 0, _TTL, IP_PROTO_ICMP, 0, source.packed, target.packed)
+    header = _HEADER.pack(*fields)
+    return header[:10] + _checksum(header) + header[12:] + message
+
+
+def _checksum(content: bytes) -> bytes:
+    """Return the Internet checksum (RFC 1071)."""
+    content += b"\0" * (len(content) % 2)
+    total = sum(struct.unpack(f"!{len(content) // 2}H", content))
+    total = (total & 0xFFFF) + (total >> 16)
+    folded = (total & 0xFFFF) + (total >> 16)
+    return struct.pack("!H", ~folded & 0xFFFF)

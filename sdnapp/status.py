@@ -1,0 +1,94 @@
+"""The status of ports and routers: where the chassis stand that must hold their flows, and why one is DOWN."""
+
+from dataclasses import dataclass
+
+from flows.engine import Engine
+from sdnapp.realization import CONFIRMED, IN_WORDS, Realization, are_confirmed, is_active
+from topology import facts, routing
+from topology.store import Store
+from topology.values import ROUTER_INTERFACE, Network, Port, Router
+
+ACTIVE, DOWN = "ACTIVE", "DOWN"
+
+
+@dataclass(frozen=True)
+class Status:
+    """Questions about one moment, between the engine's facts and what the chassis have confirmed.
+
+    An instance's port is somewhere, and its own chassis must have confirmed. A router's interface is nowhere in
+    particular: it is ACTIVE when all chassis that need it have it, even if there is none yet.
+    """
+
+    store: Store
+    engine: Engine
+    realization: Realization
+
+    def standings(self, port_id: str) -> dict[str, str]:
+        """Return, for each chassis that must hold a port's flows, where it stands, in words."""
+        ask = self.engine.ask
+        if (interface := ask(routing.live_interface, port_id)) is not None:
+            router_id = interface.router_id
+            around = {*ask(routing.reaching_router, router_id), *ask(facts.hosts, interface.network.id)}
+            owners = (f"port/{port_id}", f"router/{router_id}")
+            failing: set[tuple[str, ...]] = {(router_id,), (router_id, port_id)}
+            return {each: self._standing(each, owners, failing) for each in sorted(around)}
+        if (place := ask(facts.whereabouts, port_id)) is None:
+            return {}
+        network_id, own = place
+        owners = (f"port/{port_id}", f"network/{network_id}")
+        failing = {(port_id,), (network_id,)}
+        standings = {
+            each: self._standing(each, owners, {*failing, (each, network_id)})
+            for each in ask(routing.reaching_network, network_id)
+        }
+        network = ask(facts.live_network, network_id)
+        lacking = ask(facts.obstacle, own, network.segment) if network else None
+        return standings | {own: lacking} if lacking else standings
+
+    def of_port(self, port_id: str) -> str:
+        """Return ``ACTIVE`` when every chassis that counts has confirmed the port's flows, else ``DOWN``."""
+        return ACTIVE if self._is_active(port_id, self.standings(port_id)) else DOWN
+
+    def of_router(self, router_id: str) -> str:
+        """Return ``ACTIVE`` for a router that is up when all of its live interfaces are ACTIVE, else ``DOWN``."""
+        router = self.store.get(Router, router_id)
+        if router is None or not router.admin_state_up:
+            return DOWN
+        ids = self.engine.ask(routing.interfaces, router_id)
+        return ACTIVE if all(self.of_port(port_id) == ACTIVE for port_id in ids) else DOWN
+
+    def why_down(self, port: Port) -> str | None:
+        """Say why a port is not ACTIVE, or None if it is."""
+        standings = self.standings(port.id)
+        if self._is_active(port.id, standings):
+            return None
+        if waiting := [(each, text) for each, text in standings.items() if text != CONFIRMED]:
+            return "; ".join(f"{each}: {IN_WORDS.get(text, text)}" for each, text in waiting)
+        if not port.admin_state_up:
+            return "the port is administratively down"
+        network = self.store.get(Network, port.network_id)
+        if network is not None and not network.admin_state_up:
+            return "its network is administratively down"
+        if port.device_owner == ROUTER_INTERFACE:
+            return self._why_not_routed(port)
+        return f"not plugged: no chassis has an interface with external_ids:iface-id={port.id}"
+
+    def _is_active(self, port_id: str, standings: dict[str, str]) -> bool:
+        if self.engine.ask(routing.live_interface, port_id) is not None:
+            return are_confirmed(standings)
+        place = self.engine.ask(facts.whereabouts, port_id)
+        return place is not None and is_active(place[1], standings)
+
+    def _standing(self, chassis_id: str, owners: tuple[str, ...], failing: set[tuple[str, ...]]) -> str:
+        for failure in self.engine.failures.values():
+            if failure.args in failing:
+                return f"{failure.unit} yields no flows: {failure.error}"
+        return self.realization.standing(chassis_id, owners)
+
+    def _why_not_routed(self, port: Port) -> str:
+        router = self.store.get(Router, port.device_id)
+        if router is None:
+            return f"there is no router {port.device_id}"
+        if not router.admin_state_up:
+            return f"its router {router.id} is administratively down"
+        return "routers do not serve its network, which is no overlay"

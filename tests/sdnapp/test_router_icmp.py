@@ -1,0 +1,128 @@
+"""ICMP errors of routers: what is answered, from which address, and what is not answered at all."""
+
+import struct
+from ipaddress import IPv4Address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.engine import Engine
+from flows.flow import Flow
+from flows.packets import Packet, icmp, icmp_echo, ipv4, tcp, udp
+from flows.pipeline import TABLES
+from sdnapp.router_icmp import Silence, report
+from tests.clouds import SimulatedCloud
+from tests.real_ovs.frames import from_bytes, to_bytes
+from tests.router_stories import Joined, chain, interface, joined
+from topology.store import Store
+
+ONE = "10.0.1.11"
+
+
+@pytest.fixture(scope="module")
+def net() -> tuple[SimulatedCloud, Joined]:
+    cloud = SimulatedCloud()
+    return cloud, joined(cloud)
+
+
+def flow_to_controller(cloud: SimulatedCloud, packet: Packet) -> Flow:
+    (sent,) = cloud.inject("one@hv1", packet).to_controller
+    return sent.flow
+
+
+def answered(net: tuple[SimulatedCloud, Joined], packet: Packet) -> tuple[str, int, int]:
+    """Where the error comes from, its type and its code; it goes back to whoever sent the packet, which it quotes."""
+    cloud, _ = net
+    frame = to_bytes(packet)
+    reply = report(cloud.store, flow_to_controller(cloud, packet), frame)
+    assert isinstance(reply, bytes)
+    error = from_bytes(reply)
+    assert (error["eth_src"], error["eth_dst"]) == (packet["eth_dst"], packet["eth_src"])
+    assert error["ipv4_dst"] == packet["ipv4_src"] and error["ip_ttl"] == 64
+    assert reply[14 + 28 :] == frame[14:][: 576 - 28], "quotes the packet"
+    assert reply[15] == 0xC0 and checksum(reply[14:34]) == checksum(reply[34:]) == 0
+    return str(IPv4Address(error["ipv4_src"])), error["icmp_type"], error["icmp_code"]
+
+
+def checksum(content: bytes) -> int:
+    total = sum(struct.unpack(f"!{len(content) // 2}H", content.ljust((len(content) + 1) // 2 * 2, b"\0")))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def through(net: tuple[SimulatedCloud, Joined], target: str) -> tuple[str, str, str, str]:
+    joint = net[1]
+    return joint.one.mac_address, joint.to_red.mac_address, ONE, target
+
+
+def test_each_error_names_what_is_wrong(net):
+    near = "10.0.1.1"
+    assert answered(net, icmp_echo(*through(net, "10.0.2.12")).but(ip_ttl=1)) == (near, 11, 0)
+    assert answered(net, icmp_echo(*through(net, "192.0.2.99"))) == (near, 3, 0)
+    assert answered(net, udp(*through(net, "10.0.2.99"))) == (near, 3, 1)
+    assert answered(net, ipv4(*through(net, "10.0.2.1"), 89)) == ("10.0.2.1", 3, 2)
+    assert answered(net, udp(*through(net, "10.0.2.1"))) == ("10.0.2.1", 3, 3)
+    assert answered(net, tcp(*through(net, near))) == (near, 3, 3)
+
+
+def test_a_router_behind_answers_from_its_address_on_the_way_back():
+    cloud = SimulatedCloud()
+    row = chain(cloud)
+    packet = icmp_echo(row.one.mac_address, interface(cloud, row.west, row.red).mac_address, ONE, "10.0.2.12")
+    (sent,) = cloud.inject("one@hv1", packet.but(ip_ttl=2)).to_controller
+    reply = report(cloud.store, sent.flow, to_bytes(sent.packet))
+    assert isinstance(reply, bytes)
+    error = from_bytes(reply)
+    assert str(IPv4Address(error["ipv4_src"])) == "10.0.7.20"
+    assert (error["icmp_type"], error["eth_dst"]) == (11, packet["eth_src"])
+
+
+def silence(net: tuple[SimulatedCloud, Joined], packet: Packet, frame: bytes | None = None) -> str:
+    cloud, _ = net
+    reply = report(cloud.store, flow_to_controller(cloud, packet), to_bytes(packet) if frame is None else frame)
+    assert isinstance(reply, Silence)
+    return reply.reason
+
+
+def test_what_must_not_be_answered(net):
+    for kind in (3, 4, 5, 11, 12):
+        packet = icmp(*through(net, "192.0.2.99"), icmp_type=kind)
+        assert silence(net, packet) == "ICMP error"
+    assert silence(net, icmp(*through(net, "10.0.1.1"), icmp_type=13)) == "ICMP that is no echo request"
+    assert silence(net, udp(*through(net, "10.0.2.255"))) == "broadcast"
+    assert silence(net, udp(*through(net, "10.0.2.0"))) == "broadcast"
+    ordinary = udp(*through(net, "192.0.2.99"))
+    frame = to_bytes(ordinary)
+    assert silence(net, ordinary, frame[:20] + b"\x00\x01" + frame[22:]) == "later fragment"
+    for source in ("0.0.0.0", "224.0.0.1", "127.0.0.1", "255.255.255.255"):
+        forged = frame[:26] + IPv4Address(source).packed + frame[30:]
+        assert silence(net, ordinary, forged) == "sender is no host"
+    assert silence(net, ordinary, frame[:26] + IPv4Address("10.0.1.1").packed + frame[30:]) in (
+        "no address of its own",
+    )
+    assert silence(net, ordinary, frame[:14]) == "no IPv4 packet"
+    assert silence(net, ordinary, frame[:12] + b"\x86\xdd" + frame[14:]) == "no IPv4 packet"
+    assert silence(net, ordinary, frame[:14] + b"\x65" + frame[15:]) == "malformed"
+
+
+@given(st.data())
+def test_no_frame_whatever_raises(net, data):
+    cloud, _ = net
+    ordinary = to_bytes(udp(*through(net, "192.0.2.99")))
+    frame = bytearray(ordinary)
+    for _ in range(data.draw(st.integers(0, 6))):
+        frame[data.draw(st.integers(0, len(frame) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(frame[: data.draw(st.integers(0, len(frame)))])
+    flows = [flow for flow in cloud.engine.desired("hv1").values() if flow.feature == "icmp"]
+    flow = data.draw(st.sampled_from(sorted(flows, key=str)))
+    assert isinstance(report(cloud.store, flow, cut), bytes | Silence)
+
+
+def test_a_router_that_is_gone_says_nothing(net):
+    cloud, _ = net
+    packet = icmp_echo(*through(net, "192.0.2.99"))
+    flow = flow_to_controller(cloud, packet)
+    assert report(Store(), flow, to_bytes(packet)) == Silence("no address of its own")
+    assert Engine(Store()).desired("hv1") == {} and flow.table in TABLES.by_number
