@@ -176,7 +176,6 @@ ROUTES = Table(
     },
     spans={"prefix": 32},
     next=("paths", "neighbours"),
-    again=("routes",),
 )
 PATHS = Table(
     37,

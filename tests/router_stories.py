@@ -194,17 +194,13 @@ def admin_state_stops_a_router_and_an_interface(cloud: Cloud) -> None:
 @story
 def every_address_of_a_router_answers_pings(cloud: Cloud) -> None:
     net = joined(cloud)
-    for target in ("10.0.1.1", "10.0.2.1"):
+    for gateway in (net.to_red, net.to_blue):
         for left in (64, 1):
-            request = ping(net.one, net.to_red, target).but(ip_ttl=left)
+            request = ping(net.one, net.to_red, address(gateway)).but(ip_ttl=left)
             walk = cloud.inject("one@hv1", request)
-            answer = icmp_echo(net.to_red.mac_address, net.one.mac_address, target, "10.0.1.11")
+            answer = icmp_echo(gateway.mac_address, net.one.mac_address, address(gateway), "10.0.1.11")
             answer = answer.but(icmp_type=ICMP_ECHO_REPLY)
             assert walk.deliveries == [Delivery("one@hv1", answer)] and not walk.on_core
-    for port in (net.one, net.two):
-        cloud.change(port, port_security_enabled=False)
-    forged = ping(net.one, net.to_red, "10.0.2.1").but(ipv4_src="10.0.2.12")
-    assert reached(cloud.inject("one@hv1", forged)) == ["two@hv2"], "who is said to have asked gets the answer"
 
 
 @story
@@ -264,7 +260,7 @@ def routers_in_a_chain_are_passed_on_the_first_chassis(cloud: Cloud) -> None:
     assert walk.deliveries == [Delivery("one@hv1", arrives(back, interface(cloud, net.west, net.red), net.one, 2))]
     # The router behind answers, and is where a packet with one hop less to live ends.
     walk = cloud.inject("one@hv1", ping(net.one, interface(cloud, net.west, net.red), "10.0.7.20"))
-    assert [(place, packet["ip_ttl"]) for place, packet in walk.deliveries] == [("one@hv1", 63)]
+    assert [(place, packet["ip_ttl"]) for place, packet in walk.deliveries] == [("one@hv1", 64)]
     assert reported(cloud.inject("one@hv1", there.but(ip_ttl=1))) == [("router/west", "routes")]
     assert reported(cloud.inject("one@hv1", there.but(ip_ttl=2))) == [("router/east", "routes")]
     cloud.change(net.east, routes=())

@@ -4,9 +4,9 @@ An error quotes the packet that it is about, which no flow can do. The controlle
 and what is wrong by the table and the priority.
 """
 
-from flows.actions import Controller, Meter, Move, Resubmit, SetField
+from flows.actions import Controller, Meter, Move, OutputInPort, SetField
 from flows.control_budget import to_controller
-from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, parse_ipv4
+from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, mac_to_int, parse_ipv4
 from flows.flow import flow
 from flows.pipeline import NEIGHBOURS, ROUTES
 from flows.units import Published, Unit, where_router_is
@@ -14,12 +14,16 @@ from topology.facts import View
 from topology.routing import interfaces, live_interface
 from topology.values import Router
 
-ORIGINAL_TTL = 65
-"""Of what a router sends by itself: when it has routed that, the 64 that hosts expect of a neighbour is left."""
+ORIGINAL_TTL = 64
+"""Of what a router sends by itself."""
 
 
 def own_address(view: View, router_id: str, port_id: str) -> Published:
-    """A router's address answers to echo requests and refuses all else; the answer finds its own way back."""
+    """A router's address answers to echo requests and refuses all else.
+
+    The answer goes back to the port that asked, past its security groups: it is an answer in a connection that they
+    let the port begin.
+    """
     here = view.ask(live_interface, port_id)
     if here is None:
         return
@@ -33,7 +37,9 @@ def own_address(view: View, router_id: str, port_id: str) -> Published:
             SetField("ipv4_src", parse_ipv4(address)),
             SetField("icmp_type", ICMP_ECHO_REPLY),
             SetField("ip_ttl", ORIGINAL_TTL),
-            Resubmit("routes"),
+            Move("eth_src", "eth_dst"),
+            SetField("eth_src", mac_to_int(here.mac_address)),
+            OutputInPort(),
         )
         to_itself: dict[str, int | str] = {"router": here.router_key, "ipv4_dst": address}
         request = {"icmp_type": ICMP_ECHO_REQUEST, "icmp_code": 0}

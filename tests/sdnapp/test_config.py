@@ -127,6 +127,7 @@ def test_every_option_can_be_set_in_a_file(tmp_path):
         "quota_network": -1,
         "quota_subnet": 0,
         "quota_port": 7,
+        "quota_router": 8,
         "quota_security_group": 8,
         "quota_security_group_rule": 9,
         "quota_rbac_policy": 11,

@@ -23,7 +23,9 @@ ONE = "10.0.1.11"
 @pytest.fixture(scope="module")
 def net() -> tuple[SimulatedCloud, Joined]:
     cloud = SimulatedCloud()
-    return cloud, joined(cloud)
+    joint = joined(cloud)
+    cloud.change(joint.one, port_security_enabled=False)
+    return cloud, joint
 
 
 def flow_to_controller(cloud: SimulatedCloud, packet: Packet) -> Flow:

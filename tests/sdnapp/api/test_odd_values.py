@@ -27,6 +27,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "subnetpools": {"name": "pool", "prefixes": ["10.7.0.0/16"]},
     "rbac_policies": {"object_type": "network", "action": "access_as_shared", "target_tenant": "blue"},
     "address_groups": {},
+    "routers": {},
     "security_groups": {},
     "security_group_rules": {"direction": "ingress"},
     "default_security_group_rules": {
@@ -155,6 +156,7 @@ def one_of_each(api: Api, who: dict[str, str]) -> dict[str, str]:
         "rbac_policies": api.create("rbac_policies", who, **policy)["id"],
         "default_security_group_rules": template["id"],
         "address_groups": api.create("address_groups", who, addresses=["10.0.0.0/24"])["id"],
+        "routers": api.create("routers", who)["id"],
         "security_groups": group,
         "security_group_rules": api.create("security_group_rules", who, security_group_id=group, direction="ingress")[
             "id"
