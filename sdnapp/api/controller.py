@@ -23,7 +23,6 @@ class Controller:
 
     def index(self, ctx: Context, request: Request) -> Response:
         """Answer a list request."""
-        self.resource.before_list(ctx, request.GET)
         return json_response(listing.answer(ctx, self.resource, request))
 
     def show(self, ctx: Context, request: Request, row_id: str) -> Response:

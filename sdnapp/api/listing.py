@@ -100,6 +100,8 @@ def read_query(ctx: Context, resource: Resource[Any], request: Request) -> Query
 def answer(ctx: Context, resource: Resource[Any], request: Request) -> dict[str, Any]:
     """Return the body for a list request: the objects and, with a limit, links to the pages beside."""
     query = read_query(ctx, resource, request)
+    _marker(ctx, resource, query.marker)
+    resource.before_list(ctx, request.GET)
     rows = _page(ctx, resource, query)
     hidden = hidden_attributes(ctx, resource)
     shown = [show(ctx, resource, row, query.fields, hidden) for row in _with_pauses(rows)]

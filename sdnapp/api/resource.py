@@ -141,7 +141,7 @@ class Resource(ABC, Generic[R]):
         raise NotImplementedError
 
     def before_list(self, ctx: Context, query: MultiDict) -> None:
-        """Make what a list must show, if it is made at first use."""
+        """Make what a list must show, if it is made at first use. The request has been found to be right."""
 
     def may_see(self, ctx: Context, row: R) -> bool:
         """Return whether the caller may see an object: what he may not see is not there for him."""

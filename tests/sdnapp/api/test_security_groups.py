@@ -66,6 +66,13 @@ def test_lists_make_the_default_group_of_ones_own_project(api: Api, collection: 
     assert api.get(collection, ADMIN, project_id="x" * 256).first == []
 
 
+@pytest.mark.parametrize("collection", ["security-groups", "security-group-rules", "default-security-group-rules"])
+@pytest.mark.parametrize("wrong", [{"sort_key": "x", "sort_dir": "asc"}, {"marker": "x", "limit": 1}, {"x": "y"}])
+def test_a_list_that_is_refused_makes_nothing(api: Api, collection: str, wrong: dict[str, Any]) -> None:
+    assert api.get(collection, **wrong).status in (400, 404)
+    assert api.store.revision == 0
+
+
 @pytest.mark.parametrize("collection", ["networks", "security_groups"])
 def test_networks_and_groups_bring_the_default_group(api: Api, collection: str) -> None:
     api.create(collection, RED, name="x")
