@@ -9,7 +9,7 @@ from flows.flow import Flow, show_action, show_term
 from flows.packets import Packet, arp_request, icmp_echo
 from flows.pipeline import TABLES
 from flows.simulator import Fabric, Walk
-from topology import facts
+from topology import facts, routing
 from topology.addressing import SERVICE_MAC, int_to_mac
 from topology.store import Store
 from topology.values import Chassis, Network, Port, PortBinding, Subnet
@@ -117,6 +117,10 @@ def _group_mac(store: Store, port: Port, to: str) -> str | None:
 
 
 def _mac_of(store: Store, engine: Engine, port: Port, address: str) -> str | None:
+    interface_id = engine.ask(routing.interface_at, port.network_id, address)
+    interface = store.get(Port, interface_id) if interface_id is not None else None
+    if interface is not None:
+        return interface.mac_address
     for other in store.find(Port, "address", address):
         if other.network_id == port.network_id and engine.ask(facts.live_port, other.id) is not None:
             return other.mac_address

@@ -8,6 +8,7 @@ from flows.actions import (
     Action,
     Commit,
     Controller,
+    DecrementTtl,
     Goto,
     Meter,
     Move,
@@ -17,6 +18,7 @@ from flows.actions import (
     PushVlan,
     Resubmit,
     SetField,
+    Spread,
     Track,
     Untrack,
 )
@@ -94,6 +96,10 @@ MATCHES: list[tuple[Match, str]] = [
     ((Term("direction", 1, None), Term("allowed", 1, None)), masked(direction=1, allowed=1)),
     ((Term("security_group", 7, None),), masked(security_group=7)),
     ((Term("remote_group", 8, None),), masked(remote_group=8)),
+    ((IPV4, Term("ip_ttl", 1, None)), "ip,nw_ttl=1"),
+    ((Term("router", 7, None), Term("path", 2, None)), masked(router=7, path=2)),
+    ((Term("next_hop", 0x0A000001, None),), masked(next_hop=0x0A000001)),
+    ((Term("interface", 9, None),), masked(interface=9)),
     ((Term("to_port", 0x10, 0xF0),), f"reg{REGISTERS['to_port'].number}=0x10/0xf0"),
 ]
 
@@ -110,6 +116,10 @@ ACTIONS: list[tuple[Match, tuple[Action, ...], str]] = [
         f"ct(table={TABLES['delivery'].number},zone={place('zone')}),ct(commit,zone={place('zone')})",
     ),
     ((), (Untrack(),), "ct_clear"),
+    ((IPV4,), (DecrementTtl(),), "dec_ttl"),
+    ((), (Spread("path", 3),), f"multipath(symmetric_l3l4,0,hash_threshold,3,0,{place('path')})"),
+    ((), (SetField("in_port", 0),), "load:0->NXM_OF_IN_PORT[]"),
+    ((IPV4,), (SetField("ip_ttl", 64),), "set_field:64->nw_ttl"),
     ((), (Goto("delivery"),), f"goto_table:{TABLES['delivery'].number}"),
     ((), (SetField("network", 5),), f"load:0x5->{place('network')}"),
     ((), (SetField("from_core", 1),), f"load:0x1->{place('from_core')}"),
