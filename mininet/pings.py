@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stations import CommandFailed, Station
 
+TIME_TO_LIVE = re.compile(r"ttl=(\d+)")
 SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received.* time (\d+)ms")
 
 
@@ -60,6 +61,19 @@ class Ping:
         if (summary := SUMMARY.search(output)) is None:
             raise CommandFailed(f"{self._station.name}: ping: {output.strip()}")
         return Answers(int(summary[1]), int(summary[2]), int(summary[3]) / 1000)
+
+
+def one_ping(station: Station, address: str, *options: str) -> str:
+    """What ping says about one request, answered or not, with more of its options if need be."""
+    process = station.start("ping", "-n", "-c", "1", "-W", "2", *options, address, stdout=subprocess.PIPE, text=True)
+    output: str = process.communicate(timeout=30)[0]
+    return output
+
+
+def time_to_live(station: Station, address: str) -> int | None:
+    """What is left of the time to live of an answer, None where there is none."""
+    found = TIME_TO_LIVE.search(one_ping(station, address))
+    return int(found[1]) if found else None
 
 
 def ping(station: Station, address: str, count: int = 3, interval: float = 0.1) -> Answers:
