@@ -53,6 +53,7 @@ def main(settings: str) -> None:
     server = waitress.create_server(application, host="127.0.0.1", port=0, threads=1)
     threading.Thread(target=server.run, daemon=True).start()
     print(server.effective_port, flush=True)
+    os.dup2(2, 1)  # nobody reads there any more
     sys.stdin.read()
     os._exit(0)
 
