@@ -21,6 +21,10 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--openapi-examples", type=int, default=3, help="how often each operation of the API is fuzzed")
+
+
 def why_no_root_tests() -> str | None:
     if os.geteuid() != 0:
         return "needs root: sudo ./run test"

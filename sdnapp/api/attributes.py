@@ -120,6 +120,16 @@ class AttributeMap:
         """Yield the names of the attributes that lists may be filtered by."""
         return (name for name, spec in self.specs.items() if spec.get("is_filter"))
 
+    def required(self) -> Iterator[str]:
+        """Yield the names of the attributes that a new object must be given: their defaults, if any, are refused."""
+        for name, spec in self.specs.items():
+            if not spec["allow_post"] or name in ("tenant_id", "project_id"):
+                continue
+            try:
+                self._convert({name: spec["default"]})
+            except (KeyError, exceptions.NeutronException, exc.HTTPException):
+                yield name
+
     def sort_keys(self) -> frozenset[str]:
         """Return the names of the attributes that lists may be sorted by."""
         return frozenset(name for name, spec in self.specs.items() if spec.get("is_sort_key"))

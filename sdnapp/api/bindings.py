@@ -41,13 +41,13 @@ class Bindings:
     def __init__(self) -> None:
         own = {name: dict(spec) for name, spec in _SPECS.items()}
         own[definition.HOST] |= _HOST
-        self._attributes = AttributeMap(definition.COLLECTION_NAME, (), own)
-        self._ports = Ports()
+        self.attributes = AttributeMap(definition.COLLECTION_NAME, (), own)
+        self.resource = Ports()
 
     def index(self, ctx: Context, request: Request, row_id: str) -> Response:
         """List a port's bindings, the active one first."""
         port = self._port(ctx, row_id)
-        wanted = listing.asked_filters(request, frozenset(self._attributes.filters()))
+        wanted = listing.asked_filters(request, frozenset(self.attributes.filters()))
         fields = listing.asked_fields(request)
         shown = [
             {name: value for name, value in each.items() if not fields or name in fields}
@@ -67,7 +67,7 @@ class Bindings:
 
     def create(self, ctx: Context, request: Request, row_id: str) -> Response:
         """Prepare a port for another host."""
-        values = self._attributes.for_create(ctx.who, self._body(ctx, request))
+        values = self.attributes.for_create(ctx.who, self._body(ctx, request))
         if not ctx.who.is_admin:
             raise PolicyNotAuthorized(rule="rule:create_port_binding")
         wanted = _with(HostBinding(values[definition.HOST]), values)
@@ -81,7 +81,7 @@ class Bindings:
 
     def update(self, ctx: Context, request: Request, row_id: str, host: str) -> Response:
         """Change what a port is to be on a host, or the host."""
-        values = self._attributes.for_update(ctx.who, self._body(ctx, request))
+        values = self.attributes.for_update(ctx.who, self._body(ctx, request))
         with ctx.store.transaction() as tx:
             port, present = self._found(ctx, request, row_id, host)
             changed = _with(present, values)
@@ -129,7 +129,7 @@ class Bindings:
 
     def _port(self, ctx: Context, port_id: str) -> Port:
         """Return a port that can have several bindings. Raises PortNotFound, BadRequest."""
-        port: Port = find(ctx, self._ports, port_id)
+        port: Port = find(ctx, self.resource, port_id)
         if not port.device_owner.startswith(_OWNERS):
             message = f"Invalid port {port_id}. Operation only valid on compute and shared filesystem ports"
             raise exceptions.BadRequest(resource="port", msg=message)

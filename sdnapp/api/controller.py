@@ -65,20 +65,16 @@ class Controller:
             delete(ctx, tx, resource, row, precondition=lambda: check_revision(request, row))
         return Response(status=204)
 
-    def action(self, action: str) -> Callable[[Context, Request, str], Response]:
-        """Return the handler of one of the resource's own actions on one object."""
-
-        def handler(ctx: Context, request: Request, row_id: str) -> Response:
-            resource = self.resource
-            body = bodies.read_json(request, ctx.services.settings.max_body)
-            with ctx.store.transaction() as tx:
-                row = find(ctx, resource, row_id)
-                policy.enforce(resource.rules, ctx.who, action, resource.target(ctx, row, {}))
-                check_revision(request, row)
-                answer = resource.act(ctx, tx, action, row, body)
-            return json_response(answer)
-
-        return handler
+    def act(self, action: str, ctx: Context, request: Request, row_id: str) -> Response:
+        """Do one of the resource's own actions on one object."""
+        resource = self.resource
+        body = bodies.read_json(request, ctx.services.settings.max_body)
+        with ctx.store.transaction() as tx:
+            row = find(ctx, resource, row_id)
+            policy.enforce(resource.rules, ctx.who, action, resource.target(ctx, row, {}))
+            check_revision(request, row)
+            answer = resource.act(ctx, tx, action, row, body)
+        return json_response(answer)
 
     def _view(self, ctx: Context, row: Any, fields: frozenset[str] = frozenset()) -> dict[str, Any]:
         return listing.show(ctx, self.resource, row, fields, listing.hidden_attributes(ctx, self.resource))

@@ -16,7 +16,7 @@ def versions(ctx: Context, request: Request) -> Response:
     return json_response({"versions": [{"id": "v2.0", "status": "CURRENT", "links": [link]}]})
 
 
-def resources(request: Request, served: Iterable[Resource[Any]]) -> Response:
+def resources(served: Iterable[Resource[Any]], ctx: Context, request: Request) -> Response:
     """``GET /v2.0/``: the resources and where they are."""
     return json_response(
         {

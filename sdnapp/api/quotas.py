@@ -42,7 +42,7 @@ class Quotas:
     """``/v2.0/quotas``: limits and usage of projects, of all resources that have a quota."""
 
     def __init__(self, resources: Iterable[Resource[Any]]) -> None:
-        self._resources = {resource.name: resource for resource in resources if resource.has_quota}
+        self.resources = {resource.name: resource for resource in resources if resource.has_quota}
         limit = {
             "allow_post": False,
             "allow_put": True,
@@ -50,7 +50,7 @@ class Quotas:
             "validate": {"type:range": [_UNLIMITED, sizes.DB_INTEGER_MAX_VALUE]},
             "is_visible": True,
         }
-        self._attributes = AttributeMap("quotas", (), dict.fromkeys(self._resources, limit))
+        self.attributes = AttributeMap("quotas", (), dict.fromkeys(self.resources, limit))
 
     def index(self, ctx: Context, request: Request) -> Response:
         """List the projects that have limits of their own."""
@@ -79,7 +79,7 @@ class Quotas:
         Raises PolicyNotAuthorized, HTTPBadRequest, InvalidInput.
         """
         _enforce(ctx, "update_quota")
-        limits = self._attributes.for_update(ctx.who, given)
+        limits = self.attributes.for_update(ctx.who, given)
         self._check_usage(ctx, project_id, limits)
         tx.put(Quota(project_id, tuple(sorted(limits.items()))))
         if not limits:
@@ -88,7 +88,7 @@ class Quotas:
     def default(self, ctx: Context, request: Request, project_id: str) -> Response:
         """Show the limits that a project has unless some were set for it."""
         _enforce_own(ctx, project_id)
-        return json_response({"quota": {name: _limit(ctx, name, {}) for name in self._resources}})
+        return json_response({"quota": {name: _limit(ctx, name, {}) for name in self.resources}})
 
     def details(self, ctx: Context, request: Request, project_id: str) -> Response:
         """Show a project's limits and usage."""
@@ -99,7 +99,7 @@ class Quotas:
             {
                 "quota": {
                     name: {"limit": limits[name], "used": _used(ctx, resource, project_id), "reserved": 0}
-                    for name, resource in self._resources.items()
+                    for name, resource in self.resources.items()
                 }
             }
         )
@@ -113,7 +113,7 @@ class Quotas:
         _enforce(ctx, "update_quota")
         body = bodies.one_object(bodies.read_json(request, ctx.services.settings.max_body), "quota", "quotas")
         given = {name: value for name, value in body.items() if name not in ("force", "check_limit")}
-        limits = self._attributes.for_update(ctx.who, given)
+        limits = self.attributes.for_update(ctx.who, given)
         if len(project_id) > sizes.PROJECT_ID_FIELD_SIZE:
             raise exc.HTTPBadRequest(f"A project id has {sizes.PROJECT_ID_FIELD_SIZE} characters at most.")
         with ctx.store.transaction() as tx:
@@ -135,26 +135,22 @@ class Quotas:
 
     def _limits(self, ctx: Context, project_id: str) -> dict[str, int | str]:
         own = _own_limits(ctx, project_id)
-        return {name: _limit(ctx, name, own) for name in self._resources}
+        return {name: _limit(ctx, name, own) for name in self.resources}
 
     def _check_usage(self, ctx: Context, project_id: str, limits: Mapping[str, int]) -> None:
         for name, limit in limits.items():
-            used = _used(ctx, self._resources[name], project_id)
+            used = _used(ctx, self.resources[name], project_id)
             if limit != _UNLIMITED and used > limit:
                 raise exc.HTTPBadRequest(
                     f"Quota limit {limit} for {name} must be greater than or equal to already used {used}"
                 )
 
 
-def own_project(key: str) -> Any:
-    """Return the handler of ``/v2.0/quotas/project`` or, as it was once called, ``tenant``: the caller's project."""
-
-    def handler(ctx: Context, request: Request) -> Response:
-        if not ctx.who.project_id:
-            raise exceptions.QuotaMissingTenant()
-        return json_response({key: {f"{key}_id": ctx.who.project_id}})
-
-    return handler
+def own_project(key: str, ctx: Context, request: Request) -> Response:
+    """Answer ``/v2.0/quotas/project`` or, as it was once called, ``tenant``: the caller's project."""
+    if not ctx.who.project_id:
+        raise exceptions.QuotaMissingTenant()
+    return json_response({key: {f"{key}_id": ctx.who.project_id}})
 
 
 def _own_limits(ctx: Context, project_id: str) -> dict[str, int]:

@@ -13,6 +13,7 @@ from sdnapp.api.attributes import AttributeMap
 from sdnapp.api.identity import Identity
 from sdnapp.api.intent.declaration import InFile
 from sdnapp.api.policy import Rule, Target
+from sdnapp.api.schemas import COUNT, STRING, TIME, Schema, list_of
 from sdnapp.api.services import Services
 from topology.store import Store, Transaction
 from topology.values import Network, Port, Row, Subnet
@@ -74,15 +75,24 @@ STANDARD_VIEW: dict[str, Getter] = {
     "revision_number": column("revision_number"),
 }
 
+STANDARD_SCHEMAS: dict[str, Schema] = {
+    "created_at": TIME,
+    "updated_at": TIME,
+    "revision_number": COUNT,
+    "tags": list_of(STRING),
+}
+
 
 class Resource(ABC, Generic[R]):
     """A kind of object of the API.
 
     ``view`` maps each attribute that clients see to how it follows from the row, ``unseen`` those that only filter.
+    ``schemas`` say what the view shows where the attribute's specification does not, or not as exactly.
     ``indexes`` maps an attribute to the store's index that finds rows by it. ``rules`` are as ``policy`` says.
     ``methods`` are those that change objects; a resource may lack some. ``has_quota``: a project may have only so many.
     ``first_revision`` is the revision number of new objects: Neutron's differs.
-    ``actions`` are what else can be done to an object, by a PUT below it; each has a rule of its name.
+    ``actions`` are what else can be done to an object, by a PUT below it; each has a rule of its name and, in
+    ``action_schemas``, what is sent and what is answered.
     ``in_file``: how its objects stand in the document of a project's intent; None where they do not.
     """
 
@@ -92,6 +102,7 @@ class Resource(ABC, Generic[R]):
     attributes: ClassVar[AttributeMap]
     view: ClassVar[Mapping[str, Getter]]
     unseen: ClassVar[Mapping[str, Getter]] = {}
+    schemas: ClassVar[Mapping[str, Schema]] = STANDARD_SCHEMAS
     indexes: ClassVar[dict[str, str]] = {"name": "name", "project_id": "project", "tenant_id": "project"}
     rules: ClassVar[Mapping[str, Rule]]
     has_quota: ClassVar[bool] = False
@@ -99,6 +110,7 @@ class Resource(ABC, Generic[R]):
     in_file: ClassVar[InFile | None] = None
     methods: ClassVar[frozenset[str]] = frozenset({"POST", "PUT", "DELETE"})
     actions: ClassVar[frozenset[str]] = frozenset()
+    action_schemas: ClassVar[Mapping[str, tuple[Schema, Schema]]] = {}
 
     @property
     def path(self) -> str:

@@ -1,6 +1,7 @@
 """The WSGI application: finds the action for a request, and answers errors as Neutron words them."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from sdnapp.api.errors import response_of
 from sdnapp.api.fixed_lists import fixed_list
 from sdnapp.api.identity import Identify, Identity, claimed
 from sdnapp.api.intent import handlers as intent
+from sdnapp.api.openapi.document import Document
 from sdnapp.api.quotas import Quotas, own_project
 from sdnapp.api.resource import Context, Resource
 from sdnapp.api.resources.address_groups import AddressGroups
@@ -76,7 +78,7 @@ class Application:
         self._handlers: dict[str, dict[str, Handler]] = {}
         attributes.register_options(services.settings)
         self._add("/", GET=discovery.versions)
-        self._add("/v2.0", GET=lambda ctx, request: discovery.resources(request, RESOURCES))
+        self._add("/v2.0", GET=partial(discovery.resources, RESOURCES))
         self._add("/v2.0/extensions", GET=discovery.extensions)
         self._add("/v2.0/extensions/{alias}", GET=discovery.extension)
         for resource in RESOURCES:
@@ -85,13 +87,15 @@ class Application:
         self._add_router_actions()
         quotas = Quotas(RESOURCES)
         self._add_quotas(quotas)
-        self._add("/v2.0/availability_zones", GET=fixed_list(availability_zone, ZONES))
-        self._add("/v2.0/service-providers", GET=fixed_list(servicetype, ()))
+        self._add("/v2.0/availability_zones", GET=partial(fixed_list, availability_zone, ZONES))
+        self._add("/v2.0/service-providers", GET=partial(fixed_list, servicetype, ()))
+        self.document = Document(self._handlers)
+        self._add("/openapi.json", GET=self.document.show)
         self._add("/healthz", GET=operator.health)
         self._add("/metrics", GET=operator.metrics)
         self._add("/realized", GET=operator.realized)
-        self._add("/sdnapp/export", GET=intent.exporting(RESOURCES, quotas))
-        self._add("/sdnapp/apply", POST=intent.applying(RESOURCES, quotas))
+        self._add("/sdnapp/export", GET=partial(intent.exporting, RESOURCES, quotas))
+        self._add("/sdnapp/apply", POST=partial(intent.applying, RESOURCES, quotas))
         self._add("/sdnapp/status", GET=operator.status)
         self._add("/sdnapp/trace", GET=operator.trace)
         self._add("/sdnapp/chassis", GET=operator.chassis_list)
@@ -126,7 +130,7 @@ class Application:
             **served(GET=controller.show, PUT=controller.update, DELETE=controller.delete),
         )
         for action in resource.actions:
-            self._add(f"/v2.0/{resource.path}/{{row_id}}/{action}", PUT=controller.action(action))
+            self._add(f"/v2.0/{resource.path}/{{row_id}}/{action}", PUT=partial(controller.act, action))
         if "tags" in resource.attributes.specs:
             tagging, path = Tagging(resource), f"/v2.0/{resource.path}/{{row_id}}/tags"
             self._add(path, GET=tagging.index, POST=tagging.create, PUT=tagging.put_all, DELETE=tagging.clear)
@@ -152,7 +156,7 @@ class Application:
     def _add_quotas(self, quotas: Quotas) -> None:
         self._add("/v2.0/quotas", GET=quotas.index, POST=quotas.create)
         for key in ("project", "tenant"):
-            self._add(f"/v2.0/quotas/{key}", GET=own_project(key))
+            self._add(f"/v2.0/quotas/{key}", GET=partial(own_project, key))
         self._add("/v2.0/quotas/{project_id}", GET=quotas.show, PUT=quotas.update, DELETE=quotas.delete)
         for end in ("", ".json"):
             self._add(f"/v2.0/quotas/{{project_id}}/default{end}", GET=quotas.default)

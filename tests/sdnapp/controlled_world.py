@@ -45,8 +45,8 @@ class FakeSwitches:
         self.refused[datapath_id] = reason
 
 
-class World:
-    """A store with two ports on one network, a controller, and chassis a and b."""
+class EmptyWorld:
+    """A store, a controller, and chassis a and b."""
 
     def __init__(self, *, certified: bool = False) -> None:
         self.store = Store()
@@ -55,16 +55,6 @@ class World:
         self.controller = Controller(self.store, self.switches, responders, certified=certified)
         self.sent_out: list[tuple[str, int, bytes]] = []
         self.punts = Punts(self.controller.responders, lambda *answer: self.sent_out.append(answer))
-        with self.store.transaction() as tx:
-            tx.put(Network("n", "red", 1, Segment("geneve", 100)))
-            tx.put(Subnet("s", "red", "n", "10.0.0.0/24", gateway_ip="10.0.0.1"))
-            for number in (1, 2):
-                address = (FixedIP("s", f"10.0.0.{number + 4}"),)
-                mac = f"fa:16:3e:00:00:0{number}"
-                tx.put(Port(f"p{number}", "red", "n", number, mac, fixed_ips=address, security_groups=("open",)))
-            tx.put(SecurityGroup("open", "red", 1))
-            for direction in DIRECTIONS:
-                tx.put(SecurityGroupRule(direction, "red", "open", direction))
 
     def chassis(self, name: str, **values: Any) -> Chassis:
         return Chassis(
@@ -95,3 +85,20 @@ class World:
 
     def status(self, port_id: str) -> str:
         return self.controller.port_status(port_id)
+
+
+class World(EmptyWorld):
+    """An empty world, but for two ports on one network."""
+
+    def __init__(self, *, certified: bool = False) -> None:
+        super().__init__(certified=certified)
+        with self.store.transaction() as tx:
+            tx.put(Network("n", "red", 1, Segment("geneve", 100)))
+            tx.put(Subnet("s", "red", "n", "10.0.0.0/24", gateway_ip="10.0.0.1"))
+            for number in (1, 2):
+                address = (FixedIP("s", f"10.0.0.{number + 4}"),)
+                mac = f"fa:16:3e:00:00:0{number}"
+                tx.put(Port(f"p{number}", "red", "n", number, mac, fixed_ips=address, security_groups=("open",)))
+            tx.put(SecurityGroup("open", "red", 1))
+            for direction in DIRECTIONS:
+                tx.put(SecurityGroupRule(direction, "red", "open", direction))

@@ -1,6 +1,7 @@
 """``/sdnapp/export`` and ``/sdnapp/apply``: a project's intent as one document, for whoever may see and change it."""
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 from webob import Request, Response, exc
@@ -16,36 +17,16 @@ from sdnapp.api.resource import Context, Resource
 _SAID = {"": False, "false": False, "0": False, "true": True, "1": True}
 
 
-def exporting(resources: Sequence[Resource[Any]], quotas: Quotas) -> Callable[[Context, Request], Response]:
-    """Return the handler of ``GET /sdnapp/export?project=``."""
-
-    def handler(ctx: Context, request: Request) -> Response:
-        project_id = _project(ctx, request.GET.get("project"), ("project",))
-        return json_response(export(ctx, resources, quotas, project_id))
-
-    return _placing(handler)
+Handler = Callable[[Sequence[Resource[Any]], Quotas, Context, Request], Response]
 
 
-def applying(resources: Sequence[Resource[Any]], quotas: Quotas) -> Callable[[Context, Request], Response]:
-    """Return the handler of ``POST /sdnapp/apply?dry_run=&keep=``."""
-
-    def handler(ctx: Context, request: Request) -> Response:
-        options = application.Options(_flag(request, "dry_run"), _flag(request, "keep"))
-        document = read(bodies.read_json(request, ctx.services.settings.max_body), in_order(resources))
-        project_id = _project(ctx, document.project, ("project",))
-        changes = application.apply(ctx, resources, quotas, document, project_id=project_id, options=options)
-        body = {"project": project_id, "dry_run": options.dry_run, "revision": ctx.store.revision, "changes": changes}
-        return json_response(body)
-
-    return _placing(handler)
-
-
-def _placing(handler: Callable[[Context, Request], Response]) -> Callable[[Context, Request], Response]:
+def _placing(handler: Handler) -> Handler:
     """Answer errors with their place as ``detail``, under the status that a single request would get."""
 
-    def placed(ctx: Context, request: Request) -> Response:
+    @wraps(handler)
+    def placed(resources: Sequence[Resource[Any]], quotas: Quotas, ctx: Context, request: Request) -> Response:
         try:
-            return handler(ctx, request)
+            return handler(resources, quotas, ctx, request)
         except places.PlaceError as error:
             status = status_of(error.cause) if error.cause is not None else 400
             kind = type(error.cause).__name__ if error.cause is not None else "HTTPBadRequest"
@@ -53,6 +34,24 @@ def _placing(handler: Callable[[Context, Request], Response]) -> Callable[[Conte
             return json_response({"NeutronError": body}, status)
 
     return placed
+
+
+@_placing
+def exporting(resources: Sequence[Resource[Any]], quotas: Quotas, ctx: Context, request: Request) -> Response:
+    """Answer ``GET /sdnapp/export?project=``."""
+    project_id = _project(ctx, request.GET.get("project"), ("project",))
+    return json_response(export(ctx, resources, quotas, project_id))
+
+
+@_placing
+def applying(resources: Sequence[Resource[Any]], quotas: Quotas, ctx: Context, request: Request) -> Response:
+    """Answer ``POST /sdnapp/apply?dry_run=&keep=``."""
+    options = application.Options(_flag(request, "dry_run"), _flag(request, "keep"))
+    document = read(bodies.read_json(request, ctx.services.settings.max_body), in_order(resources))
+    project_id = _project(ctx, document.project, ("project",))
+    changes = application.apply(ctx, resources, quotas, document, project_id=project_id, options=options)
+    body = {"project": project_id, "dry_run": options.dry_run, "revision": ctx.store.revision, "changes": changes}
+    return json_response(body)
 
 
 def _project(ctx: Context, wanted: str | None, place: places.Place) -> str:

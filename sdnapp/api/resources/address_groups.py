@@ -16,6 +16,7 @@ from sdnapp.api.errors import invalid_input
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, is_shared, stamp_changed
 from sdnapp.api.resources import rbac
+from sdnapp.api.schemas import STRING, list_of, record
 from topology.allocation import GROUP_KEY_BITS, next_number
 from topology.store import Transaction
 from topology.values import AddressGroup, SecurityGroupRule
@@ -44,6 +45,13 @@ class AddressGroups(Resource[AddressGroup]):
         "remove_addresses": _MEMBERS,
     }
     actions = frozenset({"add_addresses", "remove_addresses"})
+    action_schemas: ClassVar = dict.fromkeys(
+        actions,
+        (
+            record({"addresses": list_of(STRING, maxItems=LONGEST_LIST)}, ["addresses"]),
+            record({"address_group": {"$ref": "#/components/schemas/AddressGroup"}}, ["address_group"]),
+        ),
+    )
 
     def not_found(self, row_id: str) -> errors.AddressGroupNotFound:
         """Return AddressGroupNotFound."""

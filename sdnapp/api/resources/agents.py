@@ -17,6 +17,7 @@ from sdnapp.api.attributes import AttributeMap
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import Context, Filter, Resource, column, constant
+from sdnapp.api.schemas import ANY_OBJECT, BOOLEAN, STRING, nullable
 from sdnapp.api.zones import ZONE
 from topology.placement import forget
 from topology.store import Transaction
@@ -106,6 +107,12 @@ class Agents(Resource[Chassis]):
         "configurations": _configurations,
         "description": _description,
         "availability_zone": constant(ZONE),
+    }
+    schemas: ClassVar = {
+        **dict.fromkeys(("id", "agent_type", "binary", "topic", "host", "description", "availability_zone"), STRING),
+        **dict.fromkeys(("created_at", "started_at", "heartbeat_timestamp"), nullable(STRING)),
+        "alive": BOOLEAN,
+        "configurations": ANY_OBJECT,
     }
     indexes: ClassVar = {}
     rules: ClassVar = {f"{verb}_agent": policy.admin for verb in ("get", "update", "delete")}

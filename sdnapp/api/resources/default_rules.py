@@ -73,6 +73,7 @@ class DefaultSecurityGroupRules(Resource[DefaultSecurityGroupRule]):
 
     name = "default_security_group_rule"
     collection = "default_security_group_rules"
+    schemas = rule_values.RULE_SCHEMAS
     row = DefaultSecurityGroupRule
     first_revision = 0
     methods = frozenset({"POST", "DELETE"})

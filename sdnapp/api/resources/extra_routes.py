@@ -30,7 +30,7 @@ class ExtraRoutes:
     So two clients that change the routes of one router at the same time undo nothing of each other's.
     """
 
-    routers: Resource[Router]
+    resource: Resource[Router]
 
     def add(self, ctx: Context, request: Request, row_id: str) -> Response:
         """Add routes; those that are there stay as they are. Raises what ``checked_routes`` raises."""
@@ -50,7 +50,7 @@ class ExtraRoutes:
         return self._change(ctx, request, row_id, "remove_extraroutes", left)
 
     def _change(self, ctx: Context, request: Request, row_id: str, action: str, changed: Any) -> Response:
-        resource = self.routers
+        resource = self.resource
         body = bodies.read_json(request, ctx.services.settings.max_body)
         given = _routes_in(bodies.one_object(body, resource.name, resource.collection))
         with ctx.store.transaction() as tx:

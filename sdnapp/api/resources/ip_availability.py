@@ -16,10 +16,18 @@ from sdnapp.api import policy
 from sdnapp.api.attributes import AttributeMap
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import Context, Filter, ReadOnlyResource, column
+from sdnapp.api.schemas import COUNT, INTEGER, STRING, list_of, record
 from topology.allocation import address_scope
 from topology.values import Network, Subnet
 
 _DETAILS = network_ip_availability_details.IP_AVAILABILITY_DETAILS
+_NAMES = ("total_ips_in_subnet", "total_ips_in_allocation_pool", "used_ips_in_subnet", "used_ips_in_allocation_pool")
+_COUNTS = record(dict.fromkeys(_NAMES, INTEGER), _NAMES)
+_OF_SUBNET = {
+    **dict.fromkeys(("subnet_id", "subnet_name", "cidr"), STRING),
+    **dict.fromkeys(("ip_version", "used_ips", "total_ips"), COUNT),
+    _DETAILS: _COUNTS,
+}
 
 
 def _of_subnet(ctx: Context, subnet: Subnet) -> dict[str, Any]:
@@ -54,8 +62,7 @@ def _subnets(ctx: Context, network: Network) -> list[dict[str, Any]]:
 
 
 def _sum(ctx: Context, network: Network) -> dict[str, int]:
-    names = ("total_ips_in_subnet", "total_ips_in_allocation_pool", "used_ips_in_subnet", "used_ips_in_allocation_pool")
-    total = Counter(dict.fromkeys(names, 0))
+    total = Counter(dict.fromkeys(_NAMES, 0))
     for subnet in _subnets(ctx, network):
         total.update(subnet[_DETAILS])
     return dict(total)
@@ -79,6 +86,13 @@ class IpAvailabilities(ReadOnlyResource[Network]):
         _DETAILS: _sum,
     }
     unseen: ClassVar = {"id": column("id")}
+    schemas: ClassVar = {
+        **dict.fromkeys(("network_id", "network_name", "tenant_id", "project_id"), STRING),
+        "total_ips": COUNT,
+        "used_ips": COUNT,
+        "subnet_ip_availability": list_of(record(_OF_SUBNET, _OF_SUBNET)),
+        _DETAILS: _COUNTS,
+    }
     indexes: ClassVar = {"network_name": "name", "tenant_id": "project", "project_id": "project"}
     rules: ClassVar = {"get_network_ip_availability": policy.admin}
 

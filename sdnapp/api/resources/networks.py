@@ -25,11 +25,21 @@ from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.intent.declaration import InFile
 from sdnapp.api.policy import Target
-from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, column, constant, is_shared, networks_of
+from sdnapp.api.resource import (
+    STANDARD_SCHEMAS,
+    STANDARD_VIEW,
+    Context,
+    Resource,
+    column,
+    constant,
+    is_shared,
+    networks_of,
+)
 from sdnapp.api.resources import default_group, rbac, segments
 from sdnapp.api.resources.address_scopes import scope_of_network
 from sdnapp.api.resources.release import AUTO_DELETED, release_claims
 from sdnapp.api.resources.subnet_prefixes import give_back
+from sdnapp.api.schemas import INTEGER, STRING, UUID, list_of, nullable, one_of
 from sdnapp.api.zones import ZONE, check_hints
 from topology.allocation import NETWORK_KEY_BITS, next_number
 from topology.store import Transaction
@@ -101,6 +111,15 @@ class Networks(Resource[Network]):
             ),
         },
     )
+    schemas: ClassVar = STANDARD_SCHEMAS | {
+        "subnets": list_of(UUID),
+        "status": one_of(("ACTIVE",)),
+        availability_zone.COLLECTION_NAME: list_of(STRING),
+        address_scope.IPV4_ADDRESS_SCOPE: nullable(UUID),
+        address_scope.IPV6_ADDRESS_SCOPE: nullable(UUID),
+        _PHYSICAL: nullable(STRING),
+        _NUMBER: nullable(INTEGER),
+    }
     rules: ClassVar = {
         "get_network": policy.any_of(
             policy.admin, policy.project_reader, policy.shared_network_reader, policy.external_network

@@ -18,6 +18,7 @@ from sdnapp.api.identity import Identity
 from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import (
+    STANDARD_SCHEMAS,
     STANDARD_VIEW,
     Context,
     Filter,
@@ -31,6 +32,7 @@ from sdnapp.api.resource import (
 from sdnapp.api.resources import binding, default_group, mac_addresses, port_extras, port_groups
 from sdnapp.api.resources.addresses import Addressing
 from sdnapp.api.resources.release import release_claims
+from sdnapp.api.schemas import ANY_OBJECT, MAC, STRING, list_of, one_of, record
 from topology.allocation import PORT_KEY_BITS, next_number
 from topology.store import Transaction
 from topology.values import ROUTER_INTERFACE, Network, Port, Router, SecurityGroup, Subnet
@@ -130,6 +132,17 @@ class Ports(Resource[Port]):
         _DETAILS: binding.vif_details,
         _PROFILE: lambda ctx, port: json.loads(port.binding_profile),
         REALIZATION: lambda ctx, port: dict(ctx.services.realization(port.id)),
+    }
+    schemas: ClassVar = STANDARD_SCHEMAS | {
+        "status": one_of(("ACTIVE", "DOWN")),
+        "mac_address": MAC,
+        _PAIRS: list_of(record({"ip_address": STRING, "mac_address": MAC}, ("ip_address", "mac_address"))),
+        _OPTIONS: list_of(record({"opt_name": STRING, "opt_value": STRING, "ip_version": one_of((4, 6))})),
+        _HOST: STRING,
+        _VIF: STRING,
+        _DETAILS: ANY_OBJECT,
+        _PROFILE: ANY_OBJECT,
+        REALIZATION: {"type": "object", "additionalProperties": STRING},
     }
     indexes: ClassVar = Resource.indexes | {"network_id": "network", "mac_address": "mac", "device_id": "device"}
     in_file = InFile(

@@ -19,6 +19,7 @@ from sdnapp.api.errors import invalid_input
 from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import Context, Resource, column, stamp_changed, stamp_new
+from sdnapp.api.schemas import one_of
 from sdnapp.api.sharing import ACCESS_EXTERNAL, ACCESS_SHARED, EVERYBODY, TYPE_OF, TYPES, Shareable
 from topology.store import Transaction
 from topology.values import (
@@ -127,6 +128,7 @@ class RbacPolicies(Resource[RbacPolicy]):
         "action": column("action"),
         "target_tenant": column("target_project"),
     }
+    schemas: ClassVar = {"object_type": one_of(tuple(TYPES)), "action": one_of((ACCESS_SHARED, ACCESS_EXTERNAL))}
     indexes: ClassVar = {"project_id": "project", "tenant_id": "project", "object_id": "object"}
     in_file = InFile(
         references={"object_id": Reference(tuple(TYPES), by="object_type")},

@@ -32,7 +32,7 @@ _WAYS = ("subnet_id", "port_id")
 class RouterInterfaces:
     """``PUT /v2.0/routers/{id}/add_router_interface`` and ``remove_router_interface``."""
 
-    routers: Resource[Router]
+    resource: Resource[Router]
     ports: Ports
     subnets: Subnets
 
@@ -74,8 +74,8 @@ class RouterInterfaces:
         return json_response(_interface(router, port))
 
     def _router(self, ctx: Context, router_id: str, action: str) -> Router:
-        router: Router = find(ctx, self.routers, router_id)
-        policy.enforce(self.routers.rules, ctx.who, action, self.routers.target(ctx, router, {}))
+        router: Router = find(ctx, self.resource, router_id)
+        policy.enforce(self.resource.rules, ctx.who, action, self.resource.target(ctx, router, {}))
         return router
 
     def _make(self, ctx: Context, tx: Transaction, router: Router, subnet_id: str) -> Port:

@@ -12,8 +12,9 @@ from neutron_lib.exceptions import l3 as errors
 from sdnapp.api import policy, tags, zones
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap
 from sdnapp.api.policy import Target
-from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, column, constant
+from sdnapp.api.resource import STANDARD_SCHEMAS, STANDARD_VIEW, Context, Resource, column, constant
 from sdnapp.api.resources.extra_routes import checked_routes, show_routes
+from sdnapp.api.schemas import STRING, list_of, one_of
 from topology.allocation import ROUTER_KEY_BITS, next_number
 from topology.store import Transaction
 from topology.values import Port, Router
@@ -43,6 +44,10 @@ class Routers(Resource[Router]):
         # Routers are on every chassis that needs them, so in the one zone that there is.
         "availability_zones": constant([zones.ZONE]),
         _HINTS: lambda ctx, router: list(router.availability_zone_hints),
+    }
+    schemas: ClassVar = STANDARD_SCHEMAS | {
+        "status": one_of(("ACTIVE", "DOWN")),
+        "availability_zones": list_of(STRING),
     }
     rules: ClassVar = {
         "get_router": policy.any_of(policy.admin, policy.project_reader),

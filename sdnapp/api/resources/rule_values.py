@@ -12,6 +12,7 @@ from neutron_lib.db import constants as sizes
 
 from sdnapp.api.attributes import Specs
 from sdnapp.api.resources import security_errors as errors
+from sdnapp.api.schemas import COUNT, STRING, Schema, nullable
 
 _ICMP_OF_IPV6 = {
     constants.PROTO_NAME_ICMP: constants.PROTO_NAME_IPV6_ICMP,
@@ -106,6 +107,13 @@ RULE_ATTRIBUTES: Specs = {
     "remote_address_group_id": _REMOTE_ID,
 }
 """What rules and the templates of rules have in common."""
+RULE_SCHEMAS: dict[str, Schema] = {
+    "protocol": nullable(STRING | {"pattern": f"^({'|'.join(sorted(constants.IP_PROTOCOL_MAP))}|[0-9]{{1,3}})$"}),
+    "port_range_min": nullable(COUNT | {"maximum": constants.PORT_RANGE_MAX}),
+    "port_range_max": nullable(COUNT | {"maximum": constants.PORT_RANGE_MAX}),
+    "remote_ip_prefix": nullable(STRING),
+}
+"""What the specifications above do not say."""
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:

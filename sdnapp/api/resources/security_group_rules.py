@@ -11,10 +11,11 @@ from webob.multidict import MultiDict
 from sdnapp.api import policy, sharing
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, Specs
 from sdnapp.api.policy import Target
-from sdnapp.api.resource import STANDARD_VIEW, Context, Getter, Resource, column, stamp_changed
+from sdnapp.api.resource import STANDARD_SCHEMAS, STANDARD_VIEW, Context, Getter, Resource, column, stamp_changed
 from sdnapp.api.resources import default_group, rule_values
 from sdnapp.api.resources import security_errors as errors
 from sdnapp.api.resources.address_groups import visible_address_group
+from sdnapp.api.schemas import BOOLEAN
 from topology.store import Transaction
 from topology.values import SecurityGroup, SecurityGroupRule
 
@@ -79,6 +80,7 @@ class SecurityGroupRules(Resource[SecurityGroupRule]):
         "security_group_rules", (), STANDARD_ATTRIBUTES | rule_values.RULE_ATTRIBUTES | _ATTRIBUTES
     )
     view = _VIEW
+    schemas: ClassVar = STANDARD_SCHEMAS | rule_values.RULE_SCHEMAS | {"belongs_to_default_sg": BOOLEAN}
     indexes: ClassVar = {
         "project_id": "project",
         "tenant_id": "project",

@@ -13,10 +13,11 @@ from webob.multidict import MultiDict
 from sdnapp.api import policy, sharing, tags
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, Specs
 from sdnapp.api.policy import Target
-from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, column, is_shared, stamp_changed
+from sdnapp.api.resource import STANDARD_SCHEMAS, STANDARD_VIEW, Context, Resource, column, is_shared, stamp_changed
 from sdnapp.api.resources import default_group, rbac
 from sdnapp.api.resources import security_errors as errors
 from sdnapp.api.resources.security_group_rules import show_rule
+from sdnapp.api.schemas import STRING, list_of
 from topology.allocation import GROUP_KEY_BITS, next_number
 from topology.store import Transaction
 from topology.values import DEFAULT_GROUP, Port, SecurityGroup, SecurityGroupRule
@@ -78,6 +79,10 @@ class SecurityGroups(Resource[SecurityGroup]):
         "security_group_rules": lambda ctx, group: [
             show_rule(ctx, rule) for rule in ctx.store.find(SecurityGroupRule, "security_group", group.id)
         ],
+    }
+    schemas: ClassVar = STANDARD_SCHEMAS | {
+        "name": STRING | {"maxLength": sizes.NAME_FIELD_SIZE},
+        "security_group_rules": list_of({"$ref": "#/components/schemas/SecurityGroupRule"}),
     }
     rules: ClassVar = {
         "get_security_group": policy.any_of(policy.admin, policy.project_reader, policy.shared_reader),

@@ -18,10 +18,11 @@ from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
-from sdnapp.api.resource import STANDARD_VIEW, Context, Getter, Resource, column, is_shared
+from sdnapp.api.resource import STANDARD_SCHEMAS, STANDARD_VIEW, Context, Getter, Resource, column, is_shared
 from sdnapp.api.resources import rbac
 from sdnapp.api.resources.address_scopes import visible_scope
 from sdnapp.api.resources.release import release_claims
+from sdnapp.api.schemas import COUNT, STRING, nullable, one_of
 from topology.prefixes import give
 from topology.store import Transaction
 from topology.values import AddressScope, Subnet, SubnetPool
@@ -56,6 +57,11 @@ class SubnetPools(Resource[SubnetPool]):
         "shared": is_shared,
     }
     unseen: ClassVar = {name: column(name) for name in _LENGTHS}
+    schemas: ClassVar = STANDARD_SCHEMAS | {
+        "ip_version": one_of((4, 6)),
+        "default_quota": nullable(COUNT),
+        **dict.fromkeys(_LENGTHS, STRING),
+    }
     indexes: ClassVar = Resource.indexes | {"address_scope_id": "scope"}
     in_file = InFile(
         references={"address_scope_id": Reference(("address_scope",))},

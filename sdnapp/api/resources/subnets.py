@@ -17,6 +17,7 @@ from sdnapp.api.errors import invalid_input
 from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import (
+    STANDARD_SCHEMAS,
     STANDARD_VIEW,
     Context,
     Resource,
@@ -31,6 +32,7 @@ from sdnapp.api.resource import (
 from sdnapp.api.resources import pools, subnet_prefixes
 from sdnapp.api.resources.pools import is_ipv4
 from sdnapp.api.resources.release import AUTO_DELETED
+from sdnapp.api.schemas import ADDRESS, PREFIX, list_of, record
 from sdnapp.api.sharing import external_ids, shared_ids
 from topology.allocation import release_address
 from topology.store import Transaction
@@ -79,6 +81,11 @@ class Subnets(Resource[Subnet]):
         "shared": lambda ctx, subnet: (
             (network := ctx.store.get(Network, subnet.network_id)) is not None and is_shared(ctx, network)
         ),
+    }
+    schemas: ClassVar = STANDARD_SCHEMAS | {
+        "cidr": PREFIX,
+        "dns_nameservers": list_of(ADDRESS),
+        "host_routes": list_of(record({"destination": PREFIX, "nexthop": ADDRESS}, ("destination", "nexthop"))),
     }
     indexes: ClassVar = Resource.indexes | {"network_id": "network", "subnetpool_id": "pool"}
     in_file = InFile(

@@ -1,0 +1,63 @@
+"""What the operator's views answer, as JSON schemas; docs/operator-api.md says it in words."""
+
+from sdnapp.api.schemas import BOOLEAN, COUNT, INTEGER, STRING, Schema, list_of, nullable, one_of, record
+
+_STATE = one_of(("dead", "syncing", "in sync"))
+_TEXTS: Schema = {"type": "object", "additionalProperties": STRING}
+
+
+def _all(**properties: Schema) -> Schema:
+    """Return the schema of an object that has all these keys."""
+    return record(properties, properties)
+
+
+CHASSIS = _all(
+    id=STRING,
+    hostname=STRING,
+    datapath_id={"type": "string", "pattern": "^([0-9a-f]{16})?$"},
+    bridge=STRING,
+    encap_ip=nullable(STRING),
+    encap_types=list_of(STRING),
+    bridge_mappings=_TEXTS,
+    gateway=BOOLEAN,
+    alive=BOOLEAN,
+    state=_STATE,
+    confirmed_revision=INTEGER,
+    ports=list_of(STRING),
+    openflow=record({"connected": BOOLEAN}, ["connected"], additionalProperties=True),
+    ovsdb=record({"connected": BOOLEAN}, ["connected"], additionalProperties=True),
+)
+_SUMMARY = _all(id=STRING, hostname=STRING, alive=BOOLEAN, state=_STATE, confirmed_revision=INTEGER, ports=COUNT)
+STATUS = _all(
+    revision=COUNT,
+    chassis=list_of(_SUMMARY),
+    networks=COUNT,
+    ports=_all(total=COUNT, active=COUNT),
+    unrealized=list_of(_all(port_id=STRING, name=STRING, network=STRING, host=nullable(STRING), reason=STRING)),
+    strangers=list_of(_all(chassis=STRING, interface=STRING, port_id=STRING)),
+    rejected=list_of(_all(chassis=STRING, owner=STRING, feature=STRING, reason=STRING)),
+    failed=list_of(_all(unit=STRING, of=list_of({}), error=STRING)),
+)
+_COOKIE: Schema = {"type": "string", "pattern": "^0x[0-9a-f]{16}$"}
+_FLOW = _all(owner=STRING, feature=STRING, priority=COUNT, cookie=_COOKIE, match=STRING, actions=STRING)
+FLOWS = _all(chassis=STRING, tables=list_of(_all(name=STRING, number=COUNT, flows=list_of(_FLOW))))
+_STEP = record(
+    _FLOW["properties"] | {"chassis": STRING, "table": STRING, "packet": STRING, "owner": nullable(STRING)},
+    ["chassis", "table", "packet", "owner", "feature", "match", "actions"],
+)
+TRACE = record(
+    {
+        "from": _all(port=STRING, chassis=STRING),
+        "to": STRING,
+        "steps": list_of(_STEP),
+        "verdict": one_of(("delivered", "answered", "controller", "physical", "dropped")),
+        "delivered_to": list_of(_all(port_id=STRING, chassis=nullable(STRING))),
+        "explanation": STRING,
+        "hostnames": _TEXTS,
+        "bridge": STRING,
+        "live_flow": STRING,
+    },
+    ["from", "to", "steps", "verdict", "delivered_to", "explanation", "hostnames", "bridge", "live_flow"],
+)
+REALIZED = _all(realized=BOOLEAN, revision=COUNT)
+HEALTH = _all(status=one_of(("ok",)))
