@@ -30,9 +30,12 @@ def link(ctx: Context, resources: Sequence[Resource[Any]], items: Sequence[Item]
                 in_file(resource).prepare(ctx, tx, project_id)
         # Parents and what items refer to come first, so that they are linked when it is their children's turn.
         for item in (each for each in items if each.resource is resource):
-            for name in item.given:
-                if not _refers(resource, name):
-                    item.given[name] = converted(resource, name, item.given[name], item.place)
+            for name in [name for name in item.given if not _refers(resource, name)]:
+                item.given[name] = converted(resource, name, item.given[name], item.place)
+                # Such as an MTU of 0, by which the API means the usual one.
+                is_left_out = item.given[name] == resource.attributes.specs[name].get("default")
+                if name in in_file(resource).defaults and is_left_out:
+                    del item.given[name]
             _link(names, item)
             known = (item.given.get(key) for key in in_file(resource).keys if not _refers(resource, key))
             names.add(resource.name, [name for name in known if isinstance(name, str) and name], item.parent, item)

@@ -208,7 +208,7 @@ class Networks(Resource[Network]):
             _change_external(ctx, tx, row)
         if "mtu" in values:
             changes["mtu"] = _mtu(values["mtu"], segments.max_mtu(ctx.services.settings, row.segment))
-            if values["mtu"] < constants.IPV4_MIN_MTU and ctx.store.find_ids(Subnet, "network", row.id):
+            if changes["mtu"] < constants.IPV4_MIN_MTU and ctx.store.find_ids(Subnet, "network", row.id):
                 raise exceptions.NetworkMTUSubnetConflict(net_id=row.id, mtu=constants.IPV4_MIN_MTU)
         return replace(row, **changes)
 
