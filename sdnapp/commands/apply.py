@@ -51,6 +51,8 @@ def run(given: argparse.Namespace) -> int:
     from sdnapp.commands import intent_file  # other commands start sooner without YAML
 
     file = intent_file.read(given.file)
+    if file.document is None:
+        raise CommandError(f"{file.name}: is empty; to delete all that a project has, name the project")
     query = {"dry_run": "true" if given.dry_run else None, "keep": "true" if given.keep else None}
     try:
         answer = Client(given.url, headers(given)).post("sdnapp", "apply", body=file.document, query=query)

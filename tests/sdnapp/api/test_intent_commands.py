@@ -90,7 +90,8 @@ def test_an_error_names_file_line_and_place(run: Run, lab) -> None:
     path = lab("networks: [\n")
     assert re.fullmatch(rf"sdnapp: {path}:3:1: .*\n", run("apply", path)[2])
     assert run("apply", lab("").replace("lab.yaml", "no.yaml"))[2].endswith("no.yaml: No such file or directory\n")
-    assert "must be a mapping" in run("apply", "-", stdin="")[2]
+    assert "standard input: is empty" in run("apply", "-", stdin="# nothing\n")[2]
+    assert "must be a mapping" in run("apply", "-", stdin="[]")[2]
 
 
 def test_as_a_member(run: Run, lab) -> None:
