@@ -183,7 +183,8 @@ def _table(table: Table, examples: list[Flow]) -> Iterator[str]:
     yield f"- Leads to: {', '.join(f'`{name}`' for name in table.next) or 'no other table'}."
     if table.again:
         yield f"- Leads again to: {', '.join(f'`{name}`' for name in table.again)}, with a hop less to live."
-    yield f"- What nothing matches {f'goes on in `{table.miss}`' if table.miss else 'is dropped'}."
+    dropped = f"is dropped: `{table.unmatched}`" if table.unmatched else "is dropped"
+    yield f"- What nothing matches {f'goes on in `{table.miss}`' if table.miss else dropped}."
     yield ""
     for flow in examples:
         yield f"`{_priority_name(table, flow)}`, by {flow.feature} for `{flow.owner}`. {in_words(flow)}"

@@ -35,6 +35,8 @@ class Table:
     next: tuple[str, ...] = ()
     miss: str | None = None
     """The table where packets go that nothing matches; None drops them."""
+    unmatched: str | None = None
+    """The reason for which packets are dropped that nothing matches (``drops.REASONS``); None drops them uncounted."""
     spans: Mapping[str, int] = field(default_factory=dict)
     """Priorities that stand for several, one above the other: how many there are above the one that is declared."""
     again: tuple[str, ...] = ()
@@ -71,19 +73,39 @@ CLASSIFICATION = Table(
     "Where a packet comes from: an instance's port, a tunnel, or a physical network. Sets the network. "
     "Anything else is dropped.",
     match=frozenset({"in_port", "tun_id", "vlan_vid"}),
-    priorities={"origin": 100},
-    next=("port_security", "forwarding"),
+    priorities={"origin": 100, "tagged": 90},
+    next=("tunnel_peers", "port_security", "forwarding", "drops"),
+    unmatched="unknown_origin",
+)
+TUNNEL_PEERS = Table(
+    5,
+    "tunnel_peers",
+    "Lets only other chassis send by tunnel.",
+    match=frozenset({"tun_src"}),
+    priorities={"self": 110, "peer": 100},
+    next=("forwarding", "drops"),
+    unmatched="unknown_tunnel",
 )
 PORT_SECURITY = Table(
     10,
     "port_security",
     "Lets an instance send only from its own MAC and IPv4 addresses and its allowed address pairs. "
-    "What no flow permits is dropped.",
+    "What no flow permits is dropped, and however wide the pairs are, so are malformed sources and DHCP servers.",
     match=frozenset(
         {"from_port", "eth_src", "eth_type", "ipv4_src", "ipv4_dst", "udp_src", "udp_dst", "arp_spa", "arp_sha"}
     ),
-    priorities={"permit": 100},
-    next=("arp_guard",),
+    priorities={"unsecured": 130, "client": 125, "malformed": 120, "server": 110, "permit": 100, "known": 50},
+    next=("refusal", "arp_guard", "drops"),
+    unmatched="spoofed_mac",
+)
+REFUSAL = Table(
+    12,
+    "refusal",
+    "Names the reason for which a packet with a MAC address of the port itself was not permitted.",
+    match=frozenset({"eth_type"}),
+    priorities={"type": 100},
+    next=("drops",),
+    unmatched="protocol",
 )
 ARP_GUARD = Table(
     15,
@@ -92,7 +114,7 @@ ARP_GUARD = Table(
     "believe it. Ports without port security come here, too.",
     match=frozenset({"network", "from_port", "arp_spa"}),
     priorities={"router": 120, "own": 110, "other": 100, "wide": 90, "shared": 80},
-    next=("arp_responder",),
+    next=("arp_responder", "drops"),
     miss="arp_responder",
 )
 ARP_RESPONDER = Table(
@@ -140,7 +162,8 @@ EGRESS_FILTER = Table(
     "their ingress rules about one that the packet is an answer in. Invalid packets are dropped.",
     match=frozenset({"from_port", "eth_type", "ct_state"}),
     priorities={"groups": 100},
-    next=("egress_verdict", "group_rules"),
+    next=("egress_verdict", "group_rules", "drops"),
+    unmatched="egress_rules",
 )
 EGRESS_VERDICT = Table(
     34,
@@ -148,7 +171,8 @@ EGRESS_VERDICT = Table(
     "Lets pass what a security group permits, and remembers new connections. The rest is dropped.",
     match=frozenset({"allowed", "eth_type", "ct_state"}),
     priorities={"new": 110, "known": 100},
-    next=("routing",),
+    next=("routing", "drops"),
+    unmatched="egress_rules",
 )
 ROUTING = Table(
     35,
@@ -175,7 +199,7 @@ ROUTES = Table(
         "no_route": 10,
     },
     spans={"prefix": 32},
-    next=("paths", "neighbours"),
+    next=("paths", "neighbours", "drops"),
 )
 PATHS = Table(
     37,
@@ -211,7 +235,8 @@ FORWARDING = Table(
     "An unknown unicast is dropped on overlays and leaves for the physical network on provider networks.",
     match=frozenset({"network", "from_core", "eth_dst"}),
     priorities={"known": 100, "shared": 90, "group": 50, "unknown": 10},
-    next=("flooding", "delivery", "core_output"),
+    next=("flooding", "delivery", "core_output", "drops"),
+    unmatched="unknown_destination",
 )
 FLOODING = Table(
     50,
@@ -229,7 +254,8 @@ DELIVERY = Table(
     "What came from the core never returns to it.",
     match=frozenset({"to_port", "from_core"}),
     priorities={"local": 100, "remote": 50},
-    next=("core_output", "ingress_stateless"),
+    next=("core_output", "ingress_stateless", "drops"),
+    unmatched="not_here",
 )
 CORE_OUTPUT = Table(
     70,
@@ -255,7 +281,7 @@ INGRESS_TRACKING = Table(
     "A filtered port receives nothing but IPv4 and ARP.",
     match=frozenset({"allowed", "to_port", "eth_type", "udp_src", "udp_dst"}),
     priorities={"permitted": 120, "dhcp": 110, "arp": 105, "filtered": 100, "other": 90},
-    next=("ingress_filter", "local_output"),
+    next=("ingress_filter", "local_output", "drops"),
     miss="local_output",
 )
 INGRESS_FILTER = Table(
@@ -265,7 +291,8 @@ INGRESS_FILTER = Table(
     "answers, their egress rules about one that it has begun. Invalid packets are dropped.",
     match=frozenset({"to_port", "eth_type", "ct_state"}),
     priorities={"groups": 100},
-    next=("ingress_verdict", "group_rules"),
+    next=("ingress_verdict", "group_rules", "drops"),
+    unmatched="ingress_rules",
 )
 INGRESS_VERDICT = Table(
     86,
@@ -273,7 +300,8 @@ INGRESS_VERDICT = Table(
     "Lets pass what a security group permits, and remembers new connections. The rest is dropped.",
     match=frozenset({"allowed", "eth_type", "ct_state"}),
     priorities={"new": 110, "known": 100},
-    next=("local_output",),
+    next=("local_output", "drops"),
+    unmatched="ingress_rules",
 )
 LOCAL_OUTPUT = Table(
     90,
@@ -310,15 +338,23 @@ PERMISSIONS = Table(
     | {"ipv4_src", "ipv4_dst", "ip_proto", "tcp_dst", "udp_dst", "sctp_dst", "icmp_type", "icmp_code"},
     priorities={"rule": 100},
 )
+DROPS = Table(
+    200,
+    "drops",
+    "The end of whatever is dropped, counted by reason, and by port where one is concerned.",
+    match=frozenset({"drop_reason", "from_port", "to_port"}),
+    priorities={"port": 100, "reason": 50},
+)
 
 TABLES = TableList(
     (
-        *(CLASSIFICATION, PORT_SECURITY, ARP_GUARD, ARP_RESPONDER, DHCP),
+        *(CLASSIFICATION, TUNNEL_PEERS, PORT_SECURITY, REFUSAL, ARP_GUARD, ARP_RESPONDER, DHCP),
         *(EGRESS_STATELESS, EGRESS_TRACKING, EGRESS_FILTER, EGRESS_VERDICT),
         *(ROUTING, ROUTES, PATHS, NEIGHBOURS, ROUTER_OUTPUT),
         *(FORWARDING, FLOODING, DELIVERY, CORE_OUTPUT),
         *(INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
         *(GROUP_RULES, REMOTE_MEMBERS, PERMISSIONS),
+        DROPS,
     )
 )
 
@@ -327,8 +363,9 @@ REGISTERS: dict[str, Register] = {
     for register in (
         Register("network", 0, 0, 24, "Key of the network that the packet is on.", "classification", "core_output"),
         Register("from_core", 0, 24, 1, "1 when it came by tunnel or patch port.", "classification", "delivery"),
-        Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "egress_filter"),
-        Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "local_output"),
+        Register("drop_reason", 0, 25, 6, "Why it is dropped (`flows/drops.py`).", "classification", "drops"),
+        Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "drops"),
+        Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "drops"),
         Register("router", 3, 0, 24, "Key of the router that has the packet.", "routing", "neighbours"),
         Register("path", 3, 24, 8, "Which of several next hops it takes.", "routes", "paths"),
         Register("next_hop", 4, 0, 32, "IPv4 address of the next hop on its network.", "routes", "neighbours"),
@@ -369,6 +406,8 @@ FEATURES: dict[str, Feature] = {
         Feature("flooding", 7, "Broadcast and multicast."),
         Feature("delivery", 8, "To the port, here or elsewhere."),
         Feature("core_output", 9, "Tunnels and physical networks."),
+        Feature("tunnel_peers", 30, "No tunnel packets but those of chassis."),
+        Feature("drops", 31, "What is dropped, counted by reason and port."),
         Feature("port_filter", 20, "Filtered ports: connection tracking, and the security groups that each asks."),
         Feature("security_groups", 21, "What each security group asks, and the members of remote groups."),
         Feature("permissions", 22, "Rules of security groups."),

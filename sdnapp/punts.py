@@ -11,8 +11,8 @@ from typing import NamedTuple
 from sdnapp.fair_queue import FairQueue
 from sdnapp.responders import Responders
 
-LARGEST = 2048
-"""Bytes of a frame that is looked at. Whatever we answer is smaller by far, and what waits must have a bound."""
+LARGEST = 9216
+"""Bytes of a frame that is looked at, a jumbo frame's: what waits must have a bound."""
 
 
 class Punt(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from flows.drops import reason_of
 from flows.engine import Engine
 from flows.flow import Flow, show_action, show_term
 from flows.packets import Packet, arp_request, icmp_echo
@@ -168,6 +169,8 @@ def _explain(walk: Walk, port_id: str, known: str) -> str:
         case "physical":
             return f"{known}; it leaves for the physical network {walk.on_physical[0].physical_network}"
     last = walk.steps[-1]
+    if last.flow is not None and (reason := reason_of(last.flow)) is not None:
+        return f"{known}; dropped on {last.chassis_id}, counted as {reason.name} of {last.flow.owner}. {reason.doc}"
     why = TABLES[last.table].doc.split(". ")[-1]
     by = f"by {last.flow.owner}" if last.flow is not None else "as nothing there matches it"
     return f"{known}; dropped in table {last.table} on {last.chassis_id} {by}. {why}"

@@ -232,7 +232,7 @@ def only_dhcp_requests_are_taken_for_such(cloud: Cloud) -> None:
         (subnet,) = cloud.store.find(Subnet, "network", network.id)
         for served in (True, False):
             cloud.change(subnet, enable_dhcp=served)
-            for udp_src, udp_dst in ((68, 68), (68, 53), (67, 67), (67, 68)):
+            for udp_src, udp_dst in ((68, 69), (68, 53), (67, 67), (67, 69)):
                 honest = packets.broadcast(one.mac_address, address(one)).but(udp_src=udp_src, udp_dst=udp_dst)
                 walk = cloud.inject(place, honest)
                 assert reached(walk) == there and walk.to_controller == []

@@ -163,9 +163,12 @@ class Cloud(ABC):
         self._check(walk, self.store.get(Port, place.partition("@")[0]))
         return walk
 
-    def inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str = "geneve") -> Walk:
-        """Let a stranger on the core send a tunnelled packet to a chassis."""
-        walk = self._inject_core(chassis, packet, tun_id, encapsulation)
+    def inject_core(
+        self, chassis: str, packet: Packet, tun_id: int, encapsulation: str = "geneve", tun_src: str = ""
+    ) -> Walk:
+        """Let somebody on the core send a tunnelled packet to a chassis, by default with the address of another one."""
+        other = next(address for name, address in ENCAP_IPS.items() if name != chassis)
+        walk = self._inject_core(chassis, packet, tun_id, encapsulation, tun_src or other)
         self._check(walk, None)
         return walk
 
@@ -193,7 +196,7 @@ class Cloud(ABC):
     def _inject(self, place: str, *packets: Packet) -> Walk: ...
 
     @abstractmethod
-    def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str) -> Walk: ...
+    def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str, tun_src: str) -> Walk: ...
 
     @abstractmethod
     def _inject_physical(self, physical_network: str, packet: Packet) -> Walk: ...
@@ -276,8 +279,8 @@ class SimulatedCloud(Cloud):
     def _inject(self, place: str, *packets: Packet) -> Walk:
         return self._checked(self.fabric.inject(place, *packets), {self._placements[place][0]})
 
-    def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str) -> Walk:
-        return self._checked(self.fabric.inject_core(chassis, packet, tun_id, encapsulation=encapsulation), set())
+    def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str, tun_src: str) -> Walk:
+        return self._checked(self.fabric.inject_core(chassis, packet, tun_id, tun_src, encapsulation), set())
 
     def _inject_physical(self, physical_network: str, packet: Packet) -> Walk:
         return self._checked(self.fabric.inject_physical(physical_network, packet), set())

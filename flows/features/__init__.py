@@ -7,6 +7,7 @@ from flows.features import (
     core_output,
     delivery,
     dhcp,
+    drops,
     flooding,
     forwarding,
     icmp,
@@ -16,12 +17,14 @@ from flows.features import (
     port_security,
     routing,
     security_groups,
+    tunnel_peers,
 )
 from flows.units import Unit
 
 UNITS: tuple[Unit, ...] = (
     *miss.UNITS,
     *classification.UNITS,
+    *tunnel_peers.UNITS,
     *port_security.UNITS,
     *arp_guard.UNITS,
     *arp_responder.UNITS,
@@ -35,4 +38,5 @@ UNITS: tuple[Unit, ...] = (
     *port_filter.UNITS,
     *security_groups.UNITS,
     *permissions.UNITS,
+    *drops.UNITS,
 )

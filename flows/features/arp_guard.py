@@ -8,6 +8,7 @@ addresses. What strangers on a physical network say is not judged: it may be a c
 """
 
 from flows.actions import Goto
+from flows.drops import drop
 from flows.flow import flow
 from flows.pipeline import ARP_GUARD
 from flows.units import Published, Unit, on_chassis, where_network_is
@@ -29,7 +30,12 @@ def spoken_for(view: View, port_id: str) -> Published:
     for address in sorted(own | shared):
         yield here, flow(ARP_GUARD, "own", "arp_guard", owner, go_on, from_port=port.key, arp_spa=address)
         whose = "other" if address in own else "shared"
-        yield everywhere, flow(ARP_GUARD, whose, "arp_guard", owner, network=port.network.key, arp_spa=address)
+        yield (
+            everywhere,
+            flow(
+                ARP_GUARD, whose, "arp_guard", owner, *drop("arp_conflict"), network=port.network.key, arp_spa=address
+            ),
+        )
     if port.port_security_enabled:
         for prefix in sorted(pairs - shared):
             yield here, flow(ARP_GUARD, "wide", "arp_guard", owner, go_on, from_port=port.key, arp_spa=prefix)
@@ -48,6 +54,7 @@ def router_addresses(view: View, router_id: str, port_id: str) -> Published:
                 "router",
                 "arp_guard",
                 f"port/{port_id}",
+                *drop("arp_conflict"),
                 network=interface.network.key,
                 arp_spa=address,
             ),

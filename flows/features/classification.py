@@ -1,6 +1,7 @@
 """Where a packet comes from: an instance's port, a tunnel, or a physical network."""
 
-from flows.actions import Goto, PopVlan, SetField
+from flows.actions import Action, Goto, PopVlan, SetField
+from flows.drops import drop
 from flows.fields import VLAN_PRESENT
 from flows.flow import flow
 from flows.pipeline import CLASSIFICATION
@@ -14,19 +15,16 @@ def from_port(view: View, port_id: str) -> Published:
     port = view.ask(live_port, port_id)
     if port is None:
         return
+    audience, owner = on_chassis(port.chassis_id), f"port/{port.id}"
+    origin, go_on = (SetField("network", port.network.key), SetField("from_port", port.key)), Goto("port_security")
+    number = port.ofport
     yield (
-        on_chassis(port.chassis_id),
-        flow(
-            CLASSIFICATION,
-            "origin",
-            "classification",
-            f"port/{port.id}",
-            SetField("network", port.network.key),
-            SetField("from_port", port.key),
-            Goto("port_security"),
-            in_port=port.ofport,
-            vlan_vid=0,
-        ),
+        audience,
+        flow(CLASSIFICATION, "origin", "classification", owner, *origin, go_on, in_port=number, vlan_vid=0),
+    )
+    yield (
+        audience,
+        flow(CLASSIFICATION, "tagged", "classification", owner, *origin, *drop("vlan_tag"), in_port=number),
     )
 
 
@@ -36,13 +34,15 @@ def from_core(view: View, chassis_id: str, network_id: str) -> Published:
     if chassis is None or network is None:
         return
     segment = network.segment
-    arrived = (SetField("network", network.key), SetField("from_core", 1), Goto("forwarding"))
+    arrived: tuple[Action, ...] = (SetField("network", network.key), SetField("from_core", 1))
     if segment.is_overlay:
         ofport = dict(chassis.tunnel_ports).get(segment.network_type)
         tag = {"tun_id": segment.segmentation_id or 0}
+        arrived += (Goto("tunnel_peers"),)
     else:
         ofport = dict(chassis.patch_ports).get(segment.physical_network or "")
         tag = {"vlan_vid": VLAN_PRESENT | segment.segmentation_id if segment.segmentation_id else 0}
+        arrived += (Goto("forwarding"),)
     if ofport is None:
         return
     actions = (PopVlan(), *arrived) if segment.network_type == "vlan" else arrived

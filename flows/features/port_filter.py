@@ -10,6 +10,7 @@ a connection tracking zone of its own, so that tenants with equal addresses neve
 """
 
 from flows.actions import Action, Commit, Goto, Resubmit, SetField, Track, Untrack
+from flows.drops import drop
 from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4
 from flows.flow import flow
 from flows.pipeline import (
@@ -53,7 +54,7 @@ def asked(view: View, port_id: str) -> Published:
             **received, **ip,
         ),
     )  # fmt: skip
-    yield here, flow(INGRESS_TRACKING, "other", FEATURE, owner, **received)
+    yield here, flow(INGRESS_TRACKING, "other", FEATURE, owner, *drop("ingress_rules"), **received)
     found = (view.ask(group, group_id) for group_id in view.ask(asked_groups, port_id))
     groups = [each for each in found if each is not None]
     yield from _ask_stateless(port, [each for each in groups if not each.stateful])

@@ -5,58 +5,98 @@ renews an address which is no longer the port's must hear so (NAK), so it may as
 A hypervisor announces where an instance has migrated to by RARP in its name, which the switches of a physical network
 must hear; overlays need no such word. All else is dropped, IPv6 included until it is served. Without
 ``port_security_enabled`` everything passes.
+
+However wide its address pairs are, a port never speaks as nobody or as many, and never as a DHCP server. Open vSwitch
+cannot see IP options, source routes among them; nothing of ours acts on them.
 """
 
 from collections.abc import Iterator
 
 from flows.actions import Goto
-from flows.fields import ETH_TYPE_RARP
+from flows.drops import drop
+from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4, ETH_TYPE_RARP
 from flows.flow import flow
-from flows.pipeline import PORT_SECURITY
-from flows.units import Published, Unit, on_chassis
+from flows.pipeline import PORT_SECURITY, REFUSAL
+from flows.units import EVERYONE, Published, Unit, on_chassis
 from topology.facts import LivePort, View, is_served_by_dhcp, live_port
 from topology.values import Port
 
 DHCP_CLIENT, DHCP_SERVER = 68, 67
+GROUP_BIT = "01:00:00:00:00:00/01:00:00:00:00:00"
+NOBODY = ("0.0.0.0/8", "127.0.0.0/8")
+"""Addresses that are on no wire (RFC 1122, section 3.2.1.3). A header that makes no sense has source 0.0.0.0, too."""
+MANY = ("224.0.0.0/4", "255.255.255.255")
+"""Addresses that are no host's: multicast and broadcast."""
+
+Match = dict[str, int | str]
 
 
 def permitted(view: View, port_id: str) -> Published:
-    """What a port may send."""
+    """What a port may send, and the MAC addresses by which the rest is told from what has a foreign one."""
     port = view.ask(live_port, port_id)
     if port is None:
         return
-    audience = on_chassis(port.chassis_id)
+    audience, owner, go_on = on_chassis(port.chassis_id), f"port/{port.id}", Goto("arp_guard")
+    if not port.port_security_enabled:
+        yield audience, flow(PORT_SECURITY, "unsecured", "port_security", owner, go_on, from_port=port.key)
+        return
     served = view.ask(is_served_by_dhcp, port_id)
-    for match in _sources(port, served) if port.port_security_enabled else [{}]:
+    for priority, match in _sources(port, served):
+        yield audience, flow(PORT_SECURITY, priority, "port_security", owner, go_on, from_port=port.key, **match)
+    for mac in _macs(port):
+        refused = Goto("refusal")
         yield (
             audience,
-            flow(
-                PORT_SECURITY,
-                "permit",
-                "port_security",
-                f"port/{port.id}",
-                Goto("arp_guard"),
-                from_port=port.key,
-                **match,
-            ),
+            flow(PORT_SECURITY, "known", "port_security", owner, refused, from_port=port.key, eth_src=mac),
         )
 
 
-def _sources(port: LivePort, served: bool) -> Iterator[dict[str, int | str]]:
+def refused(view: View) -> Published:
+    """What no port with port security may send, and the reasons for all else that it may not."""
+    for match in _malformed():
+        yield EVERYONE, flow(PORT_SECURITY, "malformed", "port_security", "drop/malformed", *drop("malformed"), **match)
+    answers: Match = {"udp_dst": DHCP_CLIENT}
+    owner = "drop/dhcp_server"
+    yield EVERYONE, flow(PORT_SECURITY, "server", "port_security", owner, *drop("dhcp_server"), **answers)
+    for eth_type, reason in ((ETH_TYPE_IPV4, "spoofed_ip"), (ETH_TYPE_ARP, "spoofed_arp")):
+        yield EVERYONE, flow(REFUSAL, "type", "port_security", f"drop/{reason}", *drop(reason), eth_type=eth_type)
+
+
+def _sources(port: LivePort, served: bool) -> Iterator[tuple[str, Match]]:
+    for mac, address in _senders(port):
+        yield "permit", {"eth_src": mac, "ipv4_src": address}
+        yield "permit", {"eth_src": mac, "arp_sha": mac, "arp_spa": address}
+    for mac in _macs(port):
+        if not port.network.segment.is_overlay:
+            yield "permit", {"eth_src": mac, "eth_type": ETH_TYPE_RARP}
+        # RFC 5227: a probe names no sender address. RFC 2131: neither does a client without a lease.
+        yield "client", {"eth_src": mac, "arp_sha": mac, "arp_spa": "0.0.0.0"}
+        asking: Match = {"eth_src": mac, "udp_src": DHCP_CLIENT, "udp_dst": DHCP_SERVER}
+        # What a served port asks goes to the controller, whatever its addresses; all else would travel on.
+        yield "client", asking if served else {**asking, "ipv4_src": "0.0.0.0", "ipv4_dst": "255.255.255.255"}
+
+
+def _senders(port: LivePort) -> list[tuple[str, str]]:
+    """The port's combinations of MAC and IPv4 address."""
     own = [(port.mac_address, fixed.ip_address) for fixed in port.fixed_ips]
     pairs = [(pair.mac_address, pair.ip_address) for pair in port.allowed_address_pairs]
-    senders = sorted({(mac, address) for mac, address in own + pairs if ":" not in address})
-    for mac, address in senders:
-        yield {"eth_src": mac, "ipv4_src": address}
-        yield {"eth_src": mac, "arp_sha": mac, "arp_spa": address}
-    for mac in sorted({port.mac_address, *(mac for mac, _ in senders)}):
-        if not port.network.segment.is_overlay:
-            yield {"eth_src": mac, "eth_type": ETH_TYPE_RARP}
-        # RFC 5227: a probe names no sender address. RFC 2131: neither does a client without a lease.
-        yield {"eth_src": mac, "arp_sha": mac, "arp_spa": "0.0.0.0"}
-        asking: dict[str, int | str] = {"eth_src": mac, "udp_src": DHCP_CLIENT, "udp_dst": DHCP_SERVER}
-        # What a served port asks goes to the controller, whatever its addresses; all else would travel on.
-        yield asking if served else {**asking, "ipv4_src": "0.0.0.0", "ipv4_dst": "255.255.255.255"}
+    return sorted({(mac, address) for mac, address in own + pairs if ":" not in address})
 
 
-UNITS = (Unit(permitted, over=Port),)
+def _macs(port: LivePort) -> list[str]:
+    return sorted({port.mac_address, *(mac for mac, _ in _senders(port))})
+
+
+def _malformed() -> Iterator[Match]:
+    yield {"eth_src": GROUP_BIT}
+    yield {"eth_src": "00:00:00:00:00:00"}
+    for address in NOBODY:
+        yield {"ipv4_src": address}
+        yield {"ipv4_dst": address}
+        yield {"arp_spa": address}
+    for address in MANY:
+        yield {"ipv4_src": address}
+        yield {"arp_spa": address}
+
+
+UNITS = (Unit(permitted, over=Port), Unit(refused))

@@ -10,6 +10,7 @@ router, not before: until then it is told from its header who sent it.
 from ipaddress import IPv4Network
 
 from flows.actions import Action, DecrementTtl, Goto, Move, Resubmit, SetField, Spread
+from flows.drops import drop
 from flows.fields import ETH_TYPE_IPV4, mac_to_int, parse_ipv4
 from flows.flow import flow
 from flows.pipeline import NEIGHBOURS, PATHS, ROUTER_OUTPUT, ROUTES, ROUTING
@@ -92,7 +93,15 @@ def nowhere(view: View, router_id: str) -> Published:
         for prefix in NOWHERE:
             yield (
                 where_router_is(router_id),
-                flow(ROUTES, "nowhere", "routing", f"router/{router_id}", router=router.key, ipv4_dst=prefix),
+                flow(
+                    ROUTES,
+                    "nowhere",
+                    "routing",
+                    f"router/{router_id}",
+                    *drop("unroutable"),
+                    router=router.key,
+                    ipv4_dst=prefix,
+                ),
             )
 
 

@@ -20,7 +20,6 @@ from tests.real_ovs.openflow_client import OpenFlowClient
 from tests.real_ovs.ovs_dummy import OvsDummy
 
 BRIDGE, UNDERLAY, UPLINK = "br-int", "br-phy", "uplink"
-STRANGER_IP, STRANGER_MAC = "192.0.2.66", "aa:55:00:00:00:66"
 NETWORK = "192.0.2.0/24"
 
 
@@ -153,11 +152,11 @@ class RealCloud(SimulatedCloud):
         walk = self._run([(*self._interfaces[place], to_bytes(packet)) for packet in packets])
         return agreed(walk, super()._inject(place, *packets))
 
-    def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str) -> Walk:
+    def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str, tun_src: str) -> Walk:
         address = ENCAP_IPS[chassis]
-        envelope = Envelope(STRANGER_IP, address, encapsulation, tun_id, to_bytes(packet))
-        walk = self._run([(chassis, UPLINK, seal(envelope, STRANGER_MAC, underlay_mac(address)))])
-        return agreed(walk, super()._inject_core(chassis, packet, tun_id, encapsulation))
+        envelope = Envelope(tun_src, address, encapsulation, tun_id, to_bytes(packet))
+        walk = self._run([(chassis, UPLINK, seal(envelope, underlay_mac(tun_src), underlay_mac(address)))])
+        return agreed(walk, super()._inject_core(chassis, packet, tun_id, encapsulation, tun_src))
 
     def _inject_physical(self, physical_network: str, packet: Packet) -> Walk:
         walk = self._run([(name, physical_network, to_bytes(packet)) for name in CHASSIS])

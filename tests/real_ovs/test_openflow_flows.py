@@ -91,6 +91,7 @@ MATCHES: list[tuple[Match, str]] = [
     ((ARP, Term("arp_tha", 0, None)), "arp,arp_tha=00:00:00:00:00:00"),
     ((Term("network", 0xABCDEF, None),), masked(network=0xABCDEF)),
     ((Term("from_core", 1, None), Term("network", 5, None)), masked(network=5, from_core=1)),
+    ((Term("drop_reason", 9, None),), masked(drop_reason=9)),
     ((Term("from_port", 0xFFFFFFFF, None),), masked(from_port=0xFFFFFFFF)),
     ((Term("zone", 0xABCD, None), Term("stateful", 1, None)), masked(zone=0xABCD, stateful=1)),
     ((Term("direction", 1, None), Term("allowed", 1, None)), masked(direction=1, allowed=1)),
