@@ -1,6 +1,8 @@
 """A whole cloud: the fabric, the controller, and tenants' instances on their ports."""
 
+import json
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any
 
 from controller import Controller, sdnapp
@@ -8,6 +10,8 @@ from fabric import CONTROLLER, MANAGEMENT, Fabric
 from hypervisor import PHYSICAL_NETWORK
 from neutron import Document, Neutron
 from stations import Instance
+
+SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 
 
 class Cloud(Fabric):
@@ -40,6 +44,13 @@ class Cloud(Fabric):
         network = api.create("network", **attributes)
         api.create("subnet", network_id=network["id"], ip_version=4, cidr=cidr, enable_dhcp=enable_dhcp)
         return network
+
+    def apply(self, file: str, *options: str) -> dict[str, Document]:
+        """Make what a file beside the scenarios describes, by the ``sdnapp`` command; return its ports by name."""
+        assert self.controller is not None
+        answer = json.loads(sdnapp(self.controller, "apply", "--json", *options, str(SCENARIOS / file)))
+        made = [change["id"] for change in answer["changes"] if change["resource"] == "port"]
+        return {port["name"]: port for port in (self.api.show("port", port_id) for port_id in made)}
 
     def launch(self, name: str, port: Document, on: str) -> Instance:
         """Start an instance on a hypervisor, with a port; returns when the port is ACTIVE."""

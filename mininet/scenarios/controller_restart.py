@@ -13,10 +13,8 @@ COUNT = 20_000
 
 def run(cloud: Cloud, checks: Checks) -> None:
     """Two instances across the core; the ping begins before the death and ends after all is in sync again."""
-    api = cloud.api.project("red")
-    network = cloud.make_network(api, "10.0.0.0/24", name="red-net")
-    ports = [api.create("port", network_id=network["id"], name=name) for name in ("red1", "red2", "red3")]
-    red1, red2 = (cloud.launch(port["name"], port, on=host) for port, host in zip(ports, ("h1", "h2"), strict=False))
+    ports = cloud.apply("red.yaml", "--member", "red")
+    red1, red2 = (cloud.launch(name, ports[name], on=host) for name, host in (("red1", "h1"), ("red2", "h2")))
     for instance in (red1, red2):
         lease(instance)
     answers = ping(red1, red2.address)
@@ -47,7 +45,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
             f"the youngest flow on {name} is older than the restart", f"> {since:.1f} s", f"{age:.1f} s", age > since
         )
 
-    red3 = cloud.launch("red3", ports[2], on="h3")
+    red3 = cloud.launch("red3", ports["red3"], on="h3")
     checks.check("the new controller serves: red3 leases", red3.address, lease(red3).address)
     answers = ping(red1, red3.address)
     checks.check("red1 pings red3", "all answered", answers, answers.all)

@@ -5,7 +5,6 @@ from captures import Capture, send
 from checks import Checks
 from cloud import Cloud
 from frames import BROADCAST, udp_frame
-from hypervisor import PHYSICAL_NETWORK
 from leases import lease
 from pings import ping
 from stations import CommandFailed
@@ -16,20 +15,11 @@ STRANGE_MAC = "02:00:00:00:00:66"
 
 def run(cloud: Cloud, checks: Checks) -> None:
     """Three instances on three hypervisors, one server on the same LAN."""
-    network = cloud.make_network(
-        cloud.api,
-        "203.0.113.0/24",
-        enable_dhcp=False,
-        name="lan",
-        provider__network_type="flat",
-        provider__physical_network=PHYSICAL_NETWORK,
-    )
+    ports = cloud.apply("flat.yaml")
     server = cloud.add_server("server", f"{SERVER}/24")
     instances = []
-    for number, host in enumerate(cloud.hypervisors, start=1):
-        fixed = [{"ip_address": f"203.0.113.{20 + number}"}]
-        port = cloud.api.create("port", network_id=network["id"], fixed_ips=fixed)
-        instances.append(cloud.launch(f"vm{number}", port, on=host))
+    for (name, port), host in zip(ports.items(), cloud.hypervisors, strict=True):
+        instances.append(cloud.launch(name, port, on=host))
         cloud.set_address(instances[-1])
     ours, vm1 = {instance.mac for instance in instances}, instances[0]
 
@@ -40,7 +30,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
         checks.check(what, 0, sum(each.received for each in unasked))
         cloud.api.create(
             "security_group_rule",
-            security_group_id=port["security_groups"][0],
+            security_group_id=vm1.port["security_groups"][0],
             direction="ingress",
             protocol="icmp",
             remote_ip_prefix=f"{SERVER}/32",

@@ -14,13 +14,9 @@ COUNT = 200
 
 def run(cloud: Cloud, checks: Checks) -> None:
     """red1 stays on h1 and pings red2, which moves from h2 to h3 and back."""
-    api = cloud.api.project("red")
-    network = cloud.make_network(api, "10.0.0.0/24", name="red-net")
+    ports = cloud.apply("red.yaml", "--member", "red")
     empty = {host: cloud.hypervisors[host].flows() for host in ("h2", "h3")}
-    red1, red2 = (
-        cloud.launch(name, api.create("port", network_id=network["id"], name=name), on=host)
-        for name, host in (("red1", "h1"), ("red2", "h2"))
-    )
+    red1, red2 = (cloud.launch(name, ports[name], on=host) for name, host in (("red1", "h1"), ("red2", "h2")))
     for instance in (red1, red2):
         lease(instance)
     answers = ping(red1, red2.address)

@@ -13,12 +13,8 @@ COUNT = 200
 
 def run(cloud: Cloud, checks: Checks) -> None:
     """Two instances across the core; the switch of the second one dies."""
-    api = cloud.api.project("red")
-    network = cloud.make_network(api, "10.0.0.0/24", name="red-net")
-    red1, red2 = (
-        cloud.launch(name, api.create("port", network_id=network["id"], name=name), on=host)
-        for name, host in (("red1", "h1"), ("red2", "h2"))
-    )
+    ports = cloud.apply("red.yaml", "--member", "red")
+    red1, red2 = (cloud.launch(name, ports[name], on=host) for name, host in (("red1", "h1"), ("red2", "h2")))
     for instance in (red1, red2):
         lease(instance)
     answers = ping(red1, red2.address)
