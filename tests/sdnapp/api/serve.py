@@ -38,7 +38,11 @@ def main() -> None:
     world.controller.observed(Chassis("c2", hostname="node2"), {})
     world.controller.switch_connected(node1.datapath_id)
     settings = Settings(vlan_ranges={"physnet1": ((100, 199),)})
-    services = StandInServices(settings, operator=Impatient(world.controller, world.punts, lambda: [], lambda: []))
+    connected = {"datapath_id": node1.datapath_id, "since": "2026-01-01T10:00:00+00:00"} | dict.fromkeys(
+        ("flows", "flow_mods_sent", "meter_mods_sent", "rejected", "packets_dropped"), 0
+    )
+    operator = Impatient(world.controller, world.punts, lambda: [connected], lambda: [])
+    services = StandInServices(settings, operator=operator)
     eventlet.spawn(wsgi.server, listener, keystone.beside(make_app(world.store, services)), log_output=False)
     tpool.execute(sys.stdin.buffer.read)
 

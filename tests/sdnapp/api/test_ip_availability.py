@@ -75,7 +75,7 @@ def test_a_network_without_subnets(api: Api) -> None:
 
 def test_a_subnet_without_pools_counts_all_its_addresses(api: Api) -> None:
     network = api.network()
-    api.subnet(network, "10.0.0.0/24", allocation_pools=[])
+    api.put("subnets", api.subnet(network, "10.0.0.0/24"), allocation_pools=[])
     assert api.get(f"{PATH}/{network}").first["total_ips"] == 256
     assert api.get(f"{PATH}/{network}").first["ip_availability_details"]["total_ips_in_subnet"] == 254
 
