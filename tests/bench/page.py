@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.bench import api
-from tests.bench.results import OURS, Figure, Result, Value
+from tests.bench.results import OURS, Figure, Result, Value, growth
 
 ROOT = Path(__file__).parents[2]
 RESULTS, PAGE = ROOT / "docs" / "benchmarks", ROOT / "docs" / "benchmarks.md"
@@ -66,6 +66,8 @@ def _section(result: Result) -> str:
     noise = "**the figures are noisy**, run it again on a quiet machine" if result.is_noisy else "the machine was quiet"
     lines += [f"- Other processes kept {result.others_busy:.2f} cores busy meanwhile: {noise}", ""]
     lines += [*_table(result.figures, peers), ""]
+    grown = [f"{what} {_number(times)} times" for what, times in growth(result.figures).items()]
+    lines += ["Time with the most ports, against that with the fewest:", f"{', '.join(grown)}.", ""] if grown else []
     missed = [f"{figure.what} with {figure.present:,} ports" for figure in result.figures if figure.aim_is_met is False]
     lines += [f"Aims missed: {'; '.join(missed)}." if missed else "Every aim is met."]
     return "\n".join(lines) + "\n"

@@ -1,7 +1,7 @@
 """What a benchmark finds: figures of one or more subjects, as values that go to JSON and come back."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -50,6 +50,16 @@ class Figure:
         ours, theirs = self.values[OURS].median, self.values[peer].median
         better, worse = (theirs, ours) if self.more_is_better else (ours, theirs)
         return worse / better if better else None
+
+
+def growth(figures: Iterable[Figure]) -> dict[str, float]:
+    """Return how many times longer what took time of ours takes at the last size than at the first."""
+    found: dict[str, list[Figure]] = {}
+    for figure in figures:
+        if figure.unit == "ms" and OURS in figure.values:
+            found.setdefault(figure.what, []).append(figure)
+    ends = {what: (each[0], each[-1]) for what, each in found.items() if len(each) > 1}
+    return {what: last.values[OURS].median / first.values[OURS].median for what, (first, last) in ends.items()}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tests.bench import page, subjects
 from tests.bench.api import Plan, measure
 from tests.bench.client import Client, at_once
 from tests.bench.machine import Others, ProcessTree, describe
-from tests.bench.results import Figure, Result, Value, once, value_of
+from tests.bench.results import Figure, Result, Value, growth, once, value_of
 
 TINY = Plan(sizes=(2, 6), peer_top=2, batches=2, batch=2, bulk=3, clients=2, seconds=0.05)
 FASTER = Figure("POST port", 100, "ms", 10.0, {"sdnapp": value_of([2.0]), "neutron": value_of([250.0])})
@@ -58,6 +58,14 @@ def test_ratios_and_aims_know_which_way_is_better() -> None:
     assert replace(FASTER, aim=2.0).aim_is_met is False
     assert replace(MORE, aim=2000.0).aim_is_met is True
     assert MORE.times_better("nobody") is None
+
+
+def test_growth_is_from_the_first_size_to_the_last() -> None:
+    last = replace(FASTER, present=1000, values={"sdnapp": value_of([3.0])})
+    assert growth([FASTER, MORE, last, replace(MORE, present=1000)]) == {"POST port": 1.5}
+    assert "against that with the fewest:\nPOST port 1.5 times." in page.render(
+        [replace(RESULT, figures=[FASTER, last])]
+    )
 
 
 def test_a_process_counts_with_its_children() -> None:
