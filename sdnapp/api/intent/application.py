@@ -52,7 +52,7 @@ def apply(
         changes = _set_quotas(ctx, quotas, project_id, document.quotas) if document.quotas is not None else []
         names = link(ctx, resources, document.items, project_id)
         lacking = Matching(ctx, ordered, project_id).match(document.items)
-        steps = Steps(ctx, names, project_id, options.dry_run)
+        steps = Steps(ctx, names, ordered, project_id, options.dry_run)
         deletions = [] if options.keep else [each for each in lacking if in_file(each[0]).may_delete(each[1])]
         # Deletions come first, as they make room.
         changing = [partial(steps.update, item) for item in document.items if item.row_id is not None]

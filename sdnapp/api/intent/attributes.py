@@ -29,7 +29,16 @@ def settable(resource: Resource[Any]) -> list[str]:
 
 def is_fixed(resource: Resource[Any], name: str) -> bool:
     """Return whether an attribute is set at creation and never again."""
-    return name != "tags" and not resource.attributes.specs[name]["allow_put"]
+    if name == "tags" or name in in_file(resource).replaceable:
+        return False
+    return "PUT" not in resource.methods or not resource.attributes.specs[name]["allow_put"]
+
+
+def rows_of(ctx: Context, resource: Resource[Any], project_id: str) -> list[Any]:
+    """Return the objects of a project that a document may hold, as far as the caller sees them."""
+    declared = in_file(resource)
+    found = declared.found(ctx, project_id) if declared.found else ctx.store.find(resource.row, "project", project_id)
+    return [row for row in found if not declared.why_not(row) and resource.may_see(ctx, row)]
 
 
 def current(ctx: Context, resource: Resource[Any], row: Any) -> dict[str, Any]:

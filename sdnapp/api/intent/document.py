@@ -25,7 +25,8 @@ class Item:
     """One object of a document. ``given`` are its attributes by the API's names.
 
     ``parent`` is the object that it is part of: another item, or the id of a row that is in no document. ``row_id`` is
-    the row that it is, once that is known.
+    the row that it is, once that is known. ``sections`` are those that it has. ``is_said`` is false for what follows
+    from a section that its parent lacks.
     """
 
     resource: Resource[Any]
@@ -34,6 +35,8 @@ class Item:
     parent: "Item | str | None" = None
     row_id: str | None = None
     children: list["Item"] = field(default_factory=list)
+    sections: frozenset[str] = frozenset()
+    is_said: bool = True
 
     @property
     def parent_id(self) -> str | None:
@@ -113,7 +116,8 @@ def _item(
     said = {attributes[key]: value for key, value in entry.items() if key in attributes}
     # Keys of a list's items are still the document's.
     given = replaced(declared.references, said, lambda name: name if name in said else written(name), as_is, _kept)
-    item = Item(resource, place, given, parent)
+    sections = frozenset(child.collection for child in children if entry.get(child.collection) is not None)
+    item = Item(resource, place, given, parent, sections=sections)
     if parent is None and declared.parent is not None and declared.parent not in item.given:
         key = written(declared.parent)
         raise PlaceError(place, f"say {key}: NAME, or write it under {resource.collection} of its {key}")

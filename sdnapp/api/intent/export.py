@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sdnapp.api.intent.attributes import current, default, in_file, may_set
+from sdnapp.api.intent.attributes import current, default, in_file, may_set, rows_of
 from sdnapp.api.intent.declaration import Reference, written
 from sdnapp.api.intent.document import children_of, in_order
 from sdnapp.api.intent.names import Names, as_is, key_names, replaced
@@ -27,14 +27,7 @@ class _Export:
         # Readers get what a member of the project can write.
         self._ctx = replace(ctx, who=replace(ctx.who, roles=ctx.who.roles | {"member"}))
         self._resources = in_order(resources)
-        self._rows = {
-            resource.name: [
-                row
-                for row in ctx.store.find(resource.row, "project", project_id)
-                if not in_file(resource).why_not(row) and resource.may_see(ctx, row)
-            ]
-            for resource in self._resources
-        }
+        self._rows = {resource.name: rows_of(ctx, resource, project_id) for resource in self._resources}
         self._under: dict[tuple[str, str | None], list[Any]] = {}
         self._names = Names(ctx, resources, project_id)
         for resource in self._resources:
@@ -48,8 +41,8 @@ class _Export:
         for resource in self._resources:
             above = {row.id for parent in self._parents(resource) for row in self._rows[parent.name]}
             rows = [row for row in self._rows[resource.name] if parent_id(resource, row) not in above]
-            if rows:
-                found[resource.collection] = self._section(resource, rows, is_nested=False)
+            if entries := self._section(resource, rows, is_nested=False):
+                found[resource.collection] = entries
         return found
 
     def _parents(self, resource: Resource[Any]) -> list[Resource[Any]]:
@@ -57,16 +50,34 @@ class _Export:
 
     def _section(self, resource: Resource[Any], rows: Sequence[Any], is_nested: bool) -> list[dict[str, Any]]:
         entries = [self._entry(resource, row, is_nested) for row in rows]
-        return sorted(entries, key=lambda entry: (entry.get("name", ""), json.dumps(entry, sort_keys=True)))
+        entries = [entry for entry in entries if entry != {"name": in_file(resource).standing}]
+        return sorted(entries, key=lambda entry: (entry.get("name", ""), _text(entry)))
 
     def _entry(self, resource: Resource[Any], row: Any, is_nested: bool) -> dict[str, Any]:
         entry = named(self._names, resource, row, written_attributes(self._ctx, resource, row))
         if is_nested:
             del entry[written(in_file(resource).parent or "")]
         for child in children_of(self._resources, resource):
-            if rows := self._under.get((child.name, row.id)):
+            rows = self._under.get((child.name, row.id), [])
+            if rows if in_file(child).born is None else not self._is_as_born(child, row, rows):
                 entry[child.collection] = self._section(child, rows, is_nested=True)
         return entry
+
+    def _is_as_born(self, child: Resource[Any], parent: Any, rows: Sequence[Any]) -> bool:
+        """Return whether there is beneath an object what it was made with."""
+        born = in_file(child).born
+        assert born is not None
+        with self._ctx.store.transaction() as tx:
+            first = born.values(self._ctx, tx, parent.name, parent.id)
+        present = [current(self._ctx, child, row) for row in rows]
+        above = in_file(child).parent
+        return sorted(map(_text, first)) == sorted(
+            _text({name: value for name, value in values.items() if name != above}) for values in present
+        )
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, sort_keys=True)
 
 
 def written_attributes(ctx: Context, resource: Resource[Any], row: Any) -> dict[str, Any]:

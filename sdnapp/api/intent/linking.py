@@ -1,6 +1,6 @@
 """What the names in a document mean, and what its values are: settled before anything is changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from neutron_lib import exceptions
@@ -18,10 +18,10 @@ LATER: Any = object()
 """The value of an attribute that refers to an object that is not there yet."""
 
 
-def link(ctx: Context, resources: Sequence[Resource[Any]], items: Sequence[Item], project_id: str) -> Names:
+def link(ctx: Context, resources: Sequence[Resource[Any]], items: list[Item], project_id: str) -> Names:
     """Put the objects that are meant in the place of names, and convert all other values.
 
-    Returns the names. Raises PlaceError.
+    Adds what items have where they say nothing of it. Returns the names. Raises PlaceError.
     """
     names = Names(ctx, resources, project_id)
     for resource in in_order(resources):
@@ -36,12 +36,31 @@ def link(ctx: Context, resources: Sequence[Resource[Any]], items: Sequence[Item]
                 is_left_out = item.given[name] == resource.attributes.specs[name].get("default")
                 if name in in_file(resource).defaults and is_left_out:
                     del item.given[name]
+            item.given = dict(in_file(resource).normal(item.given))
             _link(names, item)
             known = (item.given.get(key) for key in in_file(resource).keys if not _refers(resource, key))
             names.add(resource.name, [name for name in known if isinstance(name, str) and name], item.parent, item)
             if isinstance(item.parent, Item):
                 item.parent.children.append(item)
+        for item in list(_unsaid(ctx, resource, items)):
+            assert isinstance(item.parent, Item)
+            item.parent.children.append(item)
+            items.append(item)
     return names
+
+
+def _unsaid(ctx: Context, resource: Resource[Any], items: Sequence[Item]) -> Iterator[Item]:
+    """Give the items of objects that others are made with, under those that do not say which they have."""
+    declared = in_file(resource)
+    if declared.born is None or declared.parent is None:
+        return
+    for parent in items:
+        if (parent.resource.name,) != declared.references[declared.parent].to or resource.collection in parent.sections:
+            continue
+        with ctx.store.transaction() as tx:
+            given = declared.born.values(ctx, tx, parent.given.get("name", ""), parent)
+        for each in given:
+            yield Item(resource, parent.place, each, parent, is_said=False)
 
 
 def values(item: Item) -> dict[str, Any]:
@@ -68,6 +87,8 @@ def values(item: Item) -> dict[str, Any]:
 def converted(resource: Resource[Any], name: str, value: Any, place: Place) -> Any:
     """Return the checked value of one attribute in its one form. Raises PlaceError."""
     key = written(name) if name in in_file(resource).references else name
+    if name == "name" and value == in_file(resource).standing:
+        return value
     try:
         if name == "tags":
             return list(tags.checked(resource.collection, tags.tags_in({"tags": value})))

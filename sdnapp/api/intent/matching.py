@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from sdnapp.api.intent.attributes import current, expected, in_file, is_fixed
+from sdnapp.api.intent.attributes import current, expected, in_file, is_fixed, rows_of
 from sdnapp.api.intent.document import Item, children_of
 from sdnapp.api.intent.export import parent_id
 from sdnapp.api.intent.linking import LATER, values
@@ -16,14 +16,7 @@ class Matching:
 
     def __init__(self, ctx: Context, resources: Sequence[Resource[Any]], project_id: str) -> None:
         self._ctx, self._resources = ctx, resources
-        self._rows = {
-            resource.name: [
-                row
-                for row in ctx.store.find(resource.row, "project", project_id)
-                if not in_file(resource).why_not(row) and resource.may_see(ctx, row)
-            ]
-            for resource in resources
-        }
+        self._rows = {resource.name: rows_of(ctx, resource, project_id) for resource in resources}
         self._present: dict[str, dict[str, Any]] = {}
         self._under: dict[tuple[str, str | None], list[Any]] = {}
         for resource in resources:
@@ -45,7 +38,14 @@ class Matching:
                 self._pair(resource, group, list(self._under.get((resource.name, parent), ())))
             matched = {item.row_id for group in groups.values() for item in group}
             lacking += [(resource, row) for row in self._rows[resource.name] if row.id not in matched]
-        return lacking[::-1]
+        staying = {row.id for resource, row in lacking if not in_file(resource).may_delete(row)}
+        # What was made with others goes with them.
+        above = {row.id for _, row in lacking}
+        return [
+            (resource, row)
+            for resource, row in lacking[::-1]
+            if parent_id(resource, row) not in (staying if in_file(resource).born is None else above)
+        ]
 
     def _pair(self, resource: Resource[Any], items: list[Item], rows: list[Any]) -> None:
         """Pair items and rows that have the same parent: by each key, and at last those that have none at all."""

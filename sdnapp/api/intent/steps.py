@@ -1,6 +1,6 @@
 """One object created, changed or deleted as the request for it would do it, and told in names."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ from webob import exc
 from sdnapp.api import controller, quotas, tagging
 from sdnapp.api.intent.attributes import current, expected, in_file, is_fixed
 from sdnapp.api.intent.declaration import written
-from sdnapp.api.intent.document import Item
+from sdnapp.api.intent.document import Item, children_of
 from sdnapp.api.intent.export import named, parent_id, written_attributes
 from sdnapp.api.intent.linking import LATER, values
 from sdnapp.api.intent.names import Names, key_names
@@ -37,7 +37,10 @@ class Steps:
     undone, nothing is told that the service would choose anew.
     """
 
-    def __init__(self, ctx: Context, names: Names, project_id: str, is_trial: bool) -> None:
+    def __init__(
+        self, ctx: Context, names: Names, resources: Sequence[Resource[Any]], project_id: str, is_trial: bool
+    ) -> None:
+        self._resources = resources
         self._ctx, self._names, self._project_id, self._is_trial = ctx, names, project_id, is_trial
         self.done: list[dict[str, Any]] = []
 
@@ -45,6 +48,11 @@ class Steps:
         """Create the object that an item describes. Raises NotYetError."""
         self._begin()
         resource, declared, given = item.resource, in_file(item.resource), values(item)
+        if item.row_id is not None:
+            # It was made with its parent.
+            if item.is_said:
+                self._tell_new(item, self._ctx.store.get(resource.row, item.row_id), given)
+            return
         if LATER in given.values() or (item.parent is not None and item.parent_id is None):
             raise NotYetError
         if declared.parent is not None:
@@ -60,7 +68,28 @@ class Steps:
                 row = replace(row, tags=tuple(tags))
                 tx.put(row)
             _check_belongs(item, row)
+            self._keep_said(tx, item, row)
+        self._tell_new(item, row, given)
+
+    def _keep_said(self, tx: Transaction, item: Item, row: Any) -> None:
+        """Take from a new object what it was made with, except what its item has."""
         item.row_id = row.id
+        for child in children_of(self._resources, item.resource):
+            if (born := in_file(child).born) is None:
+                continue
+            wanted = [each for each in item.children if each.resource is child]
+            for each in born.rows(self._ctx, row.id):
+                present = current(self._ctx, child, each)
+                for other in wanted:
+                    given = values(other)
+                    if other.row_id is None and expected(self._ctx, child, each, present, given) == present:
+                        other.row_id = each.id
+                        break
+                else:
+                    controller.delete(self._ctx, tx, child, each)
+
+    def _tell_new(self, item: Item, row: Any, given: Mapping[str, Any]) -> None:
+        resource, declared = item.resource, in_file(item.resource)
         said = written_attributes(self._ctx, resource, row)
         if self._is_trial:
             said = {name: value for name, value in said.items() if name in given or name not in declared.chosen}
@@ -154,6 +183,9 @@ class Steps:
             kind = in_file(resource).references[parent_of].to[0]
             parent = f"{kind} {self._names.name_of(kind, parent_id(resource, row) or '', None)}"
         keys = {key: value for key, value in current(self._ctx, resource, row).items() if key in in_file(resource).keys}
+        if not in_file(resource).keys:
+            keys = written_attributes(self._ctx, resource, row)
+            keys.pop(parent_of or "", None)
         known = key_names(resource, row)[:1] or [str(value) for value in self._named(resource, row, keys).values()]
         return {
             "action": action,

@@ -13,6 +13,7 @@ from neutron_lib.exceptions import address_group as errors
 from sdnapp.api import policy, sharing
 from sdnapp.api.attributes import LONGEST_LIST, STANDARD_ATTRIBUTES, AttributeMap
 from sdnapp.api.errors import invalid_input
+from sdnapp.api.intent.declaration import InFile
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import STANDARD_VIEW, Context, Resource, is_shared, stamp_changed
 from sdnapp.api.resources import rbac
@@ -36,6 +37,12 @@ class AddressGroups(Resource[AddressGroup]):
         {name: spec for name, spec in STANDARD_ATTRIBUTES.items() if name != "description"},
     )
     view = STANDARD_VIEW | {"addresses": lambda ctx, group: list(group.addresses)}
+    in_file = InFile(
+        # A set: in which order it was said does not matter.
+        shown={"addresses": lambda ctx, group: sorted(group.addresses)},
+        canonical={"addresses": lambda addresses: sorted(canonical(addresses))},
+        replaceable=frozenset({"addresses"}),
+    )
     rules: ClassVar = {
         "get_address_group": policy.any_of(policy.admin, policy.project_reader, policy.shared_reader),
         "create_address_group": _MEMBERS,
@@ -83,8 +90,9 @@ class AddressGroups(Resource[AddressGroup]):
         )
 
     def update(self, ctx: Context, tx: Transaction, row: AddressGroup, values: dict[str, Any]) -> AddressGroup:
-        """Name or describe it otherwise."""
-        return replace(row, **{name: values[name] for name in ("name", "description") if name in values})
+        """Name or describe it otherwise. Requests change its addresses by actions, project files as a whole."""
+        changed = replace(row, **{name: values[name] for name in ("name", "description") if name in values})
+        return replace(changed, addresses=canonical(values["addresses"])) if "addresses" in values else changed
 
     def delete(self, ctx: Context, tx: Transaction, row: AddressGroup) -> None:
         """Refuse while rules name it. Raises AddressGroupInUse."""

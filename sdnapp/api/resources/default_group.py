@@ -11,6 +11,7 @@ from topology.allocation import GROUP_KEY_BITS, next_number
 from topology.store import Transaction
 from topology.values import DEFAULT_GROUP, SecurityGroup, SecurityGroupRule
 
+DESCRIPTION = "Default security group"
 _LONGEST_PROJECT_ID = 255
 
 
@@ -30,7 +31,7 @@ def ensure(ctx: Context, tx: Transaction, project_id: str | None) -> SecurityGro
         project_id=project_id,
         key=next_number(tx, "group", GROUP_KEY_BITS),
         name=DEFAULT_GROUP,
-        description="Default security group",
+        description=DESCRIPTION,
     )
     add_first_rules(ctx, tx, group)
     return stamp_new(ctx, tx, group)

@@ -154,6 +154,15 @@ class DefaultSecurityGroupRules(Resource[DefaultSecurityGroupRule]):
         tx.delete(DefaultSecurityGroupRule, row.id)
 
 
+def is_first_description(rule: SecurityGroupRule) -> bool:
+    """Return whether a rule's description is the one that the first templates give, and nobody wrote."""
+    return rule.description == _description(rule.direction)
+
+
+def _description(direction: str) -> str:
+    return f"Legacy default SG rule for {direction} traffic"
+
+
 def first_rules(ctx: Context, tx: Transaction, group: SecurityGroup) -> list[SecurityGroupRule]:
     """Return the rules of a new group, from the templates for groups like it; none where the remote is gone."""
     chosen = (
@@ -181,7 +190,7 @@ def _seed(ctx: Context, tx: Transaction) -> None:
                 direction=direction,
                 ethertype=ethertype,
                 remote_group_id=remote,
-                description=f"Legacy default SG rule for {direction} traffic",
+                description=_description(direction),
                 used_in_default_sg=True,
                 used_in_non_default_sg=remote is None,
             )

@@ -116,15 +116,22 @@ RULE_SCHEMAS: dict[str, Schema] = {
 """What the specifications above do not say."""
 
 
+def normal(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a rule says, as far as it does, in the form that it is kept in."""
+    found = dict(values)
+    if values.get("ethertype") == constants.IPv6 and "protocol" in values:
+        found["protocol"] = _ICMP_OF_IPV6.get(values["protocol"], values["protocol"])
+    if (values.get("port_range_min"), values.get("port_range_max")) == _ALL_PORTS:
+        found |= {"port_range_min": None, "port_range_max": None}
+    return found
+
+
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a rule that say what it permits. Raises InvalidInput's kin for what cannot go together."""
+    values = {**values, **normal(values)}
     protocol, ethertype = values["protocol"], values["ethertype"]
-    if ethertype == constants.IPv6:
-        protocol = _ICMP_OF_IPV6.get(protocol, protocol)
     number = None if protocol is None else int(constants.IP_PROTOCOL_MAP.get(protocol, protocol))
     low, high = values["port_range_min"], values["port_range_max"]
-    if (low, high) == _ALL_PORTS:
-        low = high = None
     _check_ports(number, low, high)
     written = values["remote_ip_prefix"]
     prefix = netaddr.IPNetwork(written) if written else None

@@ -10,9 +10,10 @@ from webob.multidict import MultiDict
 
 from sdnapp.api import policy, sharing
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, Specs
+from sdnapp.api.intent.declaration import Born, InFile, Reference
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import STANDARD_SCHEMAS, STANDARD_VIEW, Context, Getter, Resource, column, stamp_changed
-from sdnapp.api.resources import default_group, rule_values
+from sdnapp.api.resources import default_group, default_rules, rule_values
 from sdnapp.api.resources import security_errors as errors
 from sdnapp.api.resources.address_groups import visible_address_group
 from sdnapp.api.schemas import BOOLEAN
@@ -67,6 +68,43 @@ def show_rule(ctx: Context, rule: SecurityGroupRule) -> dict[str, Any]:
     return {name: getter(ctx, rule) for name, getter in _VIEW.items()}
 
 
+def _written_description(ctx: Context, rule: SecurityGroupRule) -> str:
+    return "" if default_rules.is_first_description(rule) else rule.description
+
+
+_IN_FILE = (
+    "direction",
+    "ethertype",
+    "protocol",
+    "port_range_min",
+    "port_range_max",
+    "remote_ip_prefix",
+    "remote_group_id",
+    "remote_address_group_id",
+)
+
+
+def _first_values(ctx: Context, tx: Transaction, name: str, group: Any) -> list[dict[str, Any]]:
+    """Return what the first rules of a group say, given by its name, and by its handle where they name it."""
+    parent = default_rules.PARENT
+    rules = default_rules.first_rules(ctx, tx, SecurityGroup(id=parent, project_id="", key=0, name=name))
+    found = []
+    for rule in rules:
+        values = {each: _VIEW[each](ctx, rule) for each in _IN_FILE}
+        if values["remote_group_id"] == parent:
+            values["remote_group_id"] = group
+        found.append(values | {"description": _written_description(ctx, rule)})
+    return found
+
+
+def _of_project(ctx: Context, project_id: str) -> list[SecurityGroupRule]:
+    """Return the rules of a project's groups, whoever added them, and those that it added to others'."""
+    found = {rule.id: rule for rule in ctx.store.find(SecurityGroupRule, "project", project_id)}
+    for group_id in ctx.store.find_ids(SecurityGroup, "project", project_id):
+        found.update({rule.id: rule for rule in ctx.store.find(SecurityGroupRule, "security_group", group_id)})
+    return list(found.values())
+
+
 class SecurityGroupRules(Resource[SecurityGroupRule]):
     """What members of a group may exchange."""
 
@@ -80,6 +118,19 @@ class SecurityGroupRules(Resource[SecurityGroupRule]):
         "security_group_rules", (), STANDARD_ATTRIBUTES | rule_values.RULE_ATTRIBUTES | _ATTRIBUTES
     )
     view = _VIEW
+    in_file = InFile(
+        parent="security_group_id",
+        references={
+            "security_group_id": Reference(("security_group",)),
+            "remote_group_id": Reference(("security_group",)),
+            "remote_address_group_id": Reference(("address_group",)),
+        },
+        keys=(),
+        shown={"description": _written_description},
+        normal=rule_values.normal,
+        born=Born(_first_values, lambda ctx, group_id: ctx.store.find(SecurityGroupRule, "security_group", group_id)),
+        found=_of_project,
+    )
     schemas: ClassVar = STANDARD_SCHEMAS | rule_values.RULE_SCHEMAS | {"belongs_to_default_sg": BOOLEAN}
     indexes: ClassVar = {
         "project_id": "project",

@@ -12,6 +12,7 @@ from webob.multidict import MultiDict
 
 from sdnapp.api import policy, sharing, tags
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, Specs
+from sdnapp.api.intent.declaration import InFile
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import STANDARD_SCHEMAS, STANDARD_VIEW, Context, Resource, column, is_shared, stamp_changed
 from sdnapp.api.resources import default_group, rbac
@@ -80,6 +81,16 @@ class SecurityGroups(Resource[SecurityGroup]):
             show_rule(ctx, rule) for rule in ctx.store.find(SecurityGroupRule, "security_group", group.id)
         ],
     }
+    in_file = InFile(
+        shown={
+            "description": lambda ctx, group: (
+                "" if group.is_default and group.description == default_group.DESCRIPTION else group.description
+            )
+        },
+        standing=DEFAULT_GROUP,
+        may_delete=lambda group: not group.is_default,
+        prepare=default_group.ensure,
+    )
     schemas: ClassVar = STANDARD_SCHEMAS | {
         "name": STRING | {"maxLength": sizes.NAME_FIELD_SIZE},
         "security_group_rules": list_of({"$ref": "#/components/schemas/SecurityGroupRule"}),

@@ -52,6 +52,24 @@ policies = st.fixed_dictionaries(
 )
 
 
+rules = st.sampled_from(
+    [
+        {"direction": "egress"},
+        {"direction": "egress", "ethertype": "IPv6"},
+        {"direction": "egress", "description": "why"},
+        {"direction": "ingress", "remote_group": "default"},
+        {"direction": "ingress", "remote_group": "group1"},
+        {"direction": "ingress", "ethertype": "IPv6", "protocol": "icmp"},
+        {"direction": "ingress", "protocol": "tcp", "port_range_min": 1, "port_range_max": 65535},
+        {"direction": "ingress", "protocol": "tcp", "port_range_min": 80, "port_range_max": 81},
+        {"direction": "ingress", "protocol": 17, "remote_ip_prefix": "10.0.0.1/8"},
+        {"direction": "ingress", "remote_address_group": "offices"},
+    ]
+)
+some_rules = st.lists(rules, unique_by=lambda rule: str(rule | {"description": ""}), max_size=4)
+groups = some(description=names, tags=tags, stateful=maybe, security_group_rules=some_rules)
+
+
 @st.composite
 def intents(draw: st.DrawFn) -> dict[str, Any]:
     """Draw the document of a project that can be made: prefixes differ, and what is referred to has one name."""
@@ -67,6 +85,16 @@ def intents(draw: st.DrawFn) -> dict[str, Any]:
             if network.get("subnets") and draw(maybe):
                 port["fixed_ips"] = draw(st.sampled_from([[], [{"ip_address": f"10.{number}.0.{100 + other}"}]]))
     document: dict[str, Any] = {"project": "red", "networks": made}
+    if draw(maybe):
+        addresses = st.lists(st.sampled_from(["192.0.2.0/24", "10.0.0.1/32", "2001:db8::/32"]), unique=True)
+        document["address_groups"] = [{"name": "offices", **draw(some(addresses=addresses, description=names))}]
+        document["security_groups"] = [{"name": name, **draw(groups)} for name in ("group1", "group2")]
+        if draw(maybe):
+            document["security_groups"].append({"name": "default", **draw(groups)})
+        for port in (port for network in made for port in network.get("ports", ())):
+            if draw(maybe):
+                # One: stateful and stateless ones do not go together.
+                port["security_groups"] = [draw(st.sampled_from(["group1", "group2", "default"]))]
     if draw(maybe):
         document["address_scopes"] = [{"name": "scope", "shared": draw(maybe)}]
         pool = {"name": "pool", "prefixes": ["172.16.0.0/12"], **draw(some(min_prefixlen=st.sampled_from([16, 24])))}
