@@ -54,13 +54,18 @@ class Document:
 
 
 def in_order(resources: Iterable[Resource[Any]]) -> list[Resource[Any]]:
-    """Return the resources that stand in documents, each after all that it refers to."""
+    """Return the resources that stand in documents, each after all that it refers to.
+
+    What is written under an object counts as a part of it: of objects without names, that tells which is which.
+    """
     found = {resource.name: resource for resource in resources if resource.in_file is not None}
     graph = {
         name: [to for reference in in_file(resource).references.values() for to in reference.to if to in found]
         for name, resource in found.items()
     }
-    return [found[name] for name in TopologicalSorter(graph).static_order()]
+    parts = {name: [child.name for child in children_of(found.values(), parent)] for name, parent in found.items()}
+    whole = {name: {to for each in (name, *parts[name]) for to in graph[each]} - {name, *parts[name]} for name in found}
+    return [found[name] for name in TopologicalSorter(whole).static_order()]
 
 
 def children_of(resources: Iterable[Resource[Any]], parent: Resource[Any]) -> list[Resource[Any]]:
