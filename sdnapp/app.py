@@ -112,7 +112,9 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             openflow_address=self._options.controller_address,
             tls=credentials.context(demanding=True) if credentials else None,
         )
-        self._operations = Operations(self._controller, self._punts, self._switches.status, self._ovsdb.status)
+        self._operations = Operations(
+            self._controller, self._punts, self._switches.status, self._ovsdb.status, self._switches.counts
+        )
 
     def start(self) -> None:
         """Listen. Raises OSError, which names the address, where that cannot be."""

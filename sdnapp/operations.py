@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.pipeline import TABLES
 from sdnapp.controller import Controller
+from sdnapp.drops import Ask, Drops
 from sdnapp.punts import Punts
 from sdnapp.realization import DEAD
 from sdnapp.tracing import flow_row, trace
@@ -19,13 +20,19 @@ Report = Callable[[], list[dict[str, Any]]]
 
 
 class Operations:
-    """The operator's views of a running controller; ``switches`` and ``databases`` report the sessions of each side."""
+    """The operator's views of a running controller; ``switches`` and ``databases`` report the sessions of each side.
 
-    def __init__(self, controller: Controller, punts: Punts, switches: Report, databases: Report) -> None:
+    ``counts`` asks the switches what they have counted in a table.
+    """
+
+    def __init__(
+        self, controller: Controller, punts: Punts, switches: Report, databases: Report, counts: Ask = lambda table: {}
+    ) -> None:
         self._controller = controller
         self._punts = punts
         self._switches = switches
         self._databases = databases
+        self._drops = Drops(controller, punts, counts)
 
     @property
     def _store(self) -> Store:
@@ -117,6 +124,21 @@ class Operations:
         self._controller.catch_up()
         return trace(self._store, self._controller.engine, port_id, to, self._controller.why_down)
 
+    def drops(self, port_id: str | None = None, name: str | None = None) -> dict[str, Any] | None:
+        """Return what was dropped, of a port if one is given, on a chassis likewise; None for an unknown chassis."""
+        chassis_id = self._id_of(name) if name is not None else None
+        if name is not None and chassis_id is None:
+            return None
+        rows, silent = self._drops.told()
+        return {
+            "drops": [
+                row
+                for row in rows
+                if port_id in (None, row["port_id"]) and (chassis_id is None or row["chassis"] == chassis_id)
+            ],
+            "silent": [each for each in silent if chassis_id in (None, each)],
+        }
+
     def wait_realized(self, revision: int | None, seconds: float) -> bool:
         """Wait until every chassis that counts has confirmed a revision (None: now's), at most so many seconds."""
         return self._controller.wait_realized(revision, seconds)
@@ -144,8 +166,9 @@ class Operations:
         lines.append(f"sdnapp_packet_ins_waiting {self._punts.waiting}")
         for reason, count in sorted(self._punts.refused.items()):
             lines.append(f'sdnapp_packet_ins_refused_total{{reason="{reason}"}} {count}')
-        for (project, port), count in sorted(self._punts.dropped.items()):
-            lines.append(f'sdnapp_packet_ins_dropped_total{{project="{project}",port="{port}"}} {count}')
+        for row in self._drops.told()[0]:
+            labels = f'chassis="{row["chassis"] or ""}",port="{row["port_id"] or ""}",reason="{row["reason"]}"'
+            lines.append(f"sdnapp_drops_total{{{labels}}} {row['packets']}")
         for name, count in sorted(controller.engine.runs.items()):
             lines.append(f'sdnapp_engine_runs_total{{function="{name}"}} {count}')
         return "\n".join(lines) + "\n"

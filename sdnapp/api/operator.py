@@ -4,6 +4,7 @@ from webob import Request, Response, exc
 
 from sdnapp.api.errors import PolicyNotAuthorized, json_response
 from sdnapp.api.resource import Context
+from topology.values import Port
 
 # Longer than any switch needs; a client that wants more asks again.
 _LONGEST_WAIT = 3600.0
@@ -42,6 +43,18 @@ def flows(ctx: Context, request: Request, chassis_id: str) -> Response:
     found = ctx.services.operator.flows(chassis_id, owner, table)
     if found is None:
         raise _no_chassis(chassis_id)
+    return json_response(found)
+
+
+def drops(ctx: Context, request: Request) -> Response:
+    """``GET /sdnapp/drops?port=&chassis=``."""
+    _admins_only(ctx)
+    port_id, chassis_id = request.GET.get("port") or None, request.GET.get("chassis") or None
+    if port_id is not None and ctx.store.get(Port, port_id) is None:
+        raise exc.HTTPNotFound(f"No port has the id {port_id}: `openstack port list` shows them.")
+    found = ctx.services.operator.drops(port_id, chassis_id)
+    if found is None:
+        raise _no_chassis(chassis_id or "")
     return json_response(found)
 
 

@@ -63,6 +63,13 @@ class Operator(Protocol):
         """Return the desired flows of a chassis, of one owner and table if named; None if there is no such chassis."""
         ...
 
+    def drops(self, port_id: str | None, chassis_id: str | None) -> dict[str, Any] | None:
+        """Return what was dropped, of a port and on a chassis if named; None if there is no such chassis.
+
+        Asks the switches, and blocks this green thread only.
+        """
+        ...
+
     def trace(self, port_id: str, to: str) -> dict[str, Any]:
         """Return the road of a packet from a port to an address. Raises ValueError that says what is wrong."""
         ...

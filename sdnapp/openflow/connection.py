@@ -17,7 +17,15 @@ from os_ken.lib import hub
 from os_ken.lib.dpid import dpid_to_str
 
 from flows.flow import Flow
-from sdnapp.openflow.messages import ECHO_REQUEST, PacketIn, PortStatus, message
+from sdnapp.openflow.messages import (
+    ECHO_REQUEST,
+    ERROR,
+    MULTIPART_REPLY,
+    PacketIn,
+    PortStatus,
+    message,
+    more_replies_follow,
+)
 from sdnapp.openflow.session import Broken, Confirmed, Effect, Rejected, Send, Session, Unmetered
 from sdnapp.ovsdb.targets import address_text
 from sdnapp.tls import peer_name
@@ -74,6 +82,8 @@ class Connection:
         self._outgoing: deque[Iterator[bytes]] = deque()
         self._closed = False
         self._heard = hub.Event()
+        self._questions: dict[int, Any] = {}
+        """Where replies are waited for, by transaction id: a queue of messages, None at the end of hope."""
 
     # From any green thread
 
@@ -88,6 +98,8 @@ class Connection:
         self.tell(self._callbacks.on_disconnected, self.datapath_id)
         self._closed = True
         self._inbox.put(lambda: None)
+        for answers in self._questions.values():
+            answers.put(None)
         if self.is_open:
             self.datapath.close()
 
@@ -128,6 +140,34 @@ class Connection:
     def answered(self) -> None:
         """The switch has answered our echo request."""
         self._heard.set()
+
+    def ask(self, request: Callable[[int], bytes], seconds: float) -> list[bytes] | None:
+        """Send the multipart request that is made for a transaction id, and return the replies. Waits for them.
+
+        None if the switch refuses or goes, or lets one of its replies be waited for longer than so many seconds.
+        """
+        if self._closed:
+            return None
+        xid, replies = self.session.take_xid(), []
+        answers = self._questions[xid] = hub.Queue()
+        self._inbox.put(lambda: self.datapath.send(request(xid)))
+        try:
+            while (reply := answers.get(timeout=seconds)) is not None:
+                replies.append(reply)
+                if not more_replies_follow(reply):
+                    return replies
+        except hub.QueueEmpty:
+            LOG.warning("switch %s at %s did not answer within %s s", self.datapath_id, self.address, seconds)
+        finally:
+            del self._questions[xid]
+        return None
+
+    def is_asked(self, kind: int, xid: int, data: bytes) -> bool:
+        """Take a message if it answers what was asked."""
+        if kind not in (ERROR, MULTIPART_REPLY) or (answers := self._questions.get(xid)) is None:
+            return False
+        answers.put(data if kind == MULTIPART_REPLY else None)
+        return True
 
     def packet_arrived(self, packet: PacketIn) -> None:
         """Pass on a packet, at once; now and then, let others than this switch have their turn."""

@@ -7,6 +7,7 @@ Sources: OpenFlow 1.3.5, section 7, and ONF extension 230 (bundles for OpenFlow 
 """
 
 import struct
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ BARRIER_REPLY = 21
 MULTIPART_FLOW = 1
 """Types of multipart messages (section 7.3.5); those about meters are in ``meter_messages``."""
 MORE_REPLIES = 1
+EVERY_TABLE = 0xFF
 
 BUNDLE_OPEN = 0
 BUNDLE_COMMIT = 4
@@ -54,6 +56,7 @@ _HEADER = struct.Struct("!BBHI")
 _CONTROL = struct.Struct("!BBHIIIIHH")
 _ADD = struct.Struct("!BBHIIIIxxHBBHI")
 _STATS_ENTRY = struct.Struct("!HBx8xH10xQ16x2xH")
+_COUNT = struct.Struct("!H22xQQ")
 _MATCH_AT = 48
 """Where the match begins in an entry of a flow-stats reply."""
 
@@ -116,10 +119,10 @@ def bundle_add(xid: int, bundle: int, body: bytes) -> bytes:
     )
 
 
-def flow_stats_request(xid: int) -> bytes:
-    """Ask for every flow of every table."""
-    every_table, any_match = 0xFF, struct.pack("!HHxxxx", 1, 4)
-    body = struct.pack("!HHxxxxBxxxIIxxxxQQ", MULTIPART_FLOW, 0, every_table, PORT_ANY, PORT_ANY, 0, 0)
+def flow_stats_request(xid: int, table: int = EVERY_TABLE) -> bytes:
+    """Ask for every flow of a table, or of all."""
+    any_match = struct.pack("!HHxxxx", 1, 4)
+    body = struct.pack("!HHxxxxBxxxIIxxxxQQ", MULTIPART_FLOW, 0, table, PORT_ANY, PORT_ANY, 0, 0)
     return message(MULTIPART_REQUEST, xid, body + any_match)
 
 
@@ -156,6 +159,25 @@ def read_flow_stats(data: bytes) -> tuple[list[FlowEntry], bool] | None:
     except struct.error as error:
         raise MalformedMessage(f"flow-stats reply: {error}") from None
     return entries, bool(flags & MORE_REPLIES)
+
+
+def read_flow_counts(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield cookie and number of packets of each flow of a flow-stats reply."""
+    position = HEADER_SIZE + 8
+    while position < len(data):
+        try:
+            length, cookie, packets = _COUNT.unpack_from(data, position)
+        except struct.error as error:
+            raise MalformedMessage(f"flow-stats reply: {error}") from None
+        if length < _MATCH_AT or position + length > len(data):
+            raise MalformedMessage(f"a flow-stats entry of {length} bytes")
+        yield cookie, packets
+        position += length
+
+
+def more_replies_follow(data: bytes) -> bool:
+    """Return whether a multipart reply is not the last of its answer."""
+    return bool(int.from_bytes(data[HEADER_SIZE + 2 : HEADER_SIZE + 4], "big") & MORE_REPLIES)
 
 
 def read_multipart_kind(data: bytes) -> int:

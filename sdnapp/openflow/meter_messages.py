@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from flows.actions import Meter
-from sdnapp.openflow.messages import HEADER_SIZE, MORE_REPLIES, MULTIPART_REQUEST, MalformedMessage, message
+from sdnapp.openflow.messages import HEADER_SIZE, MULTIPART_REQUEST, MalformedMessage, message, more_replies_follow
 
 METER_MOD = 29
 MULTIPART_METER, MULTIPART_METER_CONFIG, MULTIPART_METER_FEATURES = 9, 10, 11
@@ -75,7 +75,7 @@ def read_config(data: bytes) -> tuple[list[Meter], bool]:
         ours = kind == _DROP and flags & (_PACKETS_A_SECOND | _HAS_BURST) == _PACKETS_A_SECOND | _HAS_BURST
         if number <= HIGHEST_NUMBER:
             meters.append(Meter(number, packets, burst) if ours else Meter(number, 0, 0))
-    return meters, _more_follow(data)
+    return meters, more_replies_follow(data)
 
 
 def read_stats(data: bytes) -> tuple[list[MeterCount], bool]:
@@ -87,7 +87,7 @@ def read_stats(data: bytes) -> tuple[list[MeterCount], bool]:
         except struct.error as error:
             raise MalformedMessage(f"statistics of meter {number}: {error}") from None
         counts.append(MeterCount(number, packets, dropped))
-    return counts, _more_follow(data)
+    return counts, more_replies_follow(data)
 
 
 def _entries(data: bytes, head: struct.Struct, length_at: int) -> Iterator[tuple[Any, ...]]:
@@ -103,7 +103,3 @@ def _entries(data: bytes, head: struct.Struct, length_at: int) -> Iterator[tuple
             raise MalformedMessage(f"an entry of {length} bytes in a multipart reply about meters")
         yield *fields, data[position + head.size : position + length]
         position += length
-
-
-def _more_follow(data: bytes) -> bool:
-    return bool(int.from_bytes(data[HEADER_SIZE + 2 : HEADER_SIZE + 4], "big") & MORE_REPLIES)

@@ -370,6 +370,10 @@ class Session:
         self.last_error = reason
         return [Broken(reason)]
 
+    def take_xid(self) -> int:
+        """Return a transaction id that nobody else has, for a question beside the session's own."""
+        return self._take_xids(1)
+
     def _take_xids(self, count: int) -> int:
         first = self.next_xid
         self.next_xid = (first + count) % XIDS

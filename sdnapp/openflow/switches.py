@@ -22,6 +22,7 @@ from os_ken.lib import hub
 from flows.flow import Flow
 from sdnapp.openflow import messages, meter_messages
 from sdnapp.openflow.connection import PROBE, Callbacks, Connection, Step
+from sdnapp.openflow.counts import Counts, counts_of
 from sdnapp.openflow.messages import MalformedMessage
 from sdnapp.openflow.session import State
 from sdnapp.openflow.tap import tap
@@ -129,6 +130,19 @@ class Switches:
         if (connection := self._by_id.get(datapath_id)) is not None:
             connection.send(messages.packet_out(0, in_port, out_port, data))
 
+    def counts(self, table: int) -> dict[str, Counts | None]:
+        """Return what each switch has counted, by datapath id; None for one that does not tell in time. Waits for them.
+
+        They may not know yet of what passed within the last second: Open vSwitch asks its datapath now and then.
+        """
+        found: dict[str, Counts | None] = {}
+
+        def ask(connection: Connection) -> None:
+            found[connection.datapath_id] = counts_of(connection, table)
+
+        hub.joinall([hub.spawn(ask, connection) for connection in list(self._by_id.values())])
+        return found
+
     def status(self) -> list[dict[str, Any]]:
         """Return one row for each connected switch, by datapath id, of plain values (see ``Connection.status``)."""
         return [connection.status() for _, connection in sorted(self._by_id.items())]
@@ -212,6 +226,8 @@ class Switches:
             if data[messages.HEADER_SIZE :] != PROBE:
                 return False
             connection.answered()
+            return True
+        if connection.is_asked(kind, xid, data):
             return True
         if not connection.session.expects(xid):
             return False

@@ -92,6 +92,29 @@ def test_from_api_call_to_active_and_a_dhcp_offer(cloud: Cloud) -> None:
     assert (reply.type, reply.dhcp.yiaddr) == (OFFER, first["fixed_ips"][0]["ip_address"])
 
 
+def test_drops_are_counted_for_the_port_whose_fault_they_are(cloud: Cloud) -> None:
+    first, second = two_ports(cloud)
+    taps = {port["id"]: cloud.plug("hv1", port) for port in (first, second)}
+    for port in (first, second):
+        cloud.controller.wait_status(port["id"])
+    switch = cloud.switches["hv1"]
+
+    def dropped(*query: str) -> dict[tuple[str, str], int]:
+        rows = cloud.controller.call("GET", "/sdnapp/drops?" + "&".join(query))["drops"]
+        return {(row["port_id"], row["reason"]): row["packets"] for row in rows if row["chassis"] == "hv1"}
+
+    stolen = bytes.fromhex("ffffffffffff02000000009908060001080006040001020000000099")
+    for _ in range(3):
+        switch.receive(taps[second["id"]], stolen + bytes([10, 0, 0, 9]) + bytes(6) + bytes([10, 0, 0, 1]))
+    for _ in range(40):
+        switch.receive(taps[first["id"]], request(DISCOVER))
+    spoofed, too_many = (second["id"], "spoofed_mac"), (first["id"], "over_budget")
+    wait_for(lambda: dropped().get(spoofed) == 3 and dropped().get(too_many, 0) > 0, "both are counted")
+    assert set(dropped()) == {spoofed, too_many} and dropped(f"port={second['id']}") == {spoofed: 3}
+    label = f'{{chassis="hv1",port="{second["id"]}",reason="spoofed_mac"}}'
+    assert cloud.controller.metric("sdnapp_drops_total" + label) == 3
+
+
 def test_unplugged_is_down_and_leaves_nothing_behind(cloud: Cloud) -> None:
     before = cloud.dump("hv1")
     first, _ = two_ports(cloud)

@@ -4,9 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from flows.drops import reason_of
 from flows.flow import Flow
+from flows.pipeline import DROPS
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
+from sdnapp.openflow.counts import Counts
 from sdnapp.punts import Punts
 from sdnapp.responders import Responders
 from topology.placement import Plugged
@@ -25,6 +28,7 @@ class FakeSwitches:
         self.failing: set[str] = set()
         """Names of methods that fail."""
         self.refused: dict[str, str] = {}
+        self.counted: dict[str, Counts | None] = {}
 
     def assign(self, datapath_id: str, flows: Iterable[Flow], revision: int) -> None:
         if "assign" in self.failing:
@@ -40,6 +44,19 @@ class FakeSwitches:
             del self.tables[datapath_id][flow.key]
         self.tables[datapath_id] |= {flow.key: flow for flow in added}
         self.revisions[datapath_id] = revision
+
+    def counts(self, table: int) -> dict[str, Counts | None]:
+        assert table == DROPS.number
+        return self.counted
+
+    def drop(self, datapath_id: str, owner: str, reason: str, packets: int) -> None:
+        """Count packets as dropped on a switch: as a flow of this owner would."""
+        flows = [flow for flow in self.tables[datapath_id].values() if flow.table == DROPS.number]
+        (cookie,) = (
+            flow.cookie for flow in flows if flow.owner == owner and (why := reason_of(flow)) and why.name == reason
+        )
+        known = self.counted.get(datapath_id) or Counts({}, {})
+        self.counted[datapath_id] = Counts({**known.flows, cookie: packets}, known.meters)
 
     def refuse(self, datapath_id: str, reason: str) -> None:
         self.refused[datapath_id] = reason

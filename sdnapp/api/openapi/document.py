@@ -136,6 +136,7 @@ DESCRIPTIONS: Mapping[Any, Callable[..., Operation]] = {
     operator.chassis_list: others.chassis_list,
     operator.chassis: others.chassis,
     operator.flows: others.flows,
+    operator.drops: others.drops,
 }
 """By the function that serves it, what describes an operation: called with what is bound to the function."""
 

@@ -1,6 +1,8 @@
 """What the operator's views answer, as JSON schemas; docs/operator-api.md says it in words."""
 
+from flows.drops import REASONS
 from sdnapp.api.schemas import BOOLEAN, COUNT, INTEGER, STRING, Schema, list_of, nullable, one_of, record
+from sdnapp.drops import OVER_BUDGET, QUEUE_FULL
 
 _STATE = one_of(("dead", "syncing", "in sync"))
 _TEXTS: Schema = {"type": "object", "additionalProperties": STRING}
@@ -61,3 +63,9 @@ TRACE = record(
 )
 REALIZED = _all(realized=BOOLEAN, revision=COUNT)
 HEALTH = _all(status=one_of(("ok",)))
+_DROP: dict[str, Schema] = {
+    **dict.fromkeys(("chassis", "port_id", "port_name", "project_id"), nullable(STRING)),
+    "reason": one_of((*REASONS, OVER_BUDGET, QUEUE_FULL)),
+    "packets": COUNT,
+}
+DROPS = _all(drops=list_of(record(_DROP, _DROP)), silent=list_of(STRING))

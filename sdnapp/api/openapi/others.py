@@ -212,6 +212,16 @@ flows = _view(
 )
 
 
+drops = _view(
+    "drops",
+    "Count dropped packets by port and reason",
+    views.DROPS,
+    errors=(403, 404),
+    port="Only those of the port with this id",
+    chassis="Only those on the chassis with this id or host name",
+)
+
+
 def trace() -> Operation:
     """Describe ``GET /sdnapp/trace``."""
     operation = _view(

@@ -108,7 +108,9 @@ def test_the_views_of_a_real_controller_are_as_described() -> None:
         world.connect(name)
     world.confirm("a")
     database = {"chassis": "a", "address": "192.0.2.1:5000", "connected_since": 1.0, "problems": []}
-    services = StandInServices(operator=Operations(world.controller, world.punts, lambda: [], lambda: [database]))
+    world.switches.drop("a" * 16, "port/p1", "spoofed_mac", 3)
+    operator = Operations(world.controller, world.punts, lambda: [], lambda: [database], world.switches.counts)
+    services = StandInServices(operator=operator)
     schema = schemathesis.openapi.from_wsgi("/openapi.json", make_app(world.store, services))
     for path, names, query in (
         ("/sdnapp/status", {}, {}),
@@ -117,6 +119,8 @@ def test_the_views_of_a_real_controller_are_as_described() -> None:
         ("/sdnapp/flows/{chassis_id}", {"chassis_id": "a"}, {}),
         ("/sdnapp/trace", {}, {"port": "p1", "to": "10.0.0.6"}),
         ("/sdnapp/trace", {}, {"port": "p1", "to": "10.0.0.77"}),
+        ("/sdnapp/drops", {}, {}),
+        ("/sdnapp/drops", {}, {"port": "p1", "chassis": "b"}),
         ("/realized", {}, {}),
     ):
         response = schema[path]["GET"].Case(path_parameters=names, query=query).call_and_validate()

@@ -13,6 +13,7 @@ PATHS = [
     "/sdnapp/chassis/hv1",
     "/sdnapp/flows/hv1",
     "/sdnapp/trace?port=a&to=b",
+    "/sdnapp/drops",
 ]
 
 
@@ -38,11 +39,16 @@ def test_what_the_application_says_is_handed_out(api: Api) -> None:
     assert api.call("GET", "/metrics").body == b"sdnapp_chassis 1\n"
 
 
-@pytest.mark.parametrize("path", ["/sdnapp/chassis/x", "/sdnapp/flows/x"])
+@pytest.mark.parametrize("path", ["/sdnapp/chassis/x", "/sdnapp/flows/x", "/sdnapp/drops?chassis=x"])
 def test_a_chassis_that_is_not_there(api: Api, path: str) -> None:
     answer = api.call("GET", path)
     assert answer.error == (404, "HTTPNotFound")
     assert answer.message.startswith("No chassis has the id x, ") and "`sdnapp chassis list`" in answer.message
+
+
+def test_drops_of_a_port_that_is_not_there(api: Api) -> None:
+    answer = api.call("GET", "/sdnapp/drops?port=x")
+    assert answer.error == (404, "HTTPNotFound") and "No port has the id x" in answer.message
 
 
 @pytest.mark.parametrize("query", ["", "port=a", "to=b", "port=nowhere&to=b"])

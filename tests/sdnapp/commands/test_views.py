@@ -102,6 +102,44 @@ def test_a_chassis_without_a_name(stub, sdnapp, arguments):
     assert err.endswith("argument CHASSIS: it is empty: name one that `sdnapp chassis list` shows\n")
 
 
+DROPS = {
+    "drops": [
+        {
+            "chassis": "hv1",
+            "port_id": "port-a",
+            "port_name": "web",
+            "project_id": "red",
+            "reason": "spoofed_mac",
+            "packets": 12,
+        },
+        {
+            "chassis": "hv1",
+            "port_id": None,
+            "port_name": None,
+            "project_id": None,
+            "reason": "unknown_tunnel",
+            "packets": 3,
+        },
+    ],
+    "silent": ["hv2"],
+}
+
+
+def test_drops(stub, sdnapp):
+    stub.answer("/sdnapp/drops", DROPS)
+    status, out, err = sdnapp("drops", "--port", "port-a", "--chassis", "hv1")
+    assert [line.split() for line in out.splitlines()] == [
+        ["CHASSIS", "PROJECT", "PORT", "NAME", "REASON", "PACKETS"],
+        ["hv1", "red", "port-a", "web", "spoofed_mac", "12"],
+        ["hv1", "-", "-", "-", "unknown_tunnel", "3"],
+    ]
+    assert status == 0 and err.startswith("hv2 did not tell in time")
+    assert stub.asked == ["/sdnapp/drops?port=port-a&chassis=hv1"]
+    assert json.loads(sdnapp("drops", "--json")[1]) == DROPS
+    stub.answer("/sdnapp/drops", {"drops": [], "silent": []})
+    assert sdnapp("drops") == (0, "nothing was dropped\n", "")
+
+
 def test_chassis_that_is_not_known(stub, sdnapp):
     assert sdnapp("chassis", "show", "a b/c?d") == (1, "", "sdnapp: There is no such thing.\n")
     assert stub.asked == ["/sdnapp/chassis/a%20b%2Fc%3Fd"]

@@ -103,6 +103,67 @@ def test_what_is_told_first_and_last(connection: Connection, told: Told, datapat
     assert datapath.state == DEAD_DISPATCHER
 
 
+def request(xid: int) -> bytes:
+    return messages.flow_stats_request(xid, 9)
+
+
+def reply(xid: int, *, more: bool) -> bytes:
+    return messages.message(messages.MULTIPART_REPLY, xid, struct.pack("!HHxxxx", messages.MULTIPART_FLOW, int(more)))
+
+
+def asked(datapath: FakeDatapath) -> int:
+    """Wait for a request and return its transaction id."""
+    until(lambda: datapath.sent, "the question is sent")
+    return int.from_bytes(datapath.sent.pop()[4:8], "big")
+
+
+def answered(connection: Connection, act: Callable[[], None], seconds: float = 10.0) -> list[bytes] | None:
+    """Ask; do something when that has been sent; return the answer."""
+    acting = threading.Thread(target=act)
+    acting.start()
+    try:
+        return connection.ask(request, seconds)
+    finally:
+        acting.join()
+
+
+def test_an_answer_is_whole_with_its_last_reply(connection: Connection, datapath: FakeDatapath) -> None:
+    late: list[int] = []
+
+    def act() -> None:
+        until(lambda: datapath.sent, "the question is sent")
+        assert [*datapath.sent] == [request(int.from_bytes(datapath.sent[0][4:8], "big"))]
+        xid = asked(datapath)
+        late.append(xid)
+        assert not connection.is_asked(messages.MULTIPART_REPLY, xid + 1, reply(xid + 1, more=False))
+        assert not connection.is_asked(messages.BARRIER_REPLY, xid, messages.message(messages.BARRIER_REPLY, xid))
+        for more in (True, False):
+            assert connection.is_asked(messages.MULTIPART_REPLY, xid, reply(xid, more=more))
+
+    assert [messages.more_replies_follow(data) for data in answered(connection, act) or ()] == [True, False]
+    assert not connection.is_asked(messages.MULTIPART_REPLY, late[0], reply(late[0], more=False)), "nobody waits now"
+
+
+def test_no_answer_but_an_error_half_of_one_or_an_end(connection: Connection, datapath: FakeDatapath) -> None:
+    def refuse() -> None:
+        xid = asked(datapath)
+        assert connection.is_asked(messages.ERROR, xid, messages.message(messages.ERROR, xid, bytes(4)))
+
+    def halve() -> None:
+        xid = asked(datapath)
+        assert connection.is_asked(messages.MULTIPART_REPLY, xid, reply(xid, more=True))
+
+    def end() -> None:
+        asked(datapath)
+        connection.stop()
+
+    assert answered(connection, refuse) is None
+    assert answered(connection, halve, 0.2) is None
+    assert answered(connection, end) is None
+    assert connection.ask(request, 10) is None, "and nobody is asked after the end"
+    assert not datapath.sent
+
+
 def test_a_slow_switch_holds_nobody_up(connection: Connection, datapath: FakeDatapath) -> None:
     datapath.open.clear()
     before = time.monotonic()

@@ -30,6 +30,7 @@ def test_requests_are_os_kens() -> None:
     assert messages.message(messages.BARRIER_REQUEST, 77) == as_os_ken(parser.OFPBarrierRequest(DATAPATH))
     assert messages.message(messages.ECHO_REQUEST, 77, b"hi") == as_os_ken(parser.OFPEchoRequest(DATAPATH, b"hi"))
     assert messages.flow_stats_request(77) == as_os_ken(parser.OFPFlowStatsRequest(DATAPATH))
+    assert messages.flow_stats_request(77, 9) == as_os_ken(parser.OFPFlowStatsRequest(DATAPATH, table_id=9))
     flags = ofp.ONF_BF_ATOMIC | ofp.ONF_BF_ORDERED
     for ours, theirs in (
         (messages.BUNDLE_OPEN, ofp.ONF_BCT_OPEN_REQUEST),
@@ -69,6 +70,13 @@ def test_flow_stats_are_read(entries: list[Flow], more: bool) -> None:
     )
 
 
+@given(st.lists(flows(), max_size=5), st.booleans())
+def test_counts_of_flows_are_read(entries: list[Flow], more: bool) -> None:
+    reply = stats_reply(entries, more)
+    assert list(messages.read_flow_counts(reply)) == [(flow.cookie, 10) for flow in entries]
+    assert messages.more_replies_follow(reply) is more
+
+
 def test_other_multipart_replies_are_left_alone() -> None:
     assert (
         messages.read_flow_stats(messages.message(messages.MULTIPART_REPLY, 5, struct.pack("!HHxxxx", 13, 0))) is None
@@ -80,6 +88,8 @@ def test_cut_flow_stats_are_malformed(flow: Flow, cut: int) -> None:
     whole = stats_reply([flow], False)
     with pytest.raises(MalformedMessage):
         messages.read_flow_stats(whole[: max(17, len(whole) - cut)])
+    with pytest.raises(MalformedMessage):
+        list(messages.read_flow_counts(whole[: max(17, len(whole) - cut)]))
 
 
 def packet_in(match: bytes, data: bytes) -> bytes:
@@ -131,6 +141,7 @@ def test_bundle_control_is_told_from_other_experimenters() -> None:
     "reader",
     [
         messages.read_flow_stats,
+        lambda data: list(messages.read_flow_counts(data)),
         messages.read_packet_in,
         messages.read_port_status,
         messages.read_error,
