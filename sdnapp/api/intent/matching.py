@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from sdnapp.api.intent.assignment import assign
 from sdnapp.api.intent.attributes import current, expected, in_file, is_fixed, rows_of
 from sdnapp.api.intent.document import Item, children_of
 from sdnapp.api.intent.export import parent_id
@@ -67,14 +68,18 @@ class Matching:
         buckets: dict[Hashable, list[Any]] = {}
         for row in rows:
             buckets.setdefault(key_of_row(row), []).append(row)
+        groups: dict[Hashable, list[Item]] = {}
         # Those that say most choose first: whoever says little agrees with many.
-        ordered = sorted(items, key=lambda item: -len(item.given))
-        keyed = [(item, buckets.get(key, [])) for item in ordered if (key := key_of_item(item))]
-        for fits in (self._agrees, self._may_become):
-            for item, bucket in keyed:
-                if item.row_id is None and (row := next((row for row in bucket if fits(item, row)), None)) is not None:
-                    item.row_id = row.id
-                    bucket.remove(row)
+        for item in sorted(items, key=lambda item: -len(item.given)):
+            if key := key_of_item(item):
+                groups.setdefault(key, []).append(item)
+        for key, group in groups.items():
+            bucket = buckets.get(key, [])
+            pairs: dict[int, int] = {}
+            for fits in (self._agrees, self._may_become):
+                pairs = assign(len(group), len(bucket), _indexed(fits, group, bucket), pairs)
+            for number, row in pairs.items():
+                group[number].row_id = bucket[row].id
         taken = {item.row_id for item in items}
         return [item for item in items if item.row_id is None], [row for row in rows if row.id not in taken]
 
@@ -86,14 +91,11 @@ class Matching:
         if not all(_is_like(wanted[name], present[name]) for name in present):
             return False
         for child in children_of(self._resources, item.resource):
-            left = list(self._under.get((child.name, row.id), ()))
+            below = self._under.get((child.name, row.id), ())
             children = [each for each in item.children if each.resource is child]
-            for each in sorted(children, key=lambda each: -len(each.given)):
-                same = next((other for other in left if self._agrees(each, other)), None)
-                if same is None:
-                    return False
-                left.remove(same)
-            if left:
+            if len(below) != len(children):
+                return False
+            if len(assign(len(children), len(below), _indexed(self._agrees, children, below))) < len(children):
                 return False
         return True
 
@@ -111,6 +113,12 @@ class Matching:
     def _value(self, resource: Resource[Any], key: str, row: Any) -> Hashable:
         value: Hashable = self._current(resource, row).get(key)
         return value
+
+
+def _indexed(
+    fits: Callable[[Item, Any], bool], items: Sequence[Item], rows: Sequence[Any]
+) -> Callable[[int, int], bool]:
+    return lambda item, row: fits(items[item], rows[row])
 
 
 def _is_like(wanted: Any, present: Any) -> bool:

@@ -329,6 +329,21 @@ def test_names_may_be_used_twice_or_not_at_all(api: Api) -> None:
     assert changes(api, document) == ["update network same"]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_who_says_little_leaves_to_others_what_only_they_can_be(api: Api, turned: bool) -> None:
+    """A network's type cannot be changed, and who says nothing of it agrees with any."""
+    networks: list[dict[str, Any]] = [
+        {"name": ""},
+        {"provider:network_type": "vxlan"},
+        {"description": ""},
+        {"provider:network_type": "geneve"},
+    ]
+    document = {"project": "red", "networks": networks[::-1] if turned else networks}
+    assert len(changes(api, document, ADMIN)) == len(networks)
+    assert changes(api, document, ADMIN) == []
+    assert changes(api, document | {"networks": document["networks"][::-1]}, ADMIN) == []
+
+
 def test_a_port_is_known_by_its_mac_address_when_its_name_changes(api: Api) -> None:
     mac = "fa:16:3e:00:00:07"
     changes(api, network(ports=[{"name": "a", "mac_address": mac}]))

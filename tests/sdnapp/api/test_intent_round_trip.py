@@ -117,7 +117,7 @@ def export(api: Api) -> dict[str, Any]:
     return dict(api.call("GET", "/sdnapp/export?project=red", who=ADMIN).body)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(intents())
 def test_any_intent_survives(document: dict[str, Any]) -> None:
     here, elsewhere = Api(Settings()), Api(Settings())
@@ -131,7 +131,7 @@ def test_any_intent_survives(document: dict[str, Any]) -> None:
     assert export(elsewhere) == exported
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None)
 @given(intents(), intents())
 def test_any_intent_becomes_any_other(first: dict[str, Any], second: dict[str, Any]) -> None:
     """Except where the rules forbid it, and then nothing has changed."""
