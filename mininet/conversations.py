@@ -1,0 +1,106 @@
+"""Instances that talk by ICMP, TCP and UDP: who gets an answer from whom, and when a conversation ends."""
+
+import secrets
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import namespaces
+from echo import KINDS
+from pings import ping
+from stations import Instance
+
+ECHO = Path(__file__).resolve().parent / "echo.py"
+ICMP = "icmp"
+PATIENCE = 2.0
+"""Seconds that an answer may take: more than a lost first packet of TCP takes to be sent again."""
+Pairs = set[tuple[str, str]]
+
+
+def serve(instance: Instance, services: Iterable[str]) -> None:
+    """Let an instance answer on services such as ``tcp/80``; returns when it does."""
+    listening = [service for service in services if service != ICMP]
+    server = instance.start(
+        *(sys.executable, str(ECHO), *listening), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    server.stdout.readline()
+
+
+def matrix(instances: Sequence[Instance], services: Sequence[str]) -> dict[str, Pairs]:
+    """Let every instance ask every other one by each service, all at once: by service, who got an answer from whom."""
+    tries = [(service, one, other) for service in services for one in instances for other in instances if one != other]
+    with ThreadPoolExecutor(len(tries)) as pool:
+        answered = list(pool.map(lambda each: _is_answered(*each), tries))
+    found: dict[str, Pairs] = {service: set() for service in services}
+    for (service, one, other), is_answered in zip(tries, answered, strict=True):
+        if is_answered:
+            found[service].add((one.name, other.name))
+    return found
+
+
+def told(pairs: Pairs) -> str:
+    """Who reaches whom, in words: ``db from web1 web2``."""
+    targets = sorted({target for _, target in pairs})
+    from_whom = {target: " ".join(sorted(one for one, other in pairs if other == target)) for target in targets}
+    return "; ".join(f"{target} from {ones}" for target, ones in from_whom.items()) or "nobody"
+
+
+class Conversation:
+    """A TCP connection from one instance to another one that echoes. Raises OSError if it cannot be opened."""
+
+    def __init__(self, instance: Instance, other: Instance, port: int) -> None:
+        self.name = f"{instance.name} to {other.name}"
+        self._socket = _open(instance, socket.SOCK_STREAM)
+        self._socket.connect((other.address, port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.setblocking(False)
+
+    def speak(self) -> None:
+        """Say something, unless too much of what was said before is still on its way."""
+        with suppress(BlockingIOError):
+            self._socket.send(b"hello")
+
+    def hears(self) -> bool:
+        """Whether an answer has come since this was asked last."""
+        return bool(select.select([self._socket], [], [], 0)[0]) and bool(self._socket.recv(65536))
+
+
+def last_heard(conversations: Iterable[Conversation], since: float, seconds: float) -> Mapping[str, float]:
+    """Let conversations go on for some seconds; how long after a moment (``time.monotonic``) each was heard last."""
+    heard = {each.name: 0.0 for each in conversations}
+    until = time.monotonic() + seconds
+    while (now := time.monotonic()) < until:
+        for each in conversations:
+            if each.hears():
+                heard[each.name] = now - since
+            each.speak()
+        time.sleep(0.01)
+    return heard
+
+
+def _is_answered(service: str, instance: Instance, other: Instance) -> bool:
+    if service == ICMP:
+        return ping(instance, other.address, count=1).all
+    protocol, _, port = service.partition("/")
+    text = secrets.token_bytes(8)
+    with _open(instance, KINDS[protocol]) as end:
+        try:
+            end.connect((other.address, int(port)))
+            end.send(text)
+            return end.recv(len(text)) == text
+        except OSError:
+            return False
+
+
+def _open(instance: Instance, kind: int) -> socket.socket:
+    with namespaces.visiting(namespaces.NET, instance.pid):
+        end = socket.socket(socket.AF_INET, kind)
+    end.settimeout(PATIENCE)
+    return end

@@ -1,0 +1,53 @@
+"""Answers whatever it hears with the same: ``python echo.py tcp/80 udp/53 ...``, run in an instance's namespace."""
+
+import selectors
+import socket
+import sys
+from contextlib import suppress
+
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+
+
+def main() -> None:
+    """Listen on the ports named, print that it has begun, and answer for as long as it lives."""
+    selector = selectors.DefaultSelector()
+    for service in sys.argv[1:]:
+        protocol, _, port = service.partition("/")
+        listener = socket.socket(socket.AF_INET, KINDS[protocol])
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("", int(port)))
+        if protocol == "tcp":
+            listener.listen(128)
+        listener.setblocking(False)
+        selector.register(listener, selectors.EVENT_READ, protocol)
+    print("begun", flush=True)
+    while True:
+        for key, _ in selector.select():
+            with suppress(BlockingIOError):
+                _answer(selector, key)
+
+
+def _answer(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    end = key.fileobj
+    assert isinstance(end, socket.socket)
+    if key.data == "tcp":
+        peer, _ = end.accept()
+        peer.setblocking(False)
+        selector.register(peer, selectors.EVENT_READ, "peer")
+    elif key.data == "udp":
+        text, sender = end.recvfrom(65536)
+        end.sendto(text, sender)
+    else:
+        try:
+            text = end.recv(65536)
+        except ConnectionError:
+            text = b""
+        if text:
+            end.sendall(text)
+        else:
+            selector.unregister(end)
+            end.close()
+
+
+if __name__ == "__main__":
+    main()
