@@ -101,6 +101,11 @@ DISCARD: Ports = (9, 9)
 """Source and destination port of what is for nobody (RFC 863)."""
 
 
+def ethernet(source: str, destination: str, ethertype: int) -> bytes:
+    """The header of a frame."""
+    return _mac(destination) + _mac(source) + ethertype.to_bytes(2, "big")
+
+
 def udp_frame(
     source_mac: str, destination_mac: str, source: str, destination: str, text: bytes, *, ports: Ports = DISCARD
 ) -> bytes:
@@ -109,17 +114,23 @@ def udp_frame(
     header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(datagram), 0, 0, 64, socket.IPPROTO_UDP, 0)
     header += socket.inet_aton(source) + socket.inet_aton(destination)
     header = header[:10] + struct.pack("!H", _checksum(header)) + header[12:]
-    return _ethernet(source_mac, destination_mac, ETH_IPV4) + header + datagram
+    return ethernet(source_mac, destination_mac, ETH_IPV4) + header + datagram
+
+
+def tagged(frame: bytes, vlan: int) -> bytes:
+    """A frame with a VLAN tag (IEEE 802.1Q)."""
+    return frame[:12] + struct.pack("!HH", ETH_VLAN, vlan) + frame[12:]
+
+
+def geneve(vni: int, frame: bytes) -> bytes:
+    """A frame of the network with a VNI, as a UDP datagram to ``GENEVE_PORT`` carries it (RFC 8926, section 3.4)."""
+    return struct.pack("!HHI", 0, 0x6558, vni << 8) + frame
 
 
 def arp_request(source_mac: str, source: str, target: str) -> bytes:
     """Who has ``target``? Tell ``source``."""
     arp = struct.pack("!HHBBH", 1, ETH_IPV4, 6, 4, 1) + _mac(source_mac) + socket.inet_aton(source)
-    return _ethernet(source_mac, BROADCAST, ETH_ARP) + arp + bytes(6) + socket.inet_aton(target)
-
-
-def _ethernet(source: str, destination: str, ethertype: int) -> bytes:
-    return _mac(destination) + _mac(source) + ethertype.to_bytes(2, "big")
+    return ethernet(source_mac, BROADCAST, ETH_ARP) + arp + bytes(6) + socket.inet_aton(target)
 
 
 def _mac(text: str) -> bytes:

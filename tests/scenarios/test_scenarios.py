@@ -36,7 +36,7 @@ def test_all_are_listed() -> None:
     assert all(len(line.split()) > 5 for line in listed.splitlines())
     assert [line.split()[0] for line in listed.splitlines()] == NAMES
     assert {"flat", "flat_dhcp", "vlan", DEMO, "migration", "controller_restart", "switch_restart"} <= set(NAMES)
-    assert {"router", "two_routers", "security_groups", "remote_group"} <= set(NAMES)
+    assert {"router", "two_routers", "security_groups", "remote_group", "spoofing"} <= set(NAMES)
 
 
 @pytest.mark.root
