@@ -12,10 +12,12 @@ from functools import partial
 from typing import Any
 
 from sdnapp.api.intent.attributes import in_file
+from sdnapp.api.intent.declaration import Reference, written
 from sdnapp.api.intent.document import Document, Item, in_order
 from sdnapp.api.intent.linking import link
 from sdnapp.api.intent.matching import Matching
-from sdnapp.api.intent.places import PlaceError
+from sdnapp.api.intent.names import as_is, replaced
+from sdnapp.api.intent.places import Place, PlaceError
 from sdnapp.api.intent.steps import REFUSALS, NotYetError, Steps
 from sdnapp.api.quotas import Quotas
 from sdnapp.api.resource import Context, Resource
@@ -54,12 +56,31 @@ def apply(
         lacking = Matching(ctx, ordered, project_id).match(document.items)
         steps = Steps(ctx, names, ordered, project_id, options.dry_run)
         deletions = [] if options.keep else [each for each in lacking if in_file(each[0]).may_delete(each[1])]
+        _check_stay(document.items, deletions)
         # Deletions come first, as they make room.
         changing = [partial(steps.update, item) for item in document.items if item.row_id is not None]
         creating = [_creations(steps, resource, document.items) for resource in ordered]
         _run([[*(partial(steps.delete, *each) for each in deletions), *changing], *creating])
         done = [*changes, *steps.done]
     return done
+
+
+def _check_stay(items: Sequence[Item], deletions: Sequence[tuple[Resource[Any], Any]]) -> None:
+    """Raise PlaceError where an item names an object that goes, as the document does not list it."""
+    going = {row.id: resource for resource, row in deletions}
+
+    def check(item: Item, reference: Reference, handle: Any, place: Place) -> Any:
+        if isinstance(handle, str) and (resource := going.get(handle)) is not None:
+            where = (*item.place, *(written(part) if isinstance(part, str) else part for part in place))
+            message = f"this {resource.name} is in no section of the file, so it would be deleted"
+            raise PlaceError(where, f"{message}: list it under {resource.collection}, or apply with --keep")
+        return handle
+
+    for item in items:
+        parent = in_file(item.resource).parent
+        if parent is not None:
+            check(item, in_file(item.resource).references[parent], item.parent, (parent,))
+        replaced(in_file(item.resource).references, item.given, as_is, as_is, partial(check, item))
 
 
 def _creations(steps: Steps, resource: Resource[Any], items: Sequence[Item]) -> list[Step]:

@@ -464,6 +464,35 @@ def test_hundreds_of_ports_without_names_are_found_again(api: Api) -> None:
     assert changes(api, exported) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "place", "section"),
+    [
+        (
+            {"security_groups": [{"name": "web"}]},
+            network(ports=[{"security_groups": ["default", "web"]}]),
+            "networks[0].ports[0].security_groups[1]",
+            "security_groups",
+        ),
+        (network(), {"ports": [{"network": "n"}]}, "ports[0].network", "networks"),
+        (
+            {"address_scopes": [{"name": "s"}]},
+            {"subnetpools": [{"name": "p", "prefixes": ["10.0.0.0/8"], "address_scope": "s"}]},
+            "subnetpools[0].address_scope",
+            "address_scopes",
+        ),
+    ],
+)
+def test_what_a_document_names_it_must_list(
+    api: Api, before: dict[str, Any], after: dict[str, Any], place: str, section: str
+) -> None:
+    changes(api, before)
+    at, message = refusal(api, after)
+    assert at == place
+    assert f"list it under {section}, or apply with --keep" in message
+    assert changes(api, after, query="?keep=true")
+    assert changes(api, before | after) == []
+
+
 def test_ports_name_their_security_groups(api: Api) -> None:
     ports = [{"name": "a", "security_groups": ["web", "ssh"]}, {"name": "b"}]
     document = {"security_groups": [{"name": "web"}, {"name": "ssh"}]} | network(ports=ports)
