@@ -13,7 +13,7 @@ from neutron_lib.exceptions import l3 as errors
 from webob import Request, Response
 
 from sdnapp.api import bodies, policy, quotas
-from sdnapp.api.controller import find
+from sdnapp.api.controller import check_revision, find
 from sdnapp.api.errors import IpAddressAlreadyAllocated, json_response
 from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
 from sdnapp.api.resources import mac_addresses
@@ -46,7 +46,7 @@ class RouterInterfaces:
         if len(asked) > 1:
             raise _bad_request("Cannot specify both subnet-id and port-id")
         with ctx.store.transaction() as tx:
-            router = self._router(ctx, row_id, "add_router_interface")
+            router = self._router(ctx, request, row_id, "add_router_interface")
             if "port_id" in asked:
                 port = self._take_over(ctx, tx, router, asked["port_id"])
             else:
@@ -63,7 +63,7 @@ class RouterInterfaces:
         """
         asked = _asked(bodies.read_json(request, ctx.services.settings.max_body))
         with ctx.store.transaction() as tx:
-            router = self._router(ctx, row_id, "remove_router_interface")
+            router = self._router(ctx, request, row_id, "remove_router_interface")
             port = self._interface(ctx, router, asked)
             for subnet in _subnets(ctx, port):
                 if needs_prefix(router, subnet.cidr):
@@ -73,9 +73,10 @@ class RouterInterfaces:
             stamp_changed(ctx, tx, router)
         return json_response(_interface(router, port))
 
-    def _router(self, ctx: Context, router_id: str, action: str) -> Router:
+    def _router(self, ctx: Context, request: Request, router_id: str, action: str) -> Router:
         router: Router = find(ctx, self.resource, router_id)
         policy.enforce(self.resource.rules, ctx.who, action, self.resource.target(ctx, router, {}))
+        check_revision(request, router)
         return router
 
     def _make(self, ctx: Context, tx: Transaction, router: Router, subnet_id: str) -> Port:

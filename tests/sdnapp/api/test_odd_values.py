@@ -4,13 +4,14 @@
 """
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdnapp.api.wsgi import RESOURCES
-from tests.sdnapp.api.stand_ins import ADMIN, RED, Api, name_of, path_of
+from tests.sdnapp.api.one_of_each import REQUIRED, one_of_each
+from tests.sdnapp.api.stand_ins import RED, Api, name_of, path_of
 
 ATTRIBUTES = {resource.collection: sorted(resource.attributes.specs) for resource in RESOURCES}
 TAKING = {
@@ -19,23 +20,6 @@ TAKING = {
 }
 COLLECTIONS = sorted(resource.collection for resource in RESOURCES)
 FILTERS = sorted({name for resource in RESOURCES for name in resource.attributes.specs})
-REQUIRED: dict[str, dict[str, Any]] = {
-    "networks": {},
-    "subnets": {"ip_version": 4, "cidr": "10.7.0.0/24"},
-    "ports": {},
-    "address_scopes": {"ip_version": 4},
-    "subnetpools": {"name": "pool", "prefixes": ["10.7.0.0/16"]},
-    "rbac_policies": {"object_type": "network", "action": "access_as_shared", "target_tenant": "blue"},
-    "address_groups": {},
-    "routers": {},
-    "security_groups": {},
-    "security_group_rules": {"direction": "ingress"},
-    "default_security_group_rules": {
-        "direction": "ingress",
-        "used_in_default_sg": False,
-        "used_in_non_default_sg": False,
-    },
-}
 NEEDING = {
     "subnets": ("network_id", "networks"),
     "ports": ("network_id", "networks"),
@@ -141,29 +125,6 @@ def bodies(draw: st.DrawFn, method: str) -> tuple[str, dict[str, Any]]:
     return collection, {name: draw(SHAPED.get(name, values) | values) for name in names}
 
 
-def one_of_each(api: Api, who: dict[str, str]) -> dict[str, str]:
-    """Make an object of each kind; return their ids."""
-    network = api.network(who)
-    group = api.create("security_groups", who, name="group")["id"]
-    template = api.create("default_security_group_rules", ADMIN, **REQUIRED["default_security_group_rules"])
-    policy = {"object_type": "network", "object_id": network, "action": "access_as_shared", "target_tenant": "green"}
-    return {
-        "networks": network,
-        "subnets": api.subnet(network, who=who),
-        "ports": api.port(network, who),
-        "address_scopes": api.create("address_scopes", who, ip_version=4)["id"],
-        "subnetpools": api.create("subnetpools", who, name="pool", prefixes=["10.7.0.0/16"])["id"],
-        "rbac_policies": api.create("rbac_policies", who, **policy)["id"],
-        "default_security_group_rules": template["id"],
-        "address_groups": api.create("address_groups", who, addresses=["10.0.0.0/24"])["id"],
-        "routers": api.create("routers", who)["id"],
-        "security_groups": group,
-        "security_group_rules": api.create("security_group_rules", who, security_group_id=group, direction="ingress")[
-            "id"
-        ],
-    }
-
-
 relaxed = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -236,3 +197,45 @@ def test_odd_queries(collection: str, query: dict[str, list[str]]) -> None:
     assert answer.status in (200, 400, 404)
     if answer.status == 200:
         assert len(answer.body[collection]) <= AT_MOST.get(collection, 1)
+
+
+PATHS = {
+    "add_router_interface": ("PUT", "/v2.0/routers/{routers}/add_router_interface", None, ["subnet_id", "port_id"]),
+    "remove_router_interface": (
+        *("PUT", "/v2.0/routers/{routers}/remove_router_interface"),
+        *(None, ["subnet_id", "port_id"]),
+    ),
+    "add_extraroutes": ("PUT", "/v2.0/routers/{routers}/add_extraroutes", "router", ["routes"]),
+    "remove_extraroutes": ("PUT", "/v2.0/routers/{routers}/remove_extraroutes", "router", ["routes"]),
+    "quotas": ("PUT", "/v2.0/quotas/red", "quota", [*(resource.name for resource in RESOURCES), "no_such"]),
+    "tags": ("PUT", "/v2.0/networks/{networks}/tags", None, ["tags"]),
+    "more_tags": ("POST", "/v2.0/networks/{networks}/tags", None, ["tags"]),
+    "bindings": ("POST", "/v2.0/ports/{ports}/bindings", "binding", ["host", "vnic_type", "profile", "vif_type"]),
+    "apply": ("POST", "/sdnapp/apply", None, ["project", "quotas", *COLLECTIONS]),
+}
+"""What is asked for otherwise than by an object's attributes: method, path, what the body is about, and its keys."""
+
+
+@relaxed
+@given(st.data(), st.sampled_from(sorted(PATHS)), st.sampled_from([{}, RED]))
+def test_odd_actions(data: st.DataObject, name: str, who: dict[str, str]) -> None:
+    method, path, about, keys = PATHS[name]
+    routes = lists_of(destination=networks, nexthop=addresses)
+    body = data.draw(st.dictionaries(st.sampled_from(keys), values | routes, max_size=3) | values)
+    api = Api()
+    ids = one_of_each(api, who)
+    for each in (body, {about: body}) if about else (body,):
+        answer = api.call(method, path.format(**ids), each, who)
+        assert answer.status in (200, 201, 400, 403, 404, 409, 412), (answer.body, each)
+
+
+@relaxed
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=70), st.sampled_from(["PUT", "GET", "DELETE"]))
+def test_odd_names_in_paths(text: str, method: str) -> None:
+    api = Api()
+    ids = one_of_each(api, {})
+    end = quote(text, safe="")
+    for path in (f"networks/{ids['networks']}/tags/{end}", f"ports/{ids['ports']}/bindings/{end}", f"quotas/{end}"):
+        body = {"quota": {}} if path.startswith("quotas") else {"binding": {}} if "bindings" in path else None
+        answer = api.call(method, f"/v2.0/{path}", body if method == "PUT" else None)
+        assert answer.status in (200, 201, 204, 400, 404, 405, 409), (answer.body, path)
