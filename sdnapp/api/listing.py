@@ -4,8 +4,9 @@ import urllib.parse
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
+from heapq import merge, nsmallest
 from ipaddress import ip_network
+from itertools import groupby, islice
 from operator import itemgetter
 from time import sleep
 from typing import Any
@@ -17,6 +18,8 @@ from sdnapp.api.errors import invalid_input
 from sdnapp.api.resource import Context, Filter, Resource
 from sdnapp.api.tags import TAG_ATTRIBUTES, tag_filters
 
+Groups = Sequence[Sequence[str]]
+"""Sorted ids, in groups that may overlap: as indexes have them, and so without a copy."""
 _NOT_FILTERS = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
 # Rows between two turns for other green threads.
 _STRIDE = 200
@@ -186,29 +189,44 @@ def _converted(resource: Resource[Any], name: str, value: str) -> Any:
 
 
 def _page(ctx: Context, resource: Resource[Any], query: Query) -> list[Any]:
-    ids = _candidates(ctx, resource, query.filters)
+    groups = _candidates(ctx, resource, query.filters)
     marker = _marker(ctx, resource, query.marker)
     if not query.sorts or query.sorts == (("id", True),):
-        rows = _page_by_id(ctx, resource, query, ids, marker)
+        rows = _page_by_id(ctx, resource, query, groups, marker)
     else:
-        rows = _page_by_keys(ctx, resource, query, ids, marker)
+        rows = _page_by_keys(ctx, resource, query, groups, marker)
     return rows[::-1] if query.page_reverse and query.limit else rows
 
 
-def _candidates(ctx: Context, resource: Resource[Any], filters: Iterable[Filter]) -> Sequence[str]:
-    """Return sorted ids among which all matching rows are: the fewest that an index gives."""
-    best: Sequence[str] | None = None
+def _candidates(ctx: Context, resource: Resource[Any], filters: Iterable[Filter]) -> Groups:
+    """Return groups of sorted ids among which all matching rows are: the fewest that an index gives."""
+    best: Groups | None = None
     for condition in filters:
         if condition.by is None:
             continue
-        found: set[str] = set()
-        for key in condition.keys:
-            found.update((key,) if condition.by == "id" else ctx.store.find_ids(resource.row, condition.by, key))
-        if best is None or len(found) < len(best):
-            best = sorted(found)
+        found = [
+            (key,) if condition.by == "id" else ctx.store.find_ids(resource.row, condition.by, key)
+            for key in condition.keys
+        ]
+        if best is None or sum(map(len, found)) < sum(map(len, best)):
+            best = found
     if best is not None:
         return best
-    return ctx.store.find_ids(resource.row, "every", True) if ctx.who.is_admin else resource.related_ids(ctx)
+    return [ctx.store.find_ids(resource.row, "every", True)] if ctx.who.is_admin else resource.related_ids(ctx)
+
+
+def _in_order(groups: Groups, marker: str | None = None, *, backwards: bool = False) -> Iterator[str]:
+    """Yield the ids of all groups in order, each once, from behind a marker on, without a copy of any."""
+    parts = (_beyond(group, marker, backwards) for group in groups)
+    return (row_id for row_id, _ in groupby(merge(*parts, reverse=backwards)))
+
+
+def _beyond(group: Sequence[str], marker: str | None, backwards: bool) -> Iterator[str]:
+    if backwards:
+        last = len(group) if marker is None else bisect_left(group, marker)
+        return (group[position] for position in range(last - 1, -1, -1))
+    first = 0 if marker is None else bisect_right(group, marker)
+    return (group[position] for position in range(first, len(group)))
 
 
 def _marker(ctx: Context, resource: Resource[Any], marker: str | None) -> Any:
@@ -229,17 +247,14 @@ def _matching(ctx: Context, resource: Resource[Any], query: Query, ids: Iterable
             yield row
 
 
-def _page_by_id(ctx: Context, resource: Resource[Any], query: Query, ids: Sequence[str], marker: Any) -> list[Any]:
-    backwards = query.page_reverse and query.limit
-    first, last = 0, len(ids)
-    if marker is not None:
-        first, last = (0, bisect_left(ids, marker.id)) if backwards else (bisect_right(ids, marker.id), last)
-    positions = range(last - 1, first - 1, -1) if backwards else range(first, last)
-    rows = _matching(ctx, resource, query, (ids[position] for position in positions))
-    return [row for row, _ in zip(rows, range(query.limit), strict=False)] if query.limit else list(rows)
+def _page_by_id(ctx: Context, resource: Resource[Any], query: Query, groups: Groups, marker: Any) -> list[Any]:
+    backwards = bool(query.page_reverse and query.limit)
+    ids = _in_order(groups, marker.id if marker is not None else None, backwards=backwards)
+    rows = _matching(ctx, resource, query, ids)
+    return list(islice(rows, query.limit)) if query.limit else list(rows)
 
 
-def _page_by_keys(ctx: Context, resource: Resource[Any], query: Query, ids: Sequence[str], marker: Any) -> list[Any]:
+def _page_by_keys(ctx: Context, resource: Resource[Any], query: Query, groups: Groups, marker: Any) -> list[Any]:
     sorts = query.sorts if "id" in dict(query.sorts) else (*query.sorts, ("id", True))
     backwards = query.page_reverse and query.limit
     getters = [
@@ -254,7 +269,9 @@ def _page_by_keys(ctx: Context, resource: Resource[Any], query: Query, ids: Sequ
             parts.append(part if ascending else _Descending(part))
         return tuple(parts)
 
-    keyed: Iterable[tuple[tuple[Any, ...], Any]] = ((key(row), row) for row in _matching(ctx, resource, query, ids))
+    keyed: Iterable[tuple[tuple[Any, ...], Any]] = (
+        (key(row), row) for row in _matching(ctx, resource, query, _in_order(groups))
+    )
     if marker is not None:
         after = key(marker)
         keyed = (pair for pair in keyed if after < pair[0])

@@ -122,8 +122,8 @@ class Resource(ABC, Generic[R]):
         """Return the error for an object that is not there, or that the caller may not see."""
 
     @abstractmethod
-    def related_ids(self, ctx: Context) -> Sequence[str]:
-        """Return sorted ids, among them those of all objects that a caller who is no administrator may see."""
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
+        """Return groups of sorted ids, among them those of all objects that a mere member may see."""
 
     @abstractmethod
     def target(self, ctx: Context, row: R, values: Mapping[str, Any]) -> Target:

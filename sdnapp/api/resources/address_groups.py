@@ -64,10 +64,10 @@ class AddressGroups(Resource[AddressGroup]):
         """Return AddressGroupNotFound."""
         return errors.AddressGroupNotFound(address_group_id=row_id)
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """Own and shared groups."""
         own = ctx.store.find_ids(AddressGroup, "project", ctx.who.project_id)
-        return sorted({*own, *sharing.shared_ids(ctx.store, AddressGroup, ctx.who.project_id)})
+        return [sorted({*own, *sharing.shared_ids(ctx.store, AddressGroup, ctx.who.project_id)})]
 
     def target(self, ctx: Context, row: AddressGroup, values: Mapping[str, Any]) -> Target:
         """Return the owner, and whether the caller's project shares in it."""

@@ -54,10 +54,10 @@ class AddressScopes(Resource[AddressScope]):
         """Return AddressScopeNotFound."""
         return errors.AddressScopeNotFound(address_scope_id=row_id)
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """Own and shared address scopes."""
         own = ctx.store.find_ids(AddressScope, "project", ctx.who.project_id)
-        return sorted({*own, *sharing.shared_ids(ctx.store, AddressScope, ctx.who.project_id)})
+        return [sorted({*own, *sharing.shared_ids(ctx.store, AddressScope, ctx.who.project_id)})]
 
     def target(self, ctx: Context, row: AddressScope, values: Mapping[str, Any]) -> Target:
         """Return the owner, and whether the caller's project shares in it."""

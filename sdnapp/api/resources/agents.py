@@ -121,7 +121,7 @@ class Agents(Resource[Chassis]):
         """Return AgentNotFound."""
         return agent_errors.AgentNotFound(id=row_id)
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """None: agents belong to no project."""
         return ()
 

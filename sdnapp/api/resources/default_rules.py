@@ -110,9 +110,9 @@ class DefaultSecurityGroupRules(Resource[DefaultSecurityGroupRule]):
             with ctx.store.transaction() as tx:
                 _seed(ctx, tx)
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """All of them: they are for everybody."""
-        return ctx.store.find_ids(DefaultSecurityGroupRule, "every", True)
+        return [ctx.store.find_ids(DefaultSecurityGroupRule, "every", True)]
 
     def target(self, ctx: Context, row: DefaultSecurityGroupRule, values: Mapping[str, Any]) -> Target:
         """Nobody owns templates."""

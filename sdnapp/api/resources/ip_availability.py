@@ -100,7 +100,7 @@ class IpAvailabilities(ReadOnlyResource[Network]):
         """Return NetworkNotFound."""
         return exceptions.NetworkNotFound(net_id=row_id)
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """None: only administrators see the use of addresses."""
         return ()
 

@@ -143,11 +143,11 @@ class Networks(Resource[Network]):
         """Return NetworkNotFound."""
         return exceptions.NetworkNotFound(net_id=row_id)
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """Own, shared and external networks."""
         project_id = ctx.who.project_id
         shared = sharing.shared_ids(ctx.store, Network, project_id)
-        return sorted({*networks_of(ctx), *shared, *sharing.external_ids(ctx.store, project_id)})
+        return [sorted({*networks_of(ctx), *shared, *sharing.external_ids(ctx.store, project_id)})]
 
     def target(self, ctx: Context, row: Network, values: Mapping[str, Any]) -> Target:
         """Return the network's owner, sharing, and whether it is external to the caller."""

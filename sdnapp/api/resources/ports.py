@@ -199,12 +199,10 @@ class Ports(Resource[Port]):
         """Return PortNotFound."""
         return exceptions.PortNotFound(port_id=row_id)
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """Own ports, and all ports on own networks."""
-        found = set(ctx.store.find_ids(Port, "project", ctx.who.project_id))
-        for network_id in networks_of(ctx):
-            found.update(ctx.store.find_ids(Port, "network", network_id))
-        return sorted(found)
+        on_own = [ctx.store.find_ids(Port, "network", network_id) for network_id in networks_of(ctx)]
+        return [ctx.store.find_ids(Port, "project", ctx.who.project_id), *on_own]
 
     def target(self, ctx: Context, row: Port, values: Mapping[str, Any]) -> Target:
         """Return the port, its owners, and its device's owner as it will be."""

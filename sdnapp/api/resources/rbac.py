@@ -152,9 +152,9 @@ class RbacPolicies(Resource[RbacPolicy]):
         """Return RbacPolicyNotFound."""
         return RbacPolicyNotFound(id=row_id, object_type="unknown")
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """Own policies."""
-        return ctx.store.find_ids(RbacPolicy, "project", ctx.who.project_id)
+        return [ctx.store.find_ids(RbacPolicy, "project", ctx.who.project_id)]
 
     def target(self, ctx: Context, row: RbacPolicy, values: Mapping[str, Any]) -> Target:
         """Return the owner, and whom the policy will be for."""

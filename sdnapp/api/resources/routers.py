@@ -66,9 +66,9 @@ class Routers(Resource[Router]):
         """Return RouterNotFound."""
         return errors.RouterNotFound(router_id=row_id)
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """Own routers."""
-        return ctx.store.find_ids(Router, "project", ctx.who.project_id)
+        return [ctx.store.find_ids(Router, "project", ctx.who.project_id)]
 
     def target(self, ctx: Context, row: Router, values: Mapping[str, Any]) -> Target:
         """Return the owner."""

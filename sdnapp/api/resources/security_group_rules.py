@@ -168,12 +168,10 @@ class SecurityGroupRules(Resource[SecurityGroupRule]):
         if len(contents) < len(wanted):
             raise errors.DuplicateSecurityGroupRuleInPost()
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """Rules of own groups."""
         groups = ctx.store.find_ids(SecurityGroup, "project", ctx.who.project_id)
-        return sorted(
-            rule_id for group in groups for rule_id in ctx.store.find_ids(SecurityGroupRule, "security_group", group)
-        )
+        return [ctx.store.find_ids(SecurityGroupRule, "security_group", group) for group in groups]
 
     def target(self, ctx: Context, row: SecurityGroupRule, values: Mapping[str, Any]) -> Target:
         """Return the owner of the group."""

@@ -110,10 +110,10 @@ class SecurityGroups(Resource[SecurityGroup]):
         """Make the default group, so that it is in the list."""
         default_group.ensure_shown(ctx, query)
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """Own and shared groups."""
         own = ctx.store.find_ids(SecurityGroup, "project", ctx.who.project_id)
-        return sorted({*own, *sharing.shared_ids(ctx.store, SecurityGroup, ctx.who.project_id)})
+        return [sorted({*own, *sharing.shared_ids(ctx.store, SecurityGroup, ctx.who.project_id)})]
 
     def target(self, ctx: Context, row: SecurityGroup, values: Mapping[str, Any]) -> Target:
         """Return the owner, and whether the caller's project shares in it."""

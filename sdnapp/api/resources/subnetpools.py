@@ -86,10 +86,10 @@ class SubnetPools(Resource[SubnetPool]):
         """Return SubnetPoolNotFound."""
         return exceptions.SubnetPoolNotFound(subnetpool_id=row_id)
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """Own and shared subnet pools."""
         own = ctx.store.find_ids(SubnetPool, "project", ctx.who.project_id)
-        return sorted({*own, *sharing.shared_ids(ctx.store, SubnetPool, ctx.who.project_id)})
+        return [sorted({*own, *sharing.shared_ids(ctx.store, SubnetPool, ctx.who.project_id)})]
 
     def target(self, ctx: Context, row: SubnetPool, values: Mapping[str, Any]) -> Target:
         """Return the owner, and whether the caller's project shares in it."""

@@ -121,14 +121,13 @@ class Subnets(Resource[Subnet]):
         """Return SubnetNotFound."""
         return exceptions.SubnetNotFound(subnet_id=row_id)
 
-    def related_ids(self, ctx: Context) -> Sequence[str]:
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
         """Own subnets, and those of own, shared and external networks."""
         project_id = ctx.who.project_id
-        found = set(ctx.store.find_ids(Subnet, "project", project_id))
         shared = shared_ids(ctx.store, Network, project_id)
-        for network_id in {*networks_of(ctx), *shared, *external_ids(ctx.store, project_id)}:
-            found.update(ctx.store.find_ids(Subnet, "network", network_id))
-        return sorted(found)
+        networks = {*networks_of(ctx), *shared, *external_ids(ctx.store, project_id)}
+        on_networks = [ctx.store.find_ids(Subnet, "network", network_id) for network_id in networks]
+        return [ctx.store.find_ids(Subnet, "project", project_id), *on_networks]
 
     def target(self, ctx: Context, row: Subnet, values: Mapping[str, Any]) -> Target:
         """Return the subnet, its owner, and its network's."""
