@@ -180,6 +180,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             vni_ranges=(options.vni_range,),
             vlan_ranges=options.vlan_ranges,
             underlay_mtu=options.underlay_mtu,
+            rate_limit=options.api_rate_limit,
             quotas={
                 "network": options.quota_network,
                 "subnet": options.quota_subnet,

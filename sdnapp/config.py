@@ -34,6 +34,13 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         help="Address on which REST, health, metrics and the web page are served. 0.0.0.0 is every address.",
     ),
     cfg.PortOpt("api-listen-port", default=9696, help="TCP port of the same. 0 takes any free one."),
+    cfg.IntOpt(
+        "api-rate-limit",
+        default=100,
+        min=0,
+        help="Requests a second that each project may make in the long run, with those of ten seconds at once; the "
+        "rest is answered with 429 and the seconds to wait. Administrators are not limited. 0 is no limit.",
+    ),
     cfg.HostAddressOpt(
         "ovsdb-listen-host",
         default="0.0.0.0",
@@ -159,6 +166,7 @@ class Options:
 
     api_listen_host: str
     api_listen_port: int
+    api_rate_limit: int
     ovsdb_listen_host: str
     ovsdb_listen_port: int
     controller_address: str | None

@@ -28,6 +28,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
 )
 _INTERNAL = "Request Failed: internal server error while processing your request."
 # Messages quote what the client sent; what it sent may be megabytes.
+_TOLD = ("Allow", "Retry-After")
 _LONGEST_MESSAGE = 64 << 10
 
 
@@ -82,8 +83,8 @@ def response_of(error: Exception, method: str, path: str) -> Response:
         message = message[:_LONGEST_MESSAGE] + "..."
     body = {"NeutronError": {"type": kind, "message": message, "detail": ""}}
     response = json_response(body, status)
-    if isinstance(error, exc.HTTPMethodNotAllowed):
-        response.headers["Allow"] = error.headers.get("Allow", "")
+    if isinstance(error, exc.HTTPMethodNotAllowed | exc.HTTPTooManyRequests):
+        response.headers.update({name: error.headers[name] for name in _TOLD if name in error.headers})
     return response
 
 

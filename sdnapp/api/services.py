@@ -18,6 +18,7 @@ class Settings:
     ``vlan_ranges`` maps a physical network to the VLAN ids that may be given out on it; networks that name their VLAN
     id need no entry. ``default_project`` owns what is created where a request names no project at all. ``quotas`` are
     how many objects of a kind a project may have unless limits were set for it; -1, or no entry, is no limit.
+    ``rate_limit`` is how many requests a second each project may make; 0 is no limit.
     """
 
     default_network_type: str = "geneve"
@@ -42,6 +43,7 @@ class Settings:
     max_host_routes: int = 20
     max_address_pairs: int = 10
     max_routes: int = 30
+    rate_limit: int = 0
 
 
 class Operator(Protocol):

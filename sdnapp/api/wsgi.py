@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from sdnapp.api.identity import Identify, Identity, claimed
 from sdnapp.api.intent import handlers as intent
 from sdnapp.api.openapi.document import Document
 from sdnapp.api.quotas import Quotas, own_project
+from sdnapp.api.rate_limit import RateLimit
 from sdnapp.api.resource import Context, Resource
 from sdnapp.api.resources.address_groups import AddressGroups
 from sdnapp.api.resources.address_scopes import AddressScopes
@@ -61,19 +63,24 @@ Handler = Callable[..., Response]
 StartResponse = Callable[..., Any]
 
 
-def make_app(store: Store, services: Services, identify: Identify | None = None) -> "Application":
+def make_app(
+    store: Store, services: Services, identify: Identify | None = None, clock: Callable[[], float] = monotonic
+) -> "Application":
     """Return the API over a store, as a WSGI application without sockets or threads of its own.
 
-    Callers are taken at their word unless there is another way to ``identify`` them.
+    Callers are taken at their word unless there is another way to ``identify`` them. ``clock`` gives seconds.
     """
-    return Application(store, services, identify or claimed(services.settings.default_project))
+    return Application(store, services, identify or claimed(services.settings.default_project), clock)
 
 
 class Application:
     """The API: Neutron's resources under ``/v2.0``, the operator's views beside them."""
 
-    def __init__(self, store: Store, services: Services, identify: Identify) -> None:
+    def __init__(
+        self, store: Store, services: Services, identify: Identify, clock: Callable[[], float] = monotonic
+    ) -> None:
         self._store, self._services, self._identify = store, services, identify
+        self._limit = RateLimit(services.settings.rate_limit, clock)
         self._mapper = Mapper(register=False)
         self._handlers: dict[str, dict[str, Handler]] = {}
         attributes.register_options(services.settings)
@@ -108,6 +115,7 @@ class Application:
         request, who = Request(environ), None
         try:
             who = self._identify(request)
+            self._limit.check(who)
             response = self._respond(request, who)
         except UnicodeError:
             error = exc.HTTPBadRequest("The URL is not UTF-8")

@@ -31,6 +31,7 @@ def test_what_holds_when_nothing_is_said(tmp_path):
     assert load() == Options(
         api_listen_host="127.0.0.1",
         api_listen_port=9696,
+        api_rate_limit=100,
         ovsdb_listen_host="0.0.0.0",
         ovsdb_listen_port=6640,
         controller_address=None,
@@ -109,6 +110,7 @@ def test_every_option_can_be_set_in_a_file(tmp_path):
     values = {
         "api_listen_host": "::1",
         "api_listen_port": 1,
+        "api_rate_limit": 7,
         "ovsdb_listen_host": "10.0.0.1",
         "ovsdb_listen_port": 2,
         "controller_address": "192.0.2.1",

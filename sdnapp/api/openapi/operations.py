@@ -15,12 +15,13 @@ ERRORS = {
     412: ("PreconditionFailed", "If-Match names another revision than the present one"),
     413: ("TooLarge", "The body is larger than what is read"),
     414: ("TooLong", "The URL is longer than what is read"),
+    429: ("TooManyRequests", "The project asks too often; Retry-After says for how many seconds to wait"),
     501: ("NotImplemented", "There is no such thing to do"),
     503: ("Unavailable", "No address or number is left, or the store does not answer; try again later"),
 }
 """By status: the name of the answer in the document, and what it means."""
-READING = (400, 403, 404)
-WRITING = (400, 403, 404, 409, 413, 503)
+READING = (400, 403, 404, 429)
+WRITING = (400, 403, 404, 409, 413, 429, 503)
 
 ERROR = record(
     {"NeutronError": record(dict.fromkeys(("type", "message", "detail"), STRING), ("type", "message", "detail"))},
