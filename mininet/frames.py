@@ -129,8 +129,18 @@ def geneve(vni: int, frame: bytes) -> bytes:
 
 def arp_request(source_mac: str, source: str, target: str) -> bytes:
     """Who has ``target``? Tell ``source``."""
-    arp = struct.pack("!HHBBH", 1, ETH_IPV4, 6, 4, 1) + _mac(source_mac) + socket.inet_aton(source)
-    return ethernet(source_mac, BROADCAST, ETH_ARP) + arp + bytes(6) + socket.inet_aton(target)
+    return ethernet(source_mac, BROADCAST, ETH_ARP) + _arp(1, source_mac, source, bytes(6), target)
+
+
+def arp_reply(source_mac: str, source: str, target_mac: str, target: str) -> bytes:
+    """``source`` is at ``source_mac``, told to ``target`` alone."""
+    return ethernet(source_mac, target_mac, ETH_ARP) + _arp(2, source_mac, source, _mac(target_mac), target)
+
+
+def _arp(operation: int, source_mac: str, source: str, target_mac: bytes, target: str) -> bytes:
+    """An ARP packet for IPv4 over Ethernet (RFC 826)."""
+    header = struct.pack("!HHBBH", 1, ETH_IPV4, 6, 4, operation)
+    return header + _mac(source_mac) + socket.inet_aton(source) + target_mac + socket.inet_aton(target)
 
 
 def _mac(text: str) -> bytes:
