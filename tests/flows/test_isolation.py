@@ -47,6 +47,7 @@ class Judge:
 
     def __init__(self, cloud: SimulatedCloud, fault: Fault | None = None) -> None:
         self._cloud, self.permitted, self.refused = cloud, 0, 0
+        self._is_sound = fault is None
         flows = {name: _weakened(cloud.flows(name).values(), fault) for name in CHASSIS}
         self._fabric = Fabric(cloud.store.all(Chassis), flows, cloud._placements, NothingBegun())
         self._places = {place.partition("@")[0]: place for place in cloud._placements}
@@ -60,6 +61,8 @@ class Judge:
             assert receiver is not None
             may = may_arrive(self._cloud.store, sender, receiver, packet)
             assert may, f"{packet}\nfrom {sender}\ncame to {receiver}"
+        # Two flows of one priority for one packet, say: a planted fault shall be found by where packets come out.
+        assert not (self._is_sound and walk.faults), walk.faults
         return reached
 
     def attack(self, drawn: list) -> None:
