@@ -100,6 +100,21 @@ class Commit(NamedTuple):
     zone: str
 
 
+class Translate(NamedTuple):
+    """Translate the packet as its connection in the zone that a register names is translated, then go on in a table.
+
+    A new connection gets ``source`` or ``target`` (an IPv4 address, and the first and last port it may have; 0 and 0
+    leave the port alone) and is remembered; with neither, a packet of no known connection stays as it is, and nothing
+    is remembered. Where no port is left, the packet goes on as it is. Errors that quote a packet of the connection are
+    translated inside and out. As with ``Track``, a copy takes that way, with its ``ct_state``.
+    """
+
+    zone: str
+    table: str
+    source: tuple[int, int, int] | None = None
+    target: tuple[int, int, int] | None = None
+
+
 class Untrack(NamedTuple):
     """Forget what connection tracking has said of the packet.
 
@@ -110,5 +125,5 @@ class Untrack(NamedTuple):
 
 Action = (
     SetField | Move | PushVlan | PopVlan | DecrementTtl | Spread | Output | OutputInPort | Meter | Controller
-    | Resubmit | Goto | Track | Commit | Untrack
+    | Resubmit | Goto | Track | Commit | Translate | Untrack
 )  # fmt: skip

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from flows.actions import (
@@ -22,6 +23,7 @@ from flows.actions import (
     SetField,
     Spread,
     Track,
+    Translate,
     Untrack,
 )
 from flows.engine import Engine
@@ -116,6 +118,13 @@ def _deed(action: Action) -> str:
             return f"look its connection up in the zone of `{zone}` and go on in `{table}`"
         case Commit(zone):
             return f"remember its connection in the zone of `{zone}`"
+        case Translate(zone, table, source, target):
+            what = "as its connection is"
+            if source or target:
+                address, first, last = source or target or (0, 0, 0)
+                ports = f", ports {first} to {last}," if last else ""
+                what = f"from {IPv4Address(address)}{ports}" if source else f"to {IPv4Address(address)}{ports}"
+            return f"translate it {what} in the zone of `{zone}` and go on in `{table}`"
         case Untrack():
             return "forget what connection tracking said of it"
 

@@ -24,6 +24,7 @@ from flows.actions import (
     SetField,
     Spread,
     Track,
+    Translate,
     Untrack,
 )
 from flows.fields import ETH_TYPE_VLAN, VLAN_PRESENT
@@ -168,6 +169,15 @@ class _State:
         other._registers, other._tags = list(self._registers), list(self._tags)
         return other
 
+    def rewrite(self, packet: Packet) -> None:
+        """Take over addresses and ports that have been translated."""
+        for name, value in packet.items():
+            if name in self._hidden and name in TRANSPORT_FIELDS:
+                self._hidden[name] = value
+            elif name in self._fields:
+                self._fields[name] = value
+        self._quoted = packet.quoted
+
     def track(self, tracked: Tracked | None) -> None:
         """Attach what connection tracking says, or (None) take away what it said."""
         for name in CT_FIELDS:
@@ -290,6 +300,8 @@ class _Walk:
                 if not self._switch.connections.commit(self._switch.chassis_id, state.read(zone), state.on_wire()):
                     raise _KeptFragmentError
                 state.track(None)
+            case Translate(zone, table, source, target):
+                self._translate(state.read(zone), TABLES[table].number, source, target)
             case Untrack():
                 state.track(None)
             case Resubmit(table) | Goto(table):
@@ -310,9 +322,21 @@ class _Walk:
         state = self._state
         tracked = self._switch.connections.look_up(self._switch.chassis_id, zone, state.on_wire())
         state.track(None)
-        if tracked is None:
-            return
-        other = state.fork()
+        if tracked is not None:
+            self._go_on_tracked(tracked, state.fork(), table)
+
+    def _translate(
+        self, zone: int, table: int, source: tuple[int, int, int] | None, target: tuple[int, int, int] | None
+    ) -> None:
+        state = self._state
+        found = self._switch.connections.translate(self._switch.chassis_id, zone, state.on_wire(), source, target)
+        state.track(None)
+        if found is not None:
+            other = state.fork()
+            other.rewrite(found[1])
+            self._go_on_tracked(found[0], other, table)
+
+    def _go_on_tracked(self, tracked: Tracked, other: "_State", table: int) -> None:
         other.track(tracked)
         # A translation of its own, with its own limit.
         passage = self._switch.walk(other, table)

@@ -28,6 +28,7 @@ from flows.actions import (
     SetField,
     Spread,
     Track,
+    Translate,
     Untrack,
 )
 from flows.fields import ETH_TYPE_VLAN
@@ -226,6 +227,25 @@ def _conntrack(flags: int, zone: str, table: int) -> bytes:
     return _nicira(35, "!HIHBxxxH", flags, header, offset << 6 | field_named(zone).bits - 1, table, 0)
 
 
+def _translation(action: Translate) -> bytes:
+    """Return a connection tracking action with a NAT action in it (ovs-actions(7), ``ct`` and ``nat``)."""
+    header, offset = _place(action.zone)
+    flags, given = (1, action.source) if action.source is not None else (2, action.target)
+    if given is None:
+        nat = _nicira(36, "!2xHH", 0, 0)
+    else:
+        address, first, last = given
+        # Which parts of a range follow: the lowest address, and the lowest and highest port.
+        nat = (
+            _nicira(36, "!2xHHIHH", flags, 0x31, address, first, last)
+            if last
+            else _nicira(36, "!2xHHI", flags, 0x01, address)
+        )
+    bits = offset << 6 | field_named(action.zone).bits - 1
+    content = struct.pack("!IHHIHBxxxH", _NICIRA, 35, int(given is not None), header, bits, _table(action.table), 0)
+    return struct.pack("!HH", 0xFFFF, 4 + len(content) + len(nat)) + content + nat
+
+
 def _output(port: int, max_len: int = 0) -> bytes:
     return struct.pack("!HHIH6x", 0, 16, port, max_len)
 
@@ -243,6 +263,7 @@ _ACTIONS: dict[type, Callable[[Any], bytes]] = {
     Resubmit: lambda action: _nicira(14, "!HBxxx", PORT_IN & 0xFFFF, _table(action.table)),
     Track: lambda action: _conntrack(0, action.zone, _table(action.table)),
     Commit: lambda action: _conntrack(1, action.zone, NO_TABLE),
+    Translate: _translation,
     Untrack: lambda action: _nicira(43, "!6x"),
 }
 

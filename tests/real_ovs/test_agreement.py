@@ -22,12 +22,13 @@ from flows.actions import (
     SetField,
     Spread,
     Track,
+    Translate,
     Untrack,
 )
 from flows.fields import VLAN_PRESENT, mac_to_int, parse_ipv4
 from flows.flow import Flow
 from flows.lookup import refusal
-from flows.packets import Packet, icmp_echo, udp
+from flows.packets import Packet, icmp_echo, icmp_error, udp
 from flows.pipeline import TABLES
 from flows.simulated_switch import MAX_RESUBMITS, Switch
 from tests.flows.handmade import ADDRESSES, MACS, any_packets, entry, matches
@@ -241,3 +242,69 @@ def test_an_answer_to_its_sender_is_looked_up_anew_in_the_same_zone(switch):
         left, _packet_ins = switch.receive(1, asked)
         simulated_left = [(emission.port, emission.packet) for emission in passages.receive(1, asked).emissions]
         assert left == simulated_left and [port for port, _ in left] == [2], "a reply"
+
+
+INSIDE, OUTSIDE, FAR = "10.0.0.5", "203.0.113.1", "198.51.100.9"
+
+
+def conversation(switch, flows, *exchanges):
+    """Send packets one after the other, each as (port it comes by, packet); return what left, as both agree."""
+    switch.hold(flows)
+    passages, seen = Switch("hv1", flows, PORTS), []
+    for in_port, packet in exchanges:
+        left, _packet_ins = switch.receive(in_port, packet)
+        expected = [(emission.port, emission.packet) for emission in passages.receive(in_port, packet).emissions]
+        assert left == expected, packet
+        seen.append(left)
+    return seen
+
+
+def test_sources_are_translated_within_a_range_of_ports_and_answers_back(switch):
+    flows = [
+        entry(
+            SetField("zone", 21),
+            Translate("zone", NAMES[1], source=(parse_ipv4(OUTSIDE), 10240, 10241)),
+            in_port=1, eth_type=0x0800,
+        ),
+        entry(SetField("zone", 21), Translate("zone", NAMES[2]), in_port=2, eth_type=0x0800),
+        entry(Output(2), table=NAMES[1], ct_state=(0x20, 0x30)),
+        entry(Output(1), table=NAMES[2], ct_state=(0x28, 0x38)),
+        entry(Output(1), table=NAMES[2], ct_state=(0x2C, 0x3C)),
+        entry(Output(3), table=NAMES[2], priority=0),
+    ]  # fmt: skip
+    asked = [udp(MACS[0], MACS[1], INSIDE, FAR, udp_src=port, udp_dst=53) for port in (5, 10240, 6)]
+    answers = [udp(MACS[1], MACS[0], FAR, OUTSIDE, udp_src=53, udp_dst=port) for port in (10241, 10240, 10242)]
+    error = icmp_error(asked[0].but(ipv4_src=OUTSIDE, udp_src=10241), MACS[1], MACS[0], "198.51.100.1")
+    first, second, none_left, answered, _also, strange, reported = conversation(
+        switch, flows, *((1, packet) for packet in asked), *((2, packet) for packet in answers), (2, error)
+    )
+    assert first == [(2, asked[0].but(ipv4_src=OUTSIDE, udp_src=10241))]
+    assert second == [(2, asked[1].but(ipv4_src=OUTSIDE))] and none_left == [(2, asked[2])]
+    assert answered == [(1, answers[0].but(ipv4_dst=INSIDE, udp_dst=5))]
+    assert strange == [(3, answers[2])]
+    ((port, packet),) = reported
+    assert port == 1 and packet["ipv4_dst"] == asked[0]["ipv4_src"] and packet.quoted == asked[0].five_tuple
+
+
+def test_targets_are_translated_and_answers_and_errors_back(switch):
+    flows = [
+        entry(
+            SetField("zone", 22), Translate("zone", NAMES[1], target=(parse_ipv4(INSIDE), 80, 80)),
+            in_port=2, eth_type=0x0800,
+        ),
+        entry(
+            SetField("zone", 22), Translate("zone", NAMES[2], source=(parse_ipv4(OUTSIDE), 0, 0)),
+            in_port=1, eth_type=0x0800,
+        ),
+        entry(Output(1), table=NAMES[1]),
+        entry(Output(2), table=NAMES[2]),
+    ]  # fmt: skip
+    asked = udp(MACS[1], MACS[0], FAR, OUTSIDE, udp_src=7, udp_dst=8080)
+    arrived = asked.but(ipv4_dst=INSIDE, udp_dst=80)
+    answer = udp(MACS[0], MACS[1], INSIDE, FAR, udp_src=80, udp_dst=7)
+    refusal_ = icmp_error(arrived, MACS[0], MACS[1], INSIDE)
+    first, answered, refused = conversation(switch, flows, (2, asked), (1, answer), (1, refusal_))
+    assert first == [(1, arrived)]
+    assert answered == [(2, answer.but(ipv4_src=OUTSIDE, udp_src=8080))]
+    ((_, packet),) = refused
+    assert packet["ipv4_src"] == asked["ipv4_dst"] and packet.quoted == asked.five_tuple

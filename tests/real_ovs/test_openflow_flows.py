@@ -20,6 +20,7 @@ from flows.actions import (
     SetField,
     Spread,
     Track,
+    Translate,
     Untrack,
 )
 from flows.fields import CT_VALID, FIELDS
@@ -115,6 +116,17 @@ ACTIONS: list[tuple[Match, tuple[Action, ...], str]] = [
         (IPV4,),
         (Track("zone", "delivery"), Commit("zone")),
         f"ct(table={TABLES['delivery'].number},zone={place('zone')}),ct(commit,zone={place('zone')})",
+    ),
+    (
+        (IPV4,),
+        (
+            Translate("zone", "delivery", source=(0xCB007101, 10240, 11263)),
+            Translate("zone", "delivery", target=(0x0A000005, 0, 0)),
+            Translate("zone", "delivery"),
+        ),
+        f"ct(commit,table={TABLES['delivery'].number},zone={place('zone')},nat(src=203.0.113.1:10240-11263)),"
+        f"ct(commit,table={TABLES['delivery'].number},zone={place('zone')},nat(dst=10.0.0.5)),"
+        f"ct(table={TABLES['delivery'].number},zone={place('zone')},nat)",
     ),
     ((), (Untrack(),), "ct_clear"),
     ((IPV4,), (DecrementTtl(),), "dec_ttl"),

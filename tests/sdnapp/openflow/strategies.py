@@ -18,6 +18,7 @@ from flows.actions import (
     SetField,
     Spread,
     Track,
+    Translate,
     Untrack,
 )
 from flows.fields import CT_VALID, FIELDS, VLAN_PRESENT
@@ -80,6 +81,14 @@ def moves(draw: st.DrawFn) -> Move:
     return Move(source, draw(st.sampled_from(same)))
 
 
+@st.composite
+def translations(draw: st.DrawFn) -> Translate:
+    ports_in_turn = sorted(draw(st.lists(st.integers(1, 0xFFFF), min_size=2, max_size=2)))
+    given = (draw(st.integers(1, 0xFFFFFFFF)), *draw(st.sampled_from([(0, 0), tuple(ports_in_turn)])))
+    source, target = draw(st.sampled_from([(None, None), (given, None), (None, given)]))
+    return Translate(draw(st.sampled_from(ZONES)), draw(table_names), source, target)
+
+
 single_actions: st.SearchStrategy[Action] = st.one_of(
     set_fields(),
     moves(),
@@ -88,6 +97,7 @@ single_actions: st.SearchStrategy[Action] = st.one_of(
     st.builds(Resubmit, table_names),
     st.builds(Track, st.sampled_from(ZONES), table_names),
     st.builds(Commit, st.sampled_from(ZONES)),
+    translations(),
     st.sampled_from([PushVlan(), PopVlan(), DecrementTtl(), OutputInPort(), Controller(), Untrack()]),
 )
 

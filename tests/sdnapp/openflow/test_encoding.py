@@ -1,6 +1,7 @@
 """Our bytes are those that os-ken's own serialiser makes of the same flow."""
 
 import struct
+from ipaddress import IPv4Address
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +28,7 @@ from flows.actions import (
     SetField,
     Spread,
     Track,
+    Translate,
     Untrack,
 )
 from flows.fields import FIELDS, show
@@ -126,6 +128,15 @@ def os_ken_action(action: Action) -> Any:
             return os_ken_conntrack(0, zone, TABLES[table].number)
         case Commit(zone):
             return os_ken_conntrack(1, zone, 0xFF)
+        case Translate(zone, table, source, target):
+            address, first, last = source or target or (0, 0, 0)
+            nat = parser.NXActionNAT(
+                flags=1 if source else 2 if target else 0,
+                range_ipv4_min=str(IPv4Address(address)) if address else "",
+                range_proto_min=first or None,
+                range_proto_max=last or None,
+            )
+            return os_ken_conntrack(int(bool(source or target)), zone, TABLES[table].number, [nat])
         case Untrack():
             return parser.NXActionCTClear()
         case OutputInPort():
@@ -135,10 +146,10 @@ def os_ken_action(action: Action) -> Any:
     raise AssertionError(action)
 
 
-def os_ken_conntrack(flags: int, zone: str, table: int) -> Any:
+def os_ken_conntrack(flags: int, zone: str, table: int, actions: Any = ()) -> Any:
     register = REGISTERS[zone]
     bits = nicira_ext.ofs_nbits(register.offset, register.offset + register.bits - 1)
-    return parser.NXActionCT(flags, name_of(zone), bits, recirc_table=table, alg=0, actions=[])
+    return parser.NXActionCT(flags, name_of(zone), bits, recirc_table=table, alg=0, actions=list(actions))
 
 
 def os_ken_instructions(flow: Flow) -> list[Any]:
