@@ -46,6 +46,9 @@ REASONS: dict[str, Reason] = {
         Reason("egress_rules", 13, "No security group of the sender permits it, or it belongs to no connection."),
         Reason("ingress_rules", 14, "No security group of the receiver permits it, likewise.", charged="to_port"),
         Reason("unroutable", 15, "Sent to a router for an address that no router forwards to.", secured=False),
+        Reason("not_translated", 16, "No translation between inside and outside, or no port left.", secured=False),
+        Reason("no_neighbour", 17, "Nobody on the external network is known to have the address.", secured=False),
+        Reason("no_gateway", 18, "No gateway chassis leads to the external network.", secured=False),
     )
 }
 """By name. Numbers are never given to another, as old flows may still carry them."""

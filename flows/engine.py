@@ -62,6 +62,11 @@ class Engine:
         """Return what a chassis should hold now, by (table, priority, match); empty for an unknown chassis."""
         return self._tables.get(chassis_id, {})
 
+    @property
+    def view(self) -> View:
+        """The model as of the last update, for who asks it much."""
+        return self._memo
+
     def ask(self, fact: Callable[..., T], *args: Any) -> T:
         """Return a fact as of the last update, from memory where it stands."""
         return self._memo.ask(fact, *args)

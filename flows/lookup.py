@@ -7,7 +7,7 @@ packet up grows with the number of such shapes, about a dozen in a table of ours
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from flows.actions import Action, Commit, DecrementTtl, Goto, Move, PopVlan, PushVlan, SetField, Track
+from flows.actions import Action, Commit, DecrementTtl, Goto, Move, PopVlan, PushVlan, SetField, Track, Translate
 from flows.fields import CT_VALID, ETH_TYPE_IPV4, FIELDS, VLAN_PRESENT
 from flows.flow import Flow, Term, field_named
 from flows.pipeline import TABLES
@@ -124,7 +124,7 @@ def _refused_action(flow: Flow, action: Action, known: dict[str, Term]) -> str |
             if missing := _unmet(source, known):
                 return f"reading {source} needs {missing} in the match"
             return _unsettable(target, known)
-        case Track() | Commit() if known.get("eth_type") != Term("eth_type", ETH_TYPE_IPV4, None):
+        case Track() | Commit() | Translate() if known.get("eth_type") != Term("eth_type", ETH_TYPE_IPV4, None):
             return f"connection tracking needs eth_type={ETH_TYPE_IPV4:#x} in the match"
         case Goto(table) if TABLES[table].number <= flow.table:
             return f"goto leads back to {table}"

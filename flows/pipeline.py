@@ -74,7 +74,7 @@ CLASSIFICATION = Table(
     "Anything else is dropped.",
     match=frozenset({"in_port", "tun_id", "vlan_vid"}),
     priorities={"origin": 100, "tagged": 90},
-    next=("tunnel_peers", "port_security", "forwarding", "drops"),
+    next=("tunnel_peers", "external_arp", "port_security", "forwarding", "drops"),
     unmatched="unknown_origin",
 )
 TUNNEL_PEERS = Table(
@@ -85,6 +85,16 @@ TUNNEL_PEERS = Table(
     priorities={"self": 110, "peer": 100},
     next=("forwarding", "drops"),
     unmatched="unknown_tunnel",
+)
+EXTERNAL_ARP = Table(
+    7,
+    "external_arp",
+    "ARP of an external network, as its doors hear it: requests for routers' and floating addresses are answered where "
+    "the address is, what neighbours say goes to the controller.",
+    match=frozenset({"network", "arp_op", "arp_spa", "arp_tpa"}),
+    priorities={"answer": 110, "told": 100, "announced": 90},
+    next=("forwarding", "core_output"),
+    miss="forwarding",
 )
 PORT_SECURITY = Table(
     10,
@@ -199,7 +209,7 @@ ROUTES = Table(
         "no_route": 10,
     },
     spans={"prefix": 32},
-    next=("paths", "neighbours", "drops"),
+    next=("paths", "neighbours", "source_nat", "drops"),
 )
 PATHS = Table(
     37,
@@ -208,7 +218,7 @@ PATHS = Table(
     match=frozenset({"router", "ipv4_dst", "path"}),
     priorities={"prefix": 20},
     spans={"prefix": 32},
-    next=("neighbours",),
+    next=("neighbours", "source_nat"),
 )
 NEIGHBOURS = Table(
     38,
@@ -228,15 +238,84 @@ ROUTER_OUTPUT = Table(
     priorities={"interface": 100},
     next=("forwarding",),
 )
-FORWARDING = Table(
+SOURCE_NAT = Table(
     40,
+    "source_nat",
+    "Translates what leaves a router by its gateway, on the chassis that it comes from: to the floating IP of its "
+    "source, or to the router's address and a port of this chassis's own block.",
+    match=frozenset({"router", "ipv4_src", "eth_type"}),
+    priorities={"floating": 110, "router": 100},
+    next=("upstream", "drops"),
+    unmatched="not_translated",
+)
+UPSTREAM = Table(
+    41,
+    "upstream",
+    "From the next hop's address on an external network to its MAC address. An unknown one the controller asks for.",
+    match=frozenset({"router", "network", "next_hop"}),
+    priorities={"own": 110, "neighbour": 100, "unknown": 10},
+    next=("external_source", "drops"),
+    unmatched="no_neighbour",
+)
+EXTERNAL_SOURCE = Table(
+    42,
+    "external_source",
+    "The MAC address that goes with an external source address. What was not translated, though it had to be, ends.",
+    match=frozenset({"network", "interface", "ipv4_src"}),
+    priorities={"floating": 110, "router": 100},
+    next=("doors", "forwarding", "drops"),
+    unmatched="not_translated",
+)
+DOORS = Table(
+    43,
+    "doors",
+    "To the external network on the gateway chassis itself, and else by tunnel to it.",
+    match=frozenset({"interface"}),
+    priorities={"here": 110, "elsewhere": 100},
+    next=("forwarding", "transit_output", "drops"),
+    unmatched="no_gateway",
+)
+FORWARDING = Table(
+    45,
     "forwarding",
     "Finds the port that owns the destination MAC address; broadcast and multicast go to flooding. "
     "An unknown unicast is dropped on overlays and leaves for the physical network on provider networks.",
     match=frozenset({"network", "from_core", "eth_dst"}),
-    priorities={"known": 100, "shared": 90, "group": 50, "unknown": 10},
-    next=("flooding", "delivery", "core_output", "drops"),
+    priorities={"held": 120, "external": 110, "known": 100, "shared": 90, "group": 50, "unknown": 10},
+    next=("external_addresses", "inbound_nat", "flooding", "delivery", "core_output", "drops"),
     unmatched="unknown_destination",
+)
+EXTERNAL_ADDRESSES = Table(
+    46,
+    "external_addresses",
+    "Finds the chassis that translates what is for a router's or floating address: of a router's own, by the block of "
+    "source ports. Answers echo requests to routers. Copies other ICMP to all that translate for the router: it names "
+    "no port, and only the chassis with the connection takes it.",
+    match=frozenset({"network", "eth_dst", "ipv4_dst", "icmp_type", "icmp_code", "ip_proto"}) | {"tcp_dst", "udp_dst"},
+    priorities={"echo": 130, "forwarding": 125, "floating": 120, "icmp": 110, "block": 100, "routed": 50},
+    next=("inbound_nat", "transit_output", "drops"),
+    again=("routes", "forwarding"),
+    unmatched="unknown_destination",
+)
+INBOUND_NAT = Table(
+    47,
+    "inbound_nat",
+    "Translates what comes from an external network, on the instance's own chassis, and hands it to the router.",
+    match=frozenset({"network", "ipv4_dst", "tcp_dst", "udp_dst"}),
+    priorities={"forwarding": 120, "floating": 110, "router": 100},
+    next=("inbound_verdict", "drops"),
+    unmatched="not_translated",
+)
+INBOUND_VERDICT = Table(
+    48,
+    "inbound_verdict",
+    "Lets routers have what was translated: answers to what left by them, and what somebody sends to floating IPs. "
+    "What is for an external address still belongs to nobody.",
+    match=frozenset({"network", "ipv4_dst", "ct_state"}),
+    priorities={"unknown": 110, "known": 100},
+    next=("drops",),
+    again=("routes",),
+    unmatched="not_translated",
 )
 FLOODING = Table(
     50,
@@ -261,6 +340,13 @@ CORE_OUTPUT = Table(
     70,
     "core_output",
     "Leaves this chassis by the network's own way: a tunnel with its VNI, or a patch port with its VLAN tag.",
+    match=frozenset({"network"}),
+    priorities={"encapsulate": 100},
+)
+TRANSIT_OUTPUT = Table(
+    72,
+    "transit_output",
+    "Leaves this chassis by the tunnel that an external network's frames take between chassis.",
     match=frozenset({"network"}),
     priorities={"encapsulate": 100},
 )
@@ -348,10 +434,12 @@ DROPS = Table(
 
 TABLES = TableList(
     (
-        *(CLASSIFICATION, TUNNEL_PEERS, PORT_SECURITY, REFUSAL, ARP_GUARD, ARP_RESPONDER, DHCP),
+        *(CLASSIFICATION, TUNNEL_PEERS, EXTERNAL_ARP, PORT_SECURITY, REFUSAL, ARP_GUARD, ARP_RESPONDER, DHCP),
         *(EGRESS_STATELESS, EGRESS_TRACKING, EGRESS_FILTER, EGRESS_VERDICT),
         *(ROUTING, ROUTES, PATHS, NEIGHBOURS, ROUTER_OUTPUT),
-        *(FORWARDING, FLOODING, DELIVERY, CORE_OUTPUT),
+        *(SOURCE_NAT, UPSTREAM, EXTERNAL_SOURCE, DOORS),
+        *(FORWARDING, EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT),
+        *(FLOODING, DELIVERY, CORE_OUTPUT, TRANSIT_OUTPUT),
         *(INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
         *(GROUP_RULES, REMOTE_MEMBERS, PERMISSIONS),
         DROPS,
@@ -361,15 +449,15 @@ TABLES = TableList(
 REGISTERS: dict[str, Register] = {
     register.name: register
     for register in (
-        Register("network", 0, 0, 24, "Key of the network that the packet is on.", "classification", "core_output"),
+        Register("network", 0, 0, 24, "Key of the network that the packet is on.", "classification", "transit_output"),
         Register("from_core", 0, 24, 1, "1 when it came by tunnel or patch port.", "classification", "delivery"),
         Register("drop_reason", 0, 25, 6, "Why it is dropped (`flows/drops.py`).", "classification", "drops"),
         Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "drops"),
         Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "drops"),
-        Register("router", 3, 0, 24, "Key of the router that has the packet.", "routing", "neighbours"),
+        Register("router", 3, 0, 24, "Key of the router that has the packet.", "routing", "upstream"),
         Register("path", 3, 24, 8, "Which of several next hops it takes.", "routes", "paths"),
-        Register("next_hop", 4, 0, 32, "IPv4 address of the next hop on its network.", "routes", "neighbours"),
-        Register("interface", 5, 0, 32, "Key of the interface by which it leaves.", "routes", "router_output"),
+        Register("next_hop", 4, 0, 32, "IPv4 address of the next hop on its network.", "routes", "upstream"),
+        Register("interface", 5, 0, 32, "Key of the interface by which it leaves.", "routes", "doors"),
         Register(
             "security_group", 6, 0, 32, "Key of the security group that is asked.",
             "egress_stateless", "permissions",
@@ -413,6 +501,10 @@ FEATURES: dict[str, Feature] = {
         Feature("permissions", 22, "Rules of security groups."),
         Feature("routing", 11, "Routers, on the chassis where a packet comes from."),
         Feature("icmp", 12, "What routers say of themselves: echo replies, and errors by the controller."),
+        Feature("doors", 13, "Ways from chassis to external networks, and between the chassis."),
+        Feature("source_nat", 14, "Addresses of what leaves routers by their gateways."),
+        Feature("upstream", 15, "Neighbours on external networks."),
+        Feature("inbound_nat", 16, "From external addresses to instances."),
         Feature("arp_guard", 10, "No port speaks for the address of another in ARP."),
     )
 }

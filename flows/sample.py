@@ -5,19 +5,25 @@ from typing import Any, NamedTuple
 from topology.placement import Plugged, observe
 from topology.store import Store
 from topology.values import (
+    FLOATING_IP,
+    ROUTER_GATEWAY,
     ROUTER_INTERFACE,
     AddressGroup,
     AddressPair,
     Chassis,
     FixedIP,
+    FloatingIP,
+    Neighbour,
     Network,
     Port,
+    PortForwarding,
     Route,
     Router,
     SecurityGroup,
     SecurityGroupRule,
     Segment,
     Subnet,
+    Translation,
 )
 
 HERE = "hv1"
@@ -38,6 +44,9 @@ DESCRIPTION = (
     "`blue`: another overlay network (Geneve, VNI 102) with `app` on `hv2`, joined to `red` by the router `hub`, which "
     "sends 198.51.100.0/24 to `web` and `db` by turns.",
     "`lab`: a flat provider network (`physnet2`) with `scope` on `hv1`.",
+    "`world`: an external network (VLAN 300 of `physnet1`), its router at 10.0.4.1, and `hv1` the gateway chassis. "
+    "`hub` has 10.0.4.21 there, with a block of source ports for each chassis, `web` the floating IP 10.0.4.23, and "
+    "port 2222 of 10.0.4.24 is `proxy`'s port 22. The router `plain` leads from `blue` to `world` without translation.",
     "`servers`: the security group of `web`, `db`, `proxy` and `scope`. They may begin any connection, and receive "
     "those of one another, HTTP from anybody, and pings from the address group `offices` (198.51.100.0/24).",
     "`probes`: a stateless security group of `scope`, which may exchange SNMP with `servers`.",
@@ -48,6 +57,7 @@ NETWORKS = {
     "plant": Segment("vlan", 200, "physnet1"),
     "lab": Segment("flat", None, "physnet2"),
     "blue": Segment("geneve", 102),
+    "world": Segment("vlan", 300, "physnet1"),
 }
 PAIRS = (AddressPair("10.0.0.100", "fa:16:3e:00:01:64"), AddressPair("172.16.0.0/12", "fa:16:3e:00:00:0d"))
 SERVERS, PROBES = ("servers",), ("servers", "probes")
@@ -69,6 +79,20 @@ PORTS: tuple[tuple[str, str, str, int, dict[str, Any]], ...] = (
     ("app", "blue", "hv2", 3, {}),
     ("hub-red", "red", "", 0, {"device_owner": ROUTER_INTERFACE, "device_id": "hub"}),
     ("hub-blue", "blue", "", 0, {"device_owner": ROUTER_INTERFACE, "device_id": "hub"}),
+    ("plain-blue", "blue", "", 0, {"device_owner": ROUTER_INTERFACE, "device_id": "plain"}),
+    ("hub-world", "world", "", 0, {"device_owner": ROUTER_GATEWAY, "device_id": "hub"}),
+    ("plain-world", "world", "", 0, {"device_owner": ROUTER_GATEWAY, "device_id": "plain"}),
+    ("web-world", "world", "", 0, {"device_owner": FLOATING_IP, "device_id": "web-address"}),
+    ("proxy-world", "world", "", 0, {"device_owner": FLOATING_IP, "device_id": "proxy-address"}),
+)
+
+
+HOSTS = {"hub-red": "1", "hub-blue": "1", "plain-blue": "2"}
+TRANSLATIONS = (
+    ("hub", "hv1", "10.0.4.21"),
+    ("hub", "hv2", "10.0.4.21"),
+    ("plain", "hv2", "10.0.4.22"),
+    ("web-address", "hv1", "web 10.0.0.11"),
 )
 
 
@@ -77,7 +101,8 @@ def sample_cloud() -> SampleCloud:
     store = Store()
     with store.transaction() as tx:
         for key, (network_id, segment) in enumerate(NETWORKS.items(), 1):
-            tx.put(Network(network_id, "sample", key, segment))
+            transit = Segment("geneve", 103) if network_id == "world" else None
+            tx.put(Network(network_id, "sample", key, segment, external=transit is not None, transit=transit))
             served = segment.is_overlay
             cidr, gateway = f"10.0.{key - 1}.0/24", f"10.0.{key - 1}.1"
             tx.put(
@@ -90,11 +115,20 @@ def sample_cloud() -> SampleCloud:
             tx.put(SecurityGroupRule(f"{group_id}-{number}", "sample", group_id, direction, **rule))
         for key, (port_id, network_id, _, _, more) in enumerate(PORTS, 1):
             (subnet,) = tx.find(Subnet, "network", network_id)
-            host = "1" if "device_owner" in more else str(10 + key)
+            host = HOSTS.get(port_id, str(10 + key))
             address = FixedIP(subnet.id, subnet.cidr.replace("0/24", host))
             mac = f"fa:16:3e:00:00:{10 + key:02x}"
             tx.put(Port(port_id, "sample", network_id, key, mac, fixed_ips=(address,), **more))
         tx.put(Router("hub", "sample", 1, routes=tuple(Route("198.51.100.0/24", f"10.0.0.{n}") for n in (11, 12))))
+        tx.put(Router("plain", "sample", 2, enable_snat=False))
+        tx.put(FloatingIP("web-address", "sample", "world", "10.0.4.23", "web-world", "web", "10.0.0.11", "hub"))
+        tx.put(FloatingIP("proxy-address", "sample", "world", "10.0.4.24", "proxy-world", router_id="hub"))
+        tx.put(PortForwarding("ssh", "proxy-address", "tcp", 2222, 2222, "proxy", "10.0.0.13", 22))
+        tx.put(Neighbour("world/10.0.4.1", "world", "10.0.4.1", "00:00:5e:00:01:01"))
+        for number, (owner, chassis_id, subject) in enumerate(TRANSLATIONS, 1):
+            first, ports = (1024 * number, 1024) if owner == "hub" else (0, 0)
+            row_id = f"{owner}@{chassis_id}"
+            tx.put(Translation(row_id, owner, chassis_id, 100 + number, subject, first, ports))
     for number, chassis_id in enumerate(("hv1", "hv2"), 1):
         plugged = {
             port_id: Plugged(ofport, f"tap-{port_id}") for port_id, _, place, ofport, _ in PORTS if place == chassis_id
@@ -105,6 +139,7 @@ def sample_cloud() -> SampleCloud:
                 chassis_id,
                 encap_ip=f"192.0.2.{number}",
                 encap_types=("geneve",),
+                gateway=chassis_id == "hv1",
                 tunnel_ports=(("geneve", 100),),
                 patch_ports=(("physnet1", 101), ("physnet2", 102)),
             ),

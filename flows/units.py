@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from flows.flow import Flow
+from topology.doors import externals_carried, externals_reached, networks_served, routers_served
 from topology.facts import View, networks_at
 from topology.routing import reach
 from topology.security import groups_at, remotes_at
@@ -19,8 +20,9 @@ class Audience(NamedTuple):
     """Who holds a flow.
 
     ``chassis`` (one), ``network`` (all with a live port of it), ``reached`` (all with a port that can send to a
-    network), ``router`` (all with a port that can send to a router), ``security_group`` (all with a live port that it
-    filters), ``remote_group`` (all with a security group that names it), ``all``.
+    network), ``router`` (all with a port that can send to a router), ``external`` (all with a port that can send to an
+    external network by a router), ``door`` (all that carry an external network for routers), ``security_group`` (all
+    with a live port that it filters), ``remote_group`` (all with a security group that names it), ``all``.
     """
 
     scope: str
@@ -60,6 +62,16 @@ def where_router_is(router_id: str) -> Audience:
     return Audience("router", router_id)
 
 
+def where_external_is_reached(network_id: str) -> Audience:
+    """Return the audience of the chassis from which packets come to an external network by routers."""
+    return Audience("external", network_id)
+
+
+def where_doors_are(network_id: str) -> Audience:
+    """Return the audience of the chassis that carry an external network for routers."""
+    return Audience("door", network_id)
+
+
 def audiences(view: View, chassis_id: str) -> frozenset[Audience]:
     """Return the audiences that a chassis belongs to (a fact)."""
     within = view.ask(reach, chassis_id)
@@ -70,6 +82,10 @@ def audiences(view: View, chassis_id: str) -> frozenset[Audience]:
             *map(where_network_is, view.ask(networks_at, chassis_id)),
             *map(where_network_is_reached, within.networks),
             *map(where_router_is, within.routers),
+            *map(where_external_is_reached, view.ask(externals_reached, chassis_id)),
+            *map(where_router_is, view.ask(routers_served, chassis_id)),
+            *map(where_network_is_reached, view.ask(networks_served, chassis_id)),
+            *map(where_doors_are, view.ask(externals_carried, chassis_id)),
             *map(where_group_filters, view.ask(groups_at, chassis_id)),
             *map(where_remote_group_is_asked, view.ask(remotes_at, chassis_id)),
         }

@@ -19,16 +19,22 @@ from flows.packets import Packet
 from flows.pipeline import CORE_OUTPUT
 from flows.simulated_connections import Connections
 from flows.simulator import Fabric, Walk
+from topology import translation
 from topology.placement import Plugged, observe
 from topology.security import DIRECTIONS
 from topology.store import Change, Store
 from topology.values import (
+    FLOATING_IP,
+    ROUTER_GATEWAY,
     ROUTER_INTERFACE,
     AddressGroup,
     Chassis,
     FixedIP,
+    FloatingIP,
+    Neighbour,
     Network,
     Port,
+    PortForwarding,
     Route,
     Router,
     SecurityGroup,
@@ -43,6 +49,10 @@ TUNNEL_PORTS = {"geneve": 100, "vxlan": 101}
 PATCH_PORTS = {"physnet1": 102, "physnet2": 103}
 KINDS = ("geneve", "vxlan", "vlan", "flat")
 OVERLAYS = ("geneve", "vxlan")
+UPSTREAM, UPSTREAM_MAC = "203.0.113.1", "00:00:5e:00:01:01"
+"""The router of external networks."""
+BLOCK = 1
+"""Source ports that a chassis has for a router: of several, Open vSwitch takes whichever it likes."""
 OPEN = "open"
 """The security group that permits everything."""
 
@@ -58,6 +68,8 @@ class Cloud(ABC):
         self._numbers = count(1)
         self._vnis = count(1001)
         self._plugged: dict[str, dict[str, Plugged]] = {name: {} for name in CHASSIS}
+        self._gateways: tuple[str, ...] = ()
+        self._doors = CHASSIS
         with self.store.transaction() as tx:
             tx.put(SecurityGroup(OPEN, "everybody", next(self._numbers)))
             for direction in DIRECTIONS:
@@ -130,6 +142,42 @@ class Cloud(ABC):
         owner = {"device_id": router.id, "device_owner": ROUTER_INTERFACE}
         fixed_ips = (FixedIP(subnet.id, address),)
         return self.port(f"{router.id}-{subnet.id}", network, address, fixed_ips=fixed_ips, **owner, **values)
+
+    def external(self, name: str = "world", kind: str = "flat", **values: Any) -> Network:
+        """Create an external network with 203.0.113.0/24, whose upstream router is known to be at ``UPSTREAM_MAC``."""
+        transit = Segment("geneve", next(self._vnis))
+        network = self.network(name, kind, external=True, transit=transit, **values)
+        self.subnet(network, "203.0.113.0/24", gateway_ip=UPSTREAM, enable_dhcp=False)
+        self._put(Neighbour(f"{network.id}/{UPSTREAM}", network.id, UPSTREAM, UPSTREAM_MAC))
+        return network
+
+    def gateway(self, router: Router, network: Network, address: str, **values: Any) -> Port:
+        """Give a router a gateway with an address of an external network."""
+        self.change(router, **values)
+        owner = {"device_id": router.id, "device_owner": ROUTER_GATEWAY, "security_groups": ()}
+        return self.port(f"{router.id}-gateway", network, address, **owner)
+
+    def floating_ip(self, network: Network, address: str, port: Port | None = None, **values: Any) -> FloatingIP:
+        """Take a floating IP; associate it with a port's address by the router of ``values``."""
+        name = f"floating-{address}"
+        holds = self.port(
+            f"{name}-port", network, address, device_id=name, device_owner=FLOATING_IP, security_groups=()
+        )
+        if port is not None:
+            values |= {"port_id": port.id, "fixed_ip_address": port.fixed_ips[0].ip_address}
+        return self._put(FloatingIP(name, "tenant", network.id, address, holds.id, **values))
+
+    def forward(self, address: FloatingIP, port: Port, external: int, internal: int, protocol: str = "tcp") -> None:
+        """Forward a port of a floating IP to a port's address."""
+        number = f"forwarding {next(self._numbers)}"
+        inside = port.fixed_ips[0].ip_address
+        self._put(PortForwarding(number, address.id, protocol, external, external, port.id, inside, internal))
+
+    def doors(self, gateways: tuple[str, ...], doors: tuple[str, ...] = CHASSIS) -> None:
+        """Say which chassis are gateway chassis, and which have a way to the physical networks."""
+        self._gateways, self._doors = gateways, doors
+        for name in CHASSIS:
+            self._observe(name)
 
     def change(self, row: Any, **values: Any) -> Any:
         """Change a row as it is now, and return it."""
@@ -206,7 +254,8 @@ class Cloud(ABC):
     def _joined(self, network_id: str) -> set[str]:
         """Return the networks that routers join to one, directly or by way of others."""
         joined, devices = {network_id}, set[str]()
-        interfaces = [port for port in self.store.all(Port) if port.device_owner == ROUTER_INTERFACE]
+        owners = (ROUTER_INTERFACE, ROUTER_GATEWAY)
+        interfaces = [port for port in self.store.all(Port) if port.device_owner in owners]
         for _ in interfaces:
             devices |= {port.device_id for port in interfaces if port.network_id in joined}
             joined |= {port.network_id for port in interfaces if port.device_id in devices}
@@ -216,6 +265,10 @@ class Cloud(ABC):
         """Bring the flows in step with the store."""
         changes, self._changes[:] = list(self._changes), []
         self.engine.update(changes)
+        if translation.concern(changes):
+            assert translation.allocate(self.store, self.engine.view, BLOCK) == []
+            changes, self._changes[:] = list(self._changes), []
+            self.engine.update(changes)
         assert self.engine.failures == {}
 
     def _put(self, row: Any) -> Any:
@@ -230,7 +283,8 @@ class Cloud(ABC):
             encap_ip=ENCAP_IPS[name],
             encap_types=tuple(TUNNEL_PORTS),
             tunnel_ports=tuple(TUNNEL_PORTS.items()),
-            patch_ports=tuple(PATCH_PORTS.items()),
+            patch_ports=tuple(PATCH_PORTS.items()) if name in self._doors else (),
+            gateway=name in self._gateways,
         )
         observe(self.store, chassis, self._plugged[name])
         self._follow()
@@ -242,6 +296,8 @@ class Cloud(ABC):
         assert all(number == 1 for number in copies.values()), f"sent twice to one chassis: {copies}"
         assert all(number == 1 for number in Counter(walk.deliveries).values())
         if sender is None:
+            if self.store.find_ids(Network, "transit", True):
+                return
             assert walk.on_core == [] and walk.on_physical == [], "what came from the core returned to it"
             return
         for place, packet in walk.deliveries:
@@ -285,8 +341,12 @@ class SimulatedCloud(Cloud):
     def _inject_physical(self, physical_network: str, packet: Packet) -> Walk:
         return self._checked(self.fabric.inject_physical(physical_network, packet), set())
 
-    @staticmethod
-    def _checked(walk: Walk, senders: set[str]) -> Walk:
-        """Hold that only the sender's chassis so much as tries to reach the core, whatever else would stop a frame."""
+    def _checked(self, walk: Walk, senders: set[str]) -> Walk:
+        """Hold that only the sender's chassis so much as tries to reach the core, whatever else would stop a frame.
+
+        Gateways hand on what comes from outside and what goes there.
+        """
+        if self.store.find_ids(Network, "transit", True):
+            return walk
         assert {step.chassis_id for step in walk.steps if step.table == CORE_OUTPUT.name} <= senders
         return walk

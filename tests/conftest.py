@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite(
     "tests.address_stories",
     "tests.clouds",
+    "tests.gateway_stories",
     "tests.packet_stories",
     "tests.router_stories",
     "tests.real_ovs.real_cloud",

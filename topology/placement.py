@@ -8,7 +8,7 @@ from topology.allocation import claim_in_turn, release
 from topology.store import Store, Transaction
 from topology.values import Chassis, PortBinding
 
-_ZONES = ((1, (1 << 16) - 1),)
+ZONES = ((1, (1 << 16) - 1),)
 """Zone 0 is what Open vSwitch uses where none is named."""
 
 
@@ -35,7 +35,7 @@ def observe(store: Store, chassis: Chassis, plugged: Mapping[str, Plugged]) -> N
         for port_id, (ofport, interface) in plugged.items():
             # A binding of a version without zones has none: it needs one, or tenants would share zone 0.
             known = standing.get(port_id)
-            zone = known.zone if known and known.zone else claim_in_turn(tx, _zones(chassis.id), _ZONES, port_id)
+            zone = known.zone if known and known.zone else claim_in_turn(tx, zones_of(chassis.id), ZONES, port_id)
             if known:
                 binding = replace(known, ofport=ofport, interface=interface, zone=zone)
             else:
@@ -54,10 +54,10 @@ def forget(store: Store, chassis_id: str) -> None:
 
 
 def _unbind(tx: Transaction, binding: PortBinding) -> None:
-    release(tx, _zones(binding.chassis_id), binding.zone)
+    release(tx, zones_of(binding.chassis_id), binding.zone)
     tx.delete(PortBinding, binding.id)
 
 
-def _zones(chassis_id: str) -> str:
+def zones_of(chassis_id: str) -> str:
     """Name the claim scope of a chassis's connection tracking zones, where connections may outlive a binding."""
     return f"zone:{chassis_id}"

@@ -9,11 +9,14 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
 from topology.facts import LiveNetwork, View, hosts, live_network, live_port, networks_at
+from topology.gateway import Gateway, gateway
 from topology.values import ROUTER_INTERFACE, Chassis, Port, Router, Subnet
+
+DEFAULT = "0.0.0.0/0"
 
 
 class LiveInterface(NamedTuple):
-    """A router's interface that is up together with its router and network; only overlays have such."""
+    """A router's interface that is up together with its router and network: on an overlay, or its gateway."""
 
     id: str
     key: int
@@ -23,6 +26,7 @@ class LiveInterface(NamedTuple):
     mac_address: str
     addresses: tuple[str, ...]
     prefixes: tuple[str, ...]
+    is_gateway: bool = False
 
 
 class NextHop(NamedTuple):
@@ -105,9 +109,13 @@ def is_neighbour(view: View, network_id: str, address: str) -> bool:
 def routes(view: View, router_id: str) -> tuple[RoutesTo, ...]:
     """Return what a router knows of where to send packets, sorted by prefix; of equal prefixes its own network wins.
 
-    A next hop that no interface leads to is left out, and so is one that nobody has while another is there.
+    A next hop that no interface leads to is left out, and so is one that nobody has while another is there. Who is
+    there on an external network is not known. What nothing else leads to goes upstream, by the gateway.
     """
     joined = _interfaces(view, router_id)
+    outside = view.ask(gateway, router_id)
+    if outside is not None:
+        joined.append(_as_interface(outside))
     found = {prefix: RoutesTo(prefix, (NextHop(each, None),)) for each in reversed(joined) for prefix in each.prefixes}
     router = view.get(Router, router_id)
     extra: dict[str, list[NextHop]] = {}
@@ -118,9 +126,15 @@ def routes(view: View, router_id: str) -> tuple[RoutesTo, ...]:
         if leading is not None:
             extra.setdefault(route.destination, []).append(NextHop(leading, route.nexthop))
     for prefix, hops in extra.items():
-        there = [hop for hop in hops if view.ask(is_neighbour, hop.interface.network.id, hop.address)]
+        there = [
+            hop
+            for hop in hops
+            if hop.interface.is_gateway or view.ask(is_neighbour, hop.interface.network.id, hop.address)
+        ]
         ordered = sorted(there or hops, key=lambda hop: int(IPv4Address(hop.address or 0)))
         found[prefix] = RoutesTo(prefix, tuple(ordered))
+    if outside is not None and outside.upstream and DEFAULT not in found:
+        found[DEFAULT] = RoutesTo(DEFAULT, tuple(NextHop(joined[-1], address) for address in outside.upstream[:1]))
     return tuple(sorted(found.values(), key=lambda known: known.prefix))
 
 
@@ -143,9 +157,9 @@ def reach(view: View, chassis_id: str) -> Reach:
     back; so there are more routers than such as lead to further networks.
     """
     own = view.ask(networks_at, chassis_id)
-    passed = _with_all_behind(view, _routers_on_any(view, own))
+    passed = with_all_behind(view, _routers_on_any(view, own))
     networks = {*own, *_networks_of_all(view, passed)}
-    answering = _with_all_behind(view, passed | _routers_on_any(view, networks))
+    answering = with_all_behind(view, passed | _routers_on_any(view, networks))
     return Reach(frozenset(answering), frozenset(networks))
 
 
@@ -183,6 +197,20 @@ def _interfaces(view: View, router_id: str) -> list[LiveInterface]:
     return [interface for interface in found if interface is not None]
 
 
+def _as_interface(outside: Gateway) -> LiveInterface:
+    return LiveInterface(
+        outside.port_id,
+        outside.key,
+        outside.router_id,
+        outside.router_key,
+        outside.network,
+        outside.mac_address,
+        outside.addresses,
+        outside.prefixes,
+        is_gateway=True,
+    )
+
+
 def _leads(interface: LiveInterface, address: str) -> bool:
     if ":" in address or address in interface.addresses:
         return False
@@ -197,7 +225,8 @@ def _networks_of_all(view: View, router_ids: Iterable[str]) -> set[str]:
     return {network_id for router_id in router_ids for network_id in view.ask(networks_of, router_id)}
 
 
-def _with_all_behind(view: View, router_ids: set[str]) -> set[str]:
+def with_all_behind(view: View, router_ids: set[str]) -> set[str]:
+    """Return routers, and those to which their packets may come, as next hops of one another."""
     found, edge = set(router_ids), list(router_ids)
     while edge:
         for router_id in view.ask(routers_behind, edge.pop()):

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 from topology.documents import from_document, to_document
 from topology.storage import MemoryStorage, Storage
 from topology.values import (
+    ROUTER_GATEWAY,
     ROUTER_INTERFACE,
     AddressGroup,
     AddressScope,
@@ -29,9 +30,12 @@ from topology.values import (
     Claim,
     Counter,
     DefaultSecurityGroupRule,
+    FloatingIP,
+    Neighbour,
     Network,
     Port,
     PortBinding,
+    PortForwarding,
     Quota,
     RbacPolicy,
     Router,
@@ -40,6 +44,7 @@ from topology.values import (
     SecurityGroupRule,
     Subnet,
     SubnetPool,
+    Translation,
 )
 
 LOG = logging.getLogger(__name__)
@@ -66,6 +71,7 @@ KINDS: tuple[Kind, ...] = (
             "project": lambda n: (n.project_id,),
             "shared": lambda n: ("yes",) if n.shared else (),
             "external": lambda n: (n.external,),
+            "transit": lambda n: (True,) if n.transit is not None else (),
             "tag": lambda n: n.tags,
         },
     ),
@@ -133,6 +139,8 @@ KINDS: tuple[Kind, ...] = (
             "security_group": lambda p: p.security_groups,
             "interface_of": lambda p: (p.device_id,) if p.device_owner == ROUTER_INTERFACE else (),
             "interface_on": lambda p: (p.network_id,) if p.device_owner == ROUTER_INTERFACE else (),
+            "gateway_of": lambda p: (p.device_id,) if p.device_owner == ROUTER_GATEWAY else (),
+            "gateway_on": lambda p: (p.network_id,) if p.device_owner == ROUTER_GATEWAY else (),
             "tag": lambda p: p.tags,
         },
     ),
@@ -192,6 +200,34 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(ChassisNote, "chassis_note"),
     Kind(PortBinding, "binding", {"port": lambda b: (b.port_id,), "chassis": lambda b: (b.chassis_id,)}),
+    Kind(
+        FloatingIP,
+        "floatingip",
+        {
+            "every": lambda f: (True,),
+            "project": lambda f: (f.project_id,),
+            "network": lambda f: (f.network_id,),
+            "address": lambda f: (f.address,),
+            "port": lambda f: (f.port_id,) if f.port_id else (),
+            "router": lambda f: (f.router_id,) if f.router_id else (),
+            "tag": lambda f: f.tags,
+        },
+    ),
+    Kind(
+        PortForwarding,
+        "port_forwarding",
+        {
+            "every": lambda f: (True,),
+            "floatingip": lambda f: (f.floatingip_id,),
+            "port": lambda f: (f.port_id,),
+        },
+    ),
+    Kind(
+        Translation,
+        "translation",
+        {"every": lambda t: (True,), "owner": lambda t: (t.owner,), "chassis": lambda t: (t.chassis_id,)},
+    ),
+    Kind(Neighbour, "neighbour", {"every": lambda n: (True,), "network": lambda n: (n.network_id,)}),
     Kind(Quota, "quota", {"every": lambda q: (True,)}),
     Kind(Claim, "claim", {"owner": lambda c: (c.owner,)}),
     Kind(Counter, "counter"),

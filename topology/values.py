@@ -38,7 +38,11 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A layer-2 network of one project. ``key`` is its number in the pipeline (24 bits, never reused)."""
+    """A layer-2 network of one project. ``key`` is its number in the pipeline (24 bits, never reused).
+
+    ``transit`` is how what comes from and goes to an external network travels between chassis, once a router has a
+    gateway there.
+    """
 
     id: str
     project_id: str
@@ -52,6 +56,7 @@ class Network:
     port_security_enabled: bool = True
     dns_domain: str = ""
     external: bool = False
+    transit: Segment | None = None
     availability_zone_hints: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     created_at: str = ""
@@ -234,7 +239,9 @@ DEFAULT_GROUP = "default"
 class Router:
     """Joins networks of one project, and those shared with it. ``key`` is its number in the pipeline (24 bits).
 
-    Its interfaces are the ports with its id as ``device_id`` and ``ROUTER_INTERFACE`` as owner. Keys are never reused.
+    Its interfaces are the ports with its id as ``device_id`` and ``ROUTER_INTERFACE`` as owner; its gateway, if it has
+    one, is that with ``ROUTER_GATEWAY``. With ``enable_snat``, what leaves by the gateway has the gateway's address.
+    Keys are never reused.
     """
 
     id: str
@@ -243,6 +250,7 @@ class Router:
     name: str = ""
     description: str = ""
     admin_state_up: bool = True
+    enable_snat: bool = True
     routes: tuple[Route, ...] = ()
     availability_zone_hints: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -253,6 +261,84 @@ class Router:
 
 ROUTER_INTERFACE = "network:router_interface"
 """The ``device_owner`` of ports that are interfaces of routers."""
+ROUTER_GATEWAY = "network:router_gateway"
+"""The ``device_owner`` of a router's port on an external network."""
+FLOATING_IP = "network:floatingip"
+"""The ``device_owner`` of ports that hold a floating IP address; ``device_id`` is the floating IP's."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloatingIP:
+    """An address of an external network that stands for a port's own, as long as it is associated.
+
+    ``floating_port_id`` is the port that holds the address and has its MAC address. Associated: ``port_id`` is the
+    instance's port, ``fixed_ip_address`` one of its addresses, ``router_id`` the router that leads from there to the
+    external network. With port forwardings, only ``router_id`` is set.
+    """
+
+    id: str
+    project_id: str
+    network_id: str
+    address: str
+    floating_port_id: str
+    port_id: str | None = None
+    fixed_ip_address: str | None = None
+    router_id: str | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PortForwarding:
+    """Ports of a floating IP that stand for ports of an instance: as many from ``internal_first`` on.
+
+    ``protocol`` is ``tcp`` or ``udp``; both external ports are inclusive.
+    """
+
+    id: str
+    floatingip_id: str
+    protocol: str
+    external_first: int
+    external_last: int
+    port_id: str
+    internal_ip_address: str
+    internal_first: int
+    description: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+    revision_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What a chassis translates addresses with: ``owner`` is a router's or floating IP's id.
+
+    ``zone`` is a connection tracking zone of the chassis. ``subject`` is what it was taken for: another address means
+    another zone, as the former's connections may be remembered. ``first_port`` begins the chassis's own block of
+    ``ports`` source ports of a router's external address; 0 and 0 where it needs none. ``id`` is
+    ``<owner>@<chassis id>``.
+    """
+
+    id: str
+    owner: str
+    chassis_id: str
+    zone: int
+    subject: str
+    first_port: int = 0
+    ports: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Who has an address on an external network, as a gateway has heard. ``id`` is ``<network id>/<address>``."""
+
+    id: str
+    network_id: str
+    address: str
+    mac_address: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,11 @@ def dhcp_server(view: View, subnet_id: str) -> Published:
 
 def answer(mac: str, address: str) -> tuple[Move | SetField | OutputInPort, ...]:
     """Return the actions that turn a request into its reply and send it back."""
+    return (*turned(mac, address), OutputInPort())
+
+
+def turned(mac: str, address: str) -> tuple[Move | SetField, ...]:
+    """Return the actions that turn a request into its reply."""
     hardware = mac_to_int(mac)
     return (
         Move("eth_src", "eth_dst"),
@@ -94,7 +99,6 @@ def answer(mac: str, address: str) -> tuple[Move | SetField | OutputInPort, ...]
         SetField("arp_sha", hardware),
         Move("arp_spa", "arp_tpa"),
         SetField("arp_spa", parse_ipv4(address)),
-        OutputInPort(),
     )
 
 

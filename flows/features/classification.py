@@ -6,7 +6,9 @@ from flows.fields import VLAN_PRESENT
 from flows.flow import flow
 from flows.pipeline import CLASSIFICATION
 from flows.units import Published, Unit, on_chassis
-from topology.facts import View, live_network, live_port, networks_at
+from topology.doors import networks_heard
+from topology.facts import View, live_network, live_port
+from topology.gateway import gateways_on
 from topology.values import Chassis, Port
 
 
@@ -42,7 +44,7 @@ def from_core(view: View, chassis_id: str, network_id: str) -> Published:
     else:
         ofport = dict(chassis.patch_ports).get(segment.physical_network or "")
         tag = {"vlan_vid": VLAN_PRESENT | segment.segmentation_id if segment.segmentation_id else 0}
-        arrived += (Goto("forwarding"),)
+        arrived += (Goto("external_arp" if view.ask(gateways_on, network_id) else "forwarding"),)
     if ofport is None:
         return
     actions = (PopVlan(), *arrived) if segment.network_type == "vlan" else arrived
@@ -53,4 +55,4 @@ def from_core(view: View, chassis_id: str, network_id: str) -> Published:
     )
 
 
-UNITS = (Unit(from_port, over=Port), Unit(from_core, over=Chassis, each=networks_at))
+UNITS = (Unit(from_port, over=Port), Unit(from_core, over=Chassis, each=networks_heard))

@@ -5,8 +5,8 @@ from flows.fields import VLAN_PRESENT
 from flows.flow import flow
 from flows.pipeline import CORE_OUTPUT
 from flows.units import Published, Unit, on_chassis
+from topology.doors import networks_sent_to
 from topology.facts import View, live_network
-from topology.routing import networks_reached
 from topology.values import Chassis
 
 
@@ -33,4 +33,4 @@ def encapsulate(view: View, chassis_id: str, network_id: str) -> Published:
     )
 
 
-UNITS = (Unit(encapsulate, over=Chassis, each=networks_reached),)
+UNITS = (Unit(encapsulate, over=Chassis, each=networks_sent_to),)

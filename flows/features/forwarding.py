@@ -3,7 +3,7 @@
 from flows.actions import Goto, SetField
 from flows.flow import flow
 from flows.pipeline import FORWARDING
-from flows.units import Published, Unit, where_network_is, where_network_is_reached
+from flows.units import Published, Unit, where_doors_are, where_network_is, where_network_is_reached
 from topology.facts import View, live_network, live_port
 from topology.values import Network, Port
 
@@ -51,10 +51,9 @@ def unaddressed(view: View, network_id: str) -> Published:
         flow(FORWARDING, "group", "forwarding", owner, Goto("flooding"), network=network.key, eth_dst=GROUP_BIT),
     )
     if not network.segment.is_overlay:
-        yield (
-            audience,
-            flow(FORWARDING, "unknown", "forwarding", owner, Goto("core_output"), network=network.key, from_core=0),
-        )
+        away = flow(FORWARDING, "unknown", "forwarding", owner, Goto("core_output"), network=network.key, from_core=0)
+        yield audience, away
+        yield where_doors_are(network.id), away
 
 
 UNITS = (Unit(known, over=Port), Unit(unaddressed, over=Network))

@@ -4,18 +4,20 @@ An error quotes the packet that it is about, which no flow can do. The controlle
 and what is wrong by the table and the priority.
 """
 
-from flows.actions import Controller, Meter, Move, OutputInPort, SetField
+from flows.actions import Action, Controller, Meter, Move, OutputInPort, SetField
 from flows.control_budget import to_controller
 from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, mac_to_int, parse_ipv4
 from flows.flow import flow
 from flows.pipeline import NEIGHBOURS, ROUTES
 from flows.units import Published, Unit, where_router_is
 from topology.facts import View
+from topology.gateway import gateway
 from topology.routing import interfaces, live_interface
 from topology.values import Router
 
 ORIGINAL_TTL = 64
 """Of what a router sends by itself."""
+ECHO = {"icmp_type": ICMP_ECHO_REQUEST, "icmp_code": 0}
 
 
 def own_address(view: View, router_id: str, port_id: str) -> Published:
@@ -32,19 +34,21 @@ def own_address(view: View, router_id: str, port_id: str) -> Published:
     to_nobody = {"router": here.router_key, "network": here.network.key}
     yield around, flow(NEIGHBOURS, "unknown", "icmp", owner, *report, **to_nobody)
     for address in here.addresses:
-        reply = (
-            Move("ipv4_src", "ipv4_dst"),
-            SetField("ipv4_src", parse_ipv4(address)),
-            SetField("icmp_type", ICMP_ECHO_REPLY),
-            SetField("ip_ttl", ORIGINAL_TTL),
-            Move("eth_src", "eth_dst"),
-            SetField("eth_src", mac_to_int(here.mac_address)),
-            OutputInPort(),
-        )
+        reply = _echo_reply(here.mac_address, address)
         to_itself: dict[str, int | str] = {"router": here.router_key, "ipv4_dst": address}
-        request = {"icmp_type": ICMP_ECHO_REQUEST, "icmp_code": 0}
-        yield around, flow(ROUTES, "echo", "icmp", owner, *reply, **to_itself, **request)
+        yield around, flow(ROUTES, "echo", "icmp", owner, *reply, **to_itself, **ECHO)
         yield around, flow(ROUTES, "own", "icmp", owner, *report, **to_itself)
+
+
+def external_address(view: View, router_id: str) -> Published:
+    """A router's address outside answers those inside as well, without going there."""
+    own = view.ask(gateway, router_id)
+    if own is None:
+        return
+    for address in own.addresses:
+        asked: dict[str, int | str] = {"router": own.router_key, "ipv4_dst": address, **ECHO}
+        reply, owner = _echo_reply(own.mac_address, address), f"router/{router_id}"
+        yield where_router_is(router_id), flow(ROUTES, "echo", "icmp", owner, *reply, **asked)
 
 
 def no_way_on(view: View, router_id: str) -> Published:
@@ -59,6 +63,18 @@ def no_way_on(view: View, router_id: str) -> Published:
     yield around, flow(ROUTES, "no_route", "icmp", owner, *report, router=router.key)
 
 
+def _echo_reply(mac: str, address: str) -> tuple[Action, ...]:
+    return (
+        Move("ipv4_src", "ipv4_dst"),
+        SetField("ipv4_src", parse_ipv4(address)),
+        SetField("icmp_type", ICMP_ECHO_REPLY),
+        SetField("ip_ttl", ORIGINAL_TTL),
+        Move("eth_src", "eth_dst"),
+        SetField("eth_src", mac_to_int(mac)),
+        OutputInPort(),
+    )
+
+
 def _report(view: View, router_id: str) -> tuple[Meter, Controller]:
     """Return the actions that send a packet to the controller on account of a router: of its first interface."""
     first = view.ask(live_interface, view.ask(interfaces, router_id)[0])
@@ -66,4 +82,8 @@ def _report(view: View, router_id: str) -> tuple[Meter, Controller]:
     return to_controller(first.key)
 
 
-UNITS = (Unit(own_address, over=Router, each=interfaces), Unit(no_way_on, over=Router))
+UNITS = (
+    Unit(own_address, over=Router, each=interfaces),
+    Unit(external_address, over=Router),
+    Unit(no_way_on, over=Router),
+)

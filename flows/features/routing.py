@@ -114,7 +114,7 @@ def _towards(hop: NextHop) -> tuple[Action, ...]:
         SetField("interface", leaving.key),
         SetField("network", leaving.network.key),
         address,
-        Goto("neighbours"),
+        Goto("source_nat" if leaving.is_gateway else "neighbours"),
     )
 
 

@@ -15,6 +15,7 @@ from flows.actions import (
     Resubmit,
     SetField,
     Track,
+    Translate,
     Untrack,
 )
 from flows.fields import CT_VALID, VLAN_PRESENT
@@ -85,6 +86,7 @@ REFUSED = [
     (raw_entry(terms=[IPV4, Term("ct_tp_dst", 80, None)]), "ct_tp_dst needs ct_state=+trk-inv"),
     (raw_entry(terms=[IPV4, Term("ct_state", 0x20, 0x20), Term("ct_nw_src", 1, None)]), "needs ct_state=+trk-inv"),
     (raw_entry(terms=[TRACKED, Term("ct_nw_src", 1, None)]), "ct_nw_src needs eth_type=0x800"),
+    (raw_entry(Translate("zone", "delivery")), "connection tracking needs eth_type=0x800"),
     (raw_entry(Track("zone", "delivery")), "connection tracking needs eth_type=0x800"),
     (raw_entry(Commit("zone"), terms=[ARP]), "connection tracking needs eth_type=0x800"),
     (raw_entry(SetField("ct_nw_src", 1), terms=[IPV4, TRACKED]), "read-only"),
@@ -117,6 +119,7 @@ ACCEPTED = [
     raw_entry(terms=[IPV4, TRACKED, Term("ct_nw_src", 1, None), Term("ct_tp_dst", 80, 0xFFF0)]),
     raw_entry(terms=[Term("ct_state", 0x21, 0x21)]),
     raw_entry(Commit("zone"), Track("zone", "delivery"), terms=[IPV4]),
+    raw_entry(Translate("zone", "delivery", source=(1, 2, 3)), terms=[IPV4]),
     raw_entry(Untrack()),
     raw_entry(SetField("arp_op", 2), Move("eth_src", "arp_tha"), terms=[ARP]),
     raw_entry(PopVlan(), terms=[TAGGED]),

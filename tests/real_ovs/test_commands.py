@@ -90,7 +90,7 @@ def test_from_init_to_a_live_trace(sdnapp: tuple[Callable[..., Result], RunningC
         assert "Open vSwitch agrees." in out
 
     # Somebody meddles with the switch: a flow of ours goes, another comes.
-    ovs.ofctl("add-flow", "br-int", "table=40,priority=65535,cookie=0x7,actions=drop")
+    ovs.ofctl("add-flow", "br-int", "table=45,priority=65535,cookie=0x7,actions=drop")
     status, out, _ = run("trace", "--port", one["id"], "--to", address, "--live")
     assert status == 1
     assert re.search(r"Open vSwitch disagrees at step \d+:\n  expected      forwarding", out)

@@ -155,9 +155,9 @@ def test_what_changed_while_the_controller_was_away_is_mended_and_nothing_else(c
     before = cloud.dump("hv1")
     cloud.controller.kill()
     switch = cloud.switches["hv1"]
-    switch.ofctl("del-flows", "br-int", "table=40")
+    switch.ofctl("del-flows", "br-int", "table=45")
     switch.ofctl("add-flow", "br-int", "table=60,priority=7,actions=drop")
-    deleted = sum("table=40," in line for line in before)
+    deleted = sum("table=45," in line for line in before)
     assert deleted
     cloud.controller.start()
     cloud.wait_in_sync("hv1")

@@ -1,0 +1,179 @@
+"""From external addresses to instances: at a door to the chassis that translates, there to the router.
+
+A gateway holds no connections. It tells the chassis from the destination port, which is in that chassis's block, by one
+masked match; for floating IPs and forwarded ports it knows it anyhow. ICMP names no port, so each chassis that
+translates for the router gets a copy, and the one that knows the connection goes on with it.
+"""
+
+from collections.abc import Callable, Iterator
+
+from flows.actions import Action, Goto, Move, Resubmit, SetField, Translate, Untrack
+from flows.drops import drop
+from flows.features.doors import NO_PORT, answer
+from flows.features.icmp import ORIGINAL_TTL
+from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, IP_PROTO_ICMP, mac_to_int, parse_ipv4
+from flows.flow import Flow, flow
+from flows.pipeline import EXTERNAL_ADDRESSES, FORWARDING, INBOUND_NAT, INBOUND_VERDICT
+from flows.units import EVERYONE, Published, Unit, on_chassis
+from topology.addressing import SERVICE_MAC
+from topology.doors import floating, forwarding, gateway_chassis, translation, translators
+from topology.facts import View, encap_ip
+from topology.gateway import Gateway, gateway
+from topology.values import FloatingIP, PortForwarding, Router, Translation
+
+FEATURE = "inbound_nat"
+
+
+def to_router(view: View, router_id: str) -> Published:
+    """What is for a router's own address, on each chassis that can be its gateway."""
+    own = view.ask(gateway, router_id)
+    if own is None:
+        return
+    owner, network = f"router/{router_id}", own.network.key
+    translating = list(_blocks(view, own))
+    for chassis_id in view.ask(gateway_chassis, router_id):
+        here = on_chassis(chassis_id)
+        for address in own.addresses:
+            for_it: dict[str, int | str] = {"network": network, "ipv4_dst": address}
+            echo = {"icmp_type": ICMP_ECHO_REQUEST, "icmp_code": 0}
+            reply = _echo_reply(own, address)
+            yield here, flow(EXTERNAL_ADDRESSES, "echo", FEATURE, owner, *reply, **for_it, **echo)
+        copies = [each for taken in translating for each in _hand(view, own, chassis_id, taken.chassis_id, Resubmit)]
+        if copies:
+            quoting: dict[str, int | str] = {"ipv4_dst": translating[0].subject, "ip_proto": IP_PROTO_ICMP}
+            yield here, flow(EXTERNAL_ADDRESSES, "icmp", FEATURE, owner, *copies, network=network, **quoting)
+        for taken in translating:
+            hand = _hand(view, own, chassis_id, taken.chassis_id, Goto)
+            ports = f"{taken.first_port:#x}/{0xFFFF & ~(taken.ports - 1):#x}"
+            for field in ("tcp_dst", "udp_dst") if hand else ():
+                block: dict[str, int | str] = {"ipv4_dst": taken.subject, field: ports}
+                yield here, flow(EXTERNAL_ADDRESSES, "block", FEATURE, owner, *hand, network=network, **block)
+        if not own.snat:
+            routed = (SetField("router", own.router_key), SetField("from_core", 0), Resubmit("routes"))
+            to_it: dict[str, int | str] = {"network": network, "eth_dst": own.mac_address}
+            yield here, flow(EXTERNAL_ADDRESSES, "routed", FEATURE, owner, *routed, **to_it)
+
+
+def by_block(view: View, router_id: str, chassis_id: str) -> Published:
+    """Answers to what a chassis has translated for a router."""
+    own, taken = view.ask(gateway, router_id), view.ask(translation, router_id, chassis_id)
+    if own is not None and taken is not None:
+        back: tuple[Action, ...] = (*_into(own, taken.zone), Translate("zone", "inbound_verdict"))
+        match: dict[str, int | str] = {"network": own.network.key, "ipv4_dst": taken.subject}
+        owner = f"router/{router_id}"
+        yield on_chassis(chassis_id), flow(INBOUND_NAT, "router", FEATURE, owner, *back, **match)
+        yield on_chassis(chassis_id), _unknown(owner, own, taken.subject)
+
+
+def to_floating(view: View, floatingip_id: str) -> Published:
+    """What is for a floating IP: where the physical network has it, and on the instance's own chassis."""
+    live = view.ask(floating, floatingip_id)
+    taken = view.ask(translation, floatingip_id, live.holder) if live is not None else None
+    if live is None or taken is None:
+        return
+    own, owner = live.gateway, f"floatingip/{floatingip_id}"
+    to_it: dict[str, int | str] = {"network": own.network.key, "ipv4_dst": live.address}
+    inwards = Translate("zone", "inbound_verdict", target=(parse_ipv4(live.fixed_ip), 0, 0))
+    translate: tuple[Action, ...] = (*_into(own, taken.zone), inwards)
+    yield on_chassis(live.holder), flow(INBOUND_NAT, "floating", FEATURE, owner, *translate, **to_it)
+    yield on_chassis(live.holder), _unknown(owner, own, live.address)
+    doors = {live.site} if live.site == live.holder else {*view.ask(gateway_chassis, own.router_id)}
+    for chassis_id in sorted(doors):
+        here, hand = on_chassis(chassis_id), _hand(view, own, chassis_id, live.holder, Goto)
+        yield here, _for_mac(owner, own, live.mac_address)
+        yield here, flow(EXTERNAL_ADDRESSES, "floating", FEATURE, owner, *hand, **to_it)
+    yield on_chassis(live.site), answer(FEATURE, owner, own.network.key, live.mac_address, live.address)
+
+
+def to_forwarded(view: View, forwarding_id: str) -> Published:
+    """What is for forwarded ports of a floating IP, which is where the router is."""
+    live = view.ask(forwarding, forwarding_id)
+    taken = view.ask(translation, live.gateway.router_id, live.holder) if live is not None else None
+    if live is None or taken is None:
+        return
+    own, owner, field = live.gateway, f"port_forwarding/{forwarding_id}", f"{live.protocol}_dst"
+    doors = view.ask(gateway_chassis, own.router_id)
+    for chassis_id in doors:
+        # Several forwardings of one address have these in common.
+        yield on_chassis(chassis_id), _for_mac(f"address/{live.address}", own, live.mac_address)
+    for active in doors[:1]:
+        common = answer(FEATURE, f"address/{live.address}", own.network.key, live.mac_address, live.address)
+        yield on_chassis(active), common
+    yield on_chassis(live.holder), _unknown(f"address/{live.address}", own, live.address)
+    first, last = live.external
+    for port in range(first, last + 1):
+        to_it: dict[str, int | str] = {"network": own.network.key, "ipv4_dst": live.address, field: port}
+        for chassis_id in doors:
+            hand = _hand(view, own, chassis_id, live.holder, Goto)
+            yield on_chassis(chassis_id), flow(EXTERNAL_ADDRESSES, "forwarding", FEATURE, owner, *hand, **to_it)
+        inside = live.internal_first + port - first
+        inwards = Translate("zone", "inbound_verdict", target=(parse_ipv4(live.fixed_ip), inside, inside))
+        translate: tuple[Action, ...] = (*_into(own, taken.zone), inwards)
+        yield on_chassis(live.holder), flow(INBOUND_NAT, "forwarding", FEATURE, owner, *translate, **to_it)
+
+
+def translated(view: View) -> Published:
+    """Whose destination is external no more belongs to a connection, or has begun one that is let in."""
+    owner, known = "table/inbound_verdict", Resubmit("routes")
+    yield EVERYONE, flow(INBOUND_VERDICT, "known", FEATURE, owner, known, ct_state="+trk-inv")
+
+
+def _blocks(view: View, own: Gateway) -> Iterator[Translation]:
+    for chassis_id in view.ask(translators, own.router_id) if own.snat else ():
+        taken = view.ask(translation, own.router_id, chassis_id)
+        if taken is not None and taken.ports and taken.subject in own.addresses:
+            yield taken
+
+
+def _hand(
+    view: View, own: Gateway, from_chassis: str, to_chassis: str, go: Callable[[str], Action]
+) -> tuple[Action, ...]:
+    """Return the actions that let one chassis hand a packet to the one that translates it; none where it cannot."""
+    if from_chassis == to_chassis:
+        return (go("inbound_nat"),)
+    address = view.ask(encap_ip, to_chassis, own.transit.network_type)
+    if address is None:
+        return ()
+    mac = mac_to_int(SERVICE_MAC)
+    towards = SetField("tun_dst", parse_ipv4(address))
+    turn = SetField("in_port", NO_PORT)
+    return (SetField("eth_dst", mac), towards, turn, go("transit_output"))
+
+
+def _into(own: Gateway, zone: int) -> tuple[Action, ...]:
+    # From one floating IP to another, it was translated before: Open vSwitch would look up what it was.
+    return SetField("router", own.router_key), SetField("from_core", 0), SetField("zone", zone), Untrack()
+
+
+def _unknown(owner: str, own: Gateway, address: str) -> Flow:
+    """Return the flow that ends what is for an external address still, after the translation."""
+    match: dict[str, int | str] = {"network": own.network.key, "ipv4_dst": address}
+    return flow(INBOUND_VERDICT, "unknown", FEATURE, owner, *drop("not_translated"), **match)
+
+
+def _for_mac(owner: str, own: Gateway, mac: str) -> Flow:
+    match: dict[str, int | str] = {"network": own.network.key, "eth_dst": mac}
+    return flow(FORWARDING, "external", FEATURE, owner, Goto("external_addresses"), **match)
+
+
+def _echo_reply(own: Gateway, address: str) -> tuple[Action, ...]:
+    return (
+        Move("ipv4_src", "ipv4_dst"),
+        SetField("ipv4_src", parse_ipv4(address)),
+        SetField("icmp_type", ICMP_ECHO_REPLY),
+        SetField("ip_ttl", ORIGINAL_TTL),
+        Move("eth_src", "eth_dst"),
+        SetField("eth_src", mac_to_int(own.mac_address)),
+        SetField("in_port", NO_PORT),
+        SetField("from_core", 0),
+        Resubmit("forwarding"),
+    )
+
+
+UNITS = (
+    Unit(to_router, over=Router),
+    Unit(by_block, over=Router, each=translators),
+    Unit(to_floating, over=FloatingIP),
+    Unit(to_forwarded, over=PortForwarding),
+    Unit(translated),
+)

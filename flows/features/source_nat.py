@@ -1,0 +1,79 @@
+"""Addresses of what leaves routers by their gateways, translated on the chassis that it comes from.
+
+A floating IP's chassis sends to the external network itself where it has a way there, and else by the router's gateway.
+What was to be translated and was not, because no port is left, finds no source address of the external network.
+"""
+
+from flows.actions import Goto, SetField, Translate
+from flows.fields import ETH_TYPE_IPV4, mac_to_int, parse_ipv4
+from flows.flow import flow
+from flows.pipeline import EXTERNAL_SOURCE, SOURCE_NAT
+from flows.units import Published, Unit, on_chassis, where_router_is
+from topology.doors import floating, forwarding, translation, translators
+from topology.facts import View
+from topology.gateway import gateway
+from topology.values import FloatingIP, PortForwarding, Router
+
+FEATURE = "source_nat"
+NO_PORT = 0
+"""See ``features/routing.py``."""
+
+
+def of_router(view: View, router_id: str) -> Published:
+    """With a router's own address, or as it is."""
+    own = view.ask(gateway, router_id)
+    if own is None or not own.addresses:
+        return
+    around, owner, address = where_router_is(router_id), f"router/{router_id}", own.addresses[0]
+    leaving: dict[str, int | str] = {"network": own.network.key, "interface": own.key}
+    if own.snat:
+        leaving["ipv4_src"] = address
+    else:
+        yield around, flow(SOURCE_NAT, "router", FEATURE, owner, Goto("upstream"), router=own.router_key)
+    named = (SetField("eth_src", mac_to_int(own.mac_address)), Goto("doors"))
+    yield around, flow(EXTERNAL_SOURCE, "router", FEATURE, owner, *named, **leaving)
+
+
+def by_block(view: View, router_id: str, chassis_id: str) -> Published:
+    """A chassis translates for a router with a block of source ports of its own."""
+    own, taken = view.ask(gateway, router_id), view.ask(translation, router_id, chassis_id)
+    if own is None or not own.snat or taken is None or not taken.ports or taken.subject not in own.addresses:
+        return
+    block = parse_ipv4(taken.subject), taken.first_port, taken.first_port + taken.ports - 1
+    translate = (SetField("zone", taken.zone), Translate("zone", "upstream", source=block))
+    sent = {"router": own.router_key, "eth_type": ETH_TYPE_IPV4}
+    yield on_chassis(chassis_id), flow(SOURCE_NAT, "router", FEATURE, f"router/{router_id}", *translate, **sent)
+
+
+def to_floating(view: View, floatingip_id: str) -> Published:
+    """What an instance with a floating IP sends has that address."""
+    live = view.ask(floating, floatingip_id)
+    taken = view.ask(translation, floatingip_id, live.holder) if live is not None else None
+    if live is None or taken is None:
+        return
+    here, owner = on_chassis(live.holder), f"floatingip/{floatingip_id}"
+    translate = Translate("zone", "upstream", source=(parse_ipv4(live.address), 0, 0))
+    sent: dict[str, int | str] = {"router": live.gateway.router_key, "ipv4_src": live.fixed_ip}
+    yield here, flow(SOURCE_NAT, "floating", FEATURE, owner, SetField("zone", taken.zone), translate, **sent)
+    named = SetField("eth_src", mac_to_int(live.mac_address))
+    leave = (SetField("in_port", NO_PORT), Goto("forwarding")) if live.site == live.holder else (Goto("doors"),)
+    seen: dict[str, int | str] = {"network": live.gateway.network.key, "ipv4_src": live.address}
+    yield here, flow(EXTERNAL_SOURCE, "floating", FEATURE, owner, named, *leave, **seen)
+
+
+def from_forwarded(view: View, forwarding_id: str) -> Published:
+    """Answers of forwarded ports have the floating IP already: their connection is in the router's zone."""
+    live = view.ask(forwarding, forwarding_id)
+    if live is not None:
+        named = (SetField("eth_src", mac_to_int(live.mac_address)), Goto("doors"))
+        seen: dict[str, int | str] = {"network": live.gateway.network.key, "ipv4_src": live.address}
+        owner = f"address/{live.address}"
+        yield on_chassis(live.holder), flow(EXTERNAL_SOURCE, "floating", FEATURE, owner, *named, **seen)
+
+
+UNITS = (
+    Unit(of_router, over=Router),
+    Unit(by_block, over=Router, each=translators),
+    Unit(to_floating, over=FloatingIP),
+    Unit(from_forwarded, over=PortForwarding),
+)

@@ -1,0 +1,85 @@
+"""Neighbours on external networks: next hops and whoever else packets go to there.
+
+What the controller has heard of them (``Neighbour`` rows) becomes flows. For an unknown one it asks, by the router's
+gateway chassis, on account of the router.
+"""
+
+from flows.actions import Goto, SetField
+from flows.control_budget import to_controller
+from flows.fields import ARP_REPLY, ARP_REQUEST, mac_to_int, parse_ipv4
+from flows.flow import flow
+from flows.pipeline import EXTERNAL_ARP, UPSTREAM
+from flows.units import Published, Unit, on_chassis, where_external_is_reached, where_router_is
+from topology.doors import active_gateway
+from topology.facts import View, live_network
+from topology.gateway import gateway, gateways_on
+from topology.values import FloatingIP, Neighbour, Port, Router
+
+FEATURE = "upstream"
+
+
+def neighbour(view: View, neighbour_id: str) -> Published:
+    """A neighbour whose MAC address is known."""
+    row = view.get(Neighbour, neighbour_id)
+    network = view.ask(live_network, row.network_id) if row is not None else None
+    if row is None or network is None:
+        return
+    found = (SetField("eth_dst", mac_to_int(row.mac_address)), Goto("external_source"))
+    hop = {"network": network.key, "next_hop": parse_ipv4(row.address)}
+    yield (
+        where_external_is_reached(network.id),
+        flow(UPSTREAM, "neighbour", FEATURE, f"neighbour/{neighbour_id}", *found, **hop),
+    )
+
+
+def own_router(view: View, router_id: str) -> Published:
+    """Another router's address. Unknown next hops of a router, and what its neighbours tell it."""
+    own = view.ask(gateway, router_id)
+    if own is None:
+        return
+    owner, network = f"router/{router_id}", own.network
+    for address in own.addresses:
+        hop = {"network": network.key, "next_hop": parse_ipv4(address)}
+        found = (SetField("eth_dst", mac_to_int(own.mac_address)), Goto("external_source"))
+        yield where_external_is_reached(network.id), flow(UPSTREAM, "own", FEATURE, owner, *found, **hop)
+    asking = to_controller(own.key)
+    unknown = {"router": own.router_key, "network": network.key}
+    yield where_router_is(router_id), flow(UPSTREAM, "unknown", FEATURE, owner, *asking, **unknown)
+    active = view.ask(active_gateway, router_id)
+    if active is not None:
+        for address in own.addresses:
+            told: dict[str, int | str] = {"network": network.key, "arp_op": ARP_REPLY, "arp_tpa": address}
+            yield on_chassis(active), flow(EXTERNAL_ARP, "told", FEATURE, owner, *asking, **told)
+
+
+def announcement(view: View, neighbour_id: str) -> Published:
+    """What a known neighbour says of itself unasked goes to the controller, which asks: it may be another's word."""
+    row = view.get(Neighbour, neighbour_id)
+    for router_id in view.ask(gateways_on, row.network_id)[:1] if row is not None else ():
+        own, active = view.ask(gateway, router_id), view.ask(active_gateway, router_id)
+        if row is not None and own is not None and active is not None:
+            said: dict[str, int | str] = {"arp_op": ARP_REQUEST, "arp_spa": row.address, "arp_tpa": row.address}
+            owner, hears = f"router/{router_id}", to_controller(own.key)
+            heard = flow(EXTERNAL_ARP, "announced", FEATURE, owner, *hears, network=own.network.key, **said)
+            yield on_chassis(active), heard
+
+
+def floating_address(view: View, floatingip_id: str) -> Published:
+    """A floating IP is on the external network, too, whether it stands for somebody or not."""
+    row = view.get(FloatingIP, floatingip_id)
+    port = view.get(Port, row.floating_port_id) if row is not None else None
+    network = view.ask(live_network, row.network_id) if row is not None else None
+    if row is None or port is None or network is None:
+        return
+    hop = {"network": network.key, "next_hop": parse_ipv4(row.address)}
+    found = (SetField("eth_dst", mac_to_int(port.mac_address)), Goto("external_source"))
+    owner = f"floatingip/{floatingip_id}"
+    yield where_external_is_reached(network.id), flow(UPSTREAM, "own", FEATURE, owner, *found, **hop)
+
+
+UNITS = (
+    Unit(neighbour, over=Neighbour),
+    Unit(announcement, over=Neighbour),
+    Unit(own_router, over=Router),
+    Unit(floating_address, over=FloatingIP),
+)

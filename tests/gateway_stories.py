@@ -1,0 +1,271 @@
+"""Stories of gateways: out to an external network, and back in. See ``tests.packet_stories``."""
+
+from typing import NamedTuple
+
+from flows.packets import Packet, arp_reply, arp_request, icmp_echo, icmp_error, tcp, udp
+from flows.simulator import Delivery, Walk
+from tests.clouds import BLOCK, CHASSIS, UPSTREAM, UPSTREAM_MAC, Cloud
+from tests.router_stories import arrives, interface, lan
+from tests.storytelling import address, nothing, story
+from topology.values import FloatingIP, Neighbour, Network, Port, Router, Translation
+
+FAR = "198.51.100.9"
+OUTSIDE = "203.0.113.10"
+FLAT = "physnet2"
+
+
+class Outward(NamedTuple):
+    """A router with a gateway: ``one`` is 10.0.1.11 on hv1, ``two`` 10.0.1.12 on hv2; hv3 is the gateway chassis."""
+
+    world: Network
+    red: Network
+    one: Port
+    two: Port
+    hub: Router
+    to_red: Port
+    out: Port
+
+
+def outward(cloud: Cloud, gateways: tuple[str, ...] = ("hv3",), doors: tuple[str, ...] = ("hv3",)) -> Outward:
+    cloud.doors(gateways, doors)
+    world, red = cloud.external(), lan(cloud, "red", 1)
+    one, two = cloud.port("one", red, "10.0.1.11", "hv1"), cloud.port("two", red, "10.0.1.12", "hv2")
+    hub = cloud.router("hub", red)
+    out = cloud.gateway(hub, world, OUTSIDE)
+    return Outward(world, red, one, two, hub, interface(cloud, hub, red), out)
+
+
+def ask_far(net: Outward, source: Port, target: str = FAR, **ports: int) -> Packet:
+    return udp(source.mac_address, net.to_red.mac_address, address(source), target, **ports)
+
+
+def seen(packet: Packet, mac: str, source: str, to_mac: str = UPSTREAM_MAC, **changes: int) -> Packet:
+    """A packet as it is on the external network."""
+    return packet.but(eth_src=mac, eth_dst=to_mac, ipv4_src=source, ip_ttl=packet["ip_ttl"] - 1, **changes)
+
+
+def from_far(net: Outward, to_mac: str, target: str, **ports: int) -> Packet:
+    return udp(UPSTREAM_MAC, to_mac, FAR, target, **ports)
+
+
+def block_of(cloud: Cloud, router: Router, chassis: str) -> int:
+    row = cloud.store.get(Translation, f"{router.id}@{chassis}")
+    assert row is not None and row.ports == BLOCK
+    return row.first_port
+
+
+def outside(walk: Walk) -> list[tuple[str, Packet]]:
+    return [(frame.chassis_id, frame.packet) for frame in walk.on_physical]
+
+
+@story
+def what_leaves_by_a_gateway_has_the_routers_address_and_a_port_of_its_chassis(cloud: Cloud) -> None:
+    net = outward(cloud)
+    blocks = set()
+    for port, at in ((net.one, "hv1"), (net.two, "hv2")):
+        block = block_of(cloud, net.hub, at)
+        sent = ask_far(net, port, udp_src=40000, udp_dst=53)
+        walk = cloud.inject(f"{port.id}@{at}", sent)
+        ((door, packet),) = outside(walk)
+        assert door == "hv3"
+        assert packet == seen(sent, net.out.mac_address, OUTSIDE, udp_src=block)
+        assert [(c.from_chassis, c.to_chassis) for c in walk.on_core] == [(at, "hv3")] and not walk.deliveries
+        back = from_far(net, net.out.mac_address, OUTSIDE, udp_src=53, udp_dst=packet["udp_src"])
+        walk = cloud.inject_physical(FLAT, back)
+        expected = arrives(back, net.to_red, port).but(ipv4_dst=address(port), udp_dst=40000)
+        assert walk.deliveries == [Delivery(f"{port.id}@{at}", expected)]
+        assert [(c.from_chassis, c.to_chassis) for c in walk.on_core] == [("hv3", at)]
+        blocks.add(block)
+    assert len(blocks) == 2
+
+
+@story
+def nobody_outside_begins_anything_with_a_routers_address(cloud: Cloud) -> None:
+    net = outward(cloud)
+    first = block_of(cloud, net.hub, "hv1")
+    for port in (first, first + 1, 22, 65535):
+        walk = cloud.inject_physical(FLAT, from_far(net, net.out.mac_address, OUTSIDE, udp_src=53, udp_dst=port))
+        assert not walk.deliveries and not walk.to_controller
+    # Nor with an address inside, as the upstream router might send it.
+    walk = cloud.inject_physical(FLAT, from_far(net, net.out.mac_address, address(net.one)))
+    assert not walk.deliveries
+
+
+@story
+def pings_and_errors_find_their_way_back(cloud: Cloud) -> None:
+    net = outward(cloud)
+    ping = icmp_echo(net.one.mac_address, net.to_red.mac_address, address(net.one), FAR)
+    assert outside(cloud.inject("one@hv1", ping)) == [("hv3", seen(ping, net.out.mac_address, OUTSIDE))]
+    pong = icmp_echo(UPSTREAM_MAC, net.out.mac_address, FAR, OUTSIDE).but(icmp_type=0)
+    walk = cloud.inject_physical(FLAT, pong)
+    expected = arrives(pong, net.to_red, net.one).but(ipv4_dst=address(net.one))
+    assert walk.deliveries == [Delivery("one@hv1", expected)]
+    sent = ask_far(net, net.two, udp_src=40000, udp_dst=33434)
+    ((_, packet),) = outside(cloud.inject("two@hv2", sent))
+    error = icmp_error(packet, UPSTREAM_MAC, net.out.mac_address, "192.0.2.250", icmp_type=11)
+    (delivery,) = cloud.inject_physical(FLAT, error).deliveries
+    assert delivery.port_id == "two@hv2"
+    assert delivery.packet["ipv4_dst"] == sent["ipv4_src"] and delivery.packet.quoted == sent.five_tuple
+
+
+@story
+def a_router_answers_echo_requests_from_outside_and_from_inside(cloud: Cloud) -> None:
+    net = outward(cloud)
+    asked = icmp_echo(UPSTREAM_MAC, net.out.mac_address, UPSTREAM, OUTSIDE)
+    reply = icmp_echo(net.out.mac_address, UPSTREAM_MAC, OUTSIDE, UPSTREAM).but(icmp_type=0)
+    assert outside(cloud.inject_physical(FLAT, asked)) == [("hv3", reply)]
+    ping = icmp_echo(net.one.mac_address, net.to_red.mac_address, address(net.one), OUTSIDE)
+    ((place, packet),) = cloud.inject("one@hv1", ping).deliveries
+    assert place == "one@hv1" and packet["icmp_type"] == 0 and packet["ipv4_src"] == ping["ipv4_dst"]
+
+
+@story
+def one_gateway_chassis_at_a_time_answers_arp_for_a_routers_address(cloud: Cloud) -> None:
+    net = outward(cloud, CHASSIS, CHASSIS)
+    answers = outside(cloud.inject_physical(FLAT, arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE)))
+    assert [packet for _, packet in answers] == [arp_reply(net.out.mac_address, OUTSIDE, UPSTREAM_MAC, UPSTREAM)]
+    (active,) = {name for name, _ in answers}
+    left = tuple(name for name in CHASSIS if name != active)
+    cloud.doors(left)
+    ((other, _),) = outside(cloud.inject_physical(FLAT, arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE)))
+    assert other in left
+    # Whichever it is, what was sent by one way finds back by the other.
+    sent = ask_far(net, net.one, udp_src=40000, udp_dst=53)
+    ((_, packet),) = outside(cloud.inject("one@hv1", sent))
+    cloud.doors((active,))
+    back = from_far(net, net.out.mac_address, OUTSIDE, udp_src=53, udp_dst=packet["udp_src"])
+    assert [place for place, _ in cloud.inject_physical(FLAT, back).deliveries] == ["one@hv1"]
+
+
+@story
+def without_a_gateway_chassis_nothing_leaves(cloud: Cloud) -> None:
+    net = outward(cloud, (), CHASSIS)
+    assert nothing(cloud.inject("one@hv1", ask_far(net, net.one)))
+    assert not outside(cloud.inject_physical(FLAT, arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE)))
+
+
+@story
+def a_router_without_translation_routes_both_ways(cloud: Cloud) -> None:
+    net = outward(cloud)
+    cloud.change(net.hub, enable_snat=False)
+    sent = ask_far(net, net.one, udp_src=40000, udp_dst=53)
+    expected = seen(sent, net.out.mac_address, address(net.one))
+    assert outside(cloud.inject("one@hv1", sent)) == [("hv3", expected)]
+    back = from_far(net, net.out.mac_address, address(net.one), udp_src=53, udp_dst=40000)
+    walk = cloud.inject_physical(FLAT, back)
+    assert walk.deliveries == [Delivery("one@hv1", arrives(back, net.to_red, net.one))]
+
+
+@story
+def an_unknown_neighbour_is_asked_for_on_account_of_the_router(cloud: Cloud) -> None:
+    net = outward(cloud)
+    cloud.delete(cloud.store.get(Neighbour, f"world/{UPSTREAM}"))
+    walk = cloud.inject("one@hv1", ask_far(net, net.one))
+    assert not outside(walk) and [flow.owner for _, flow, _ in walk.to_controller] == ["router/hub"]
+    told = arp_reply(UPSTREAM_MAC, UPSTREAM, net.out.mac_address, OUTSIDE)
+    walk = cloud.inject_physical(FLAT, told)
+    assert [(chassis, flow.owner) for chassis, flow, _ in walk.to_controller] == [("hv3", "router/hub")]
+
+
+def floating(cloud: Cloud, net: Outward, last: int, port: Port | None, router: Router | None = None) -> FloatingIP:
+    router_id = (router or net.hub).id if port is not None else None
+    return cloud.floating_ip(net.world, f"203.0.113.{last}", port, router_id=router_id)
+
+
+def mac_of(cloud: Cloud, one: FloatingIP) -> str:
+    port = cloud.store.get(Port, one.floating_port_id)
+    assert port is not None
+    return port.mac_address
+
+
+@story
+def a_floating_ip_is_where_its_instance_is_if_there_is_a_door(cloud: Cloud) -> None:
+    net = outward(cloud)
+    for doors, site in ((("hv1", "hv3"), "hv1"), (("hv3",), "hv3")):
+        cloud.doors(("hv3",), doors)
+        each = floating(cloud, net, 20, net.one)
+        mac = mac_of(cloud, each)
+        asked = arp_request(UPSTREAM_MAC, UPSTREAM, each.address)
+        answered = arp_reply(mac, each.address, UPSTREAM_MAC, UPSTREAM)
+        assert outside(cloud.inject_physical(FLAT, asked)) == [(site, answered)]
+        begun = from_far(net, mac, each.address, udp_src=7, udp_dst=53)
+        walk = cloud.inject_physical(FLAT, begun)
+        arrived = arrives(begun, net.to_red, net.one).but(ipv4_dst=address(net.one))
+        assert walk.deliveries == [Delivery("one@hv1", arrived)]
+        answer = ask_far(net, net.one, udp_src=53, udp_dst=7)
+        assert outside(cloud.inject("one@hv1", answer)) == [(site, seen(answer, mac, each.address))]
+        sent = ask_far(net, net.one, udp_src=1234, udp_dst=8)
+        assert outside(cloud.inject("one@hv1", sent)) == [(site, seen(sent, mac, each.address))]
+
+
+@story
+def instances_reach_floating_ips_of_others_and_their_own(cloud: Cloud) -> None:
+    net, blue = outward(cloud), lan(cloud, "blue", 2)
+    guest, plain = cloud.port("guest", blue, "10.0.2.11", "hv2"), cloud.port("plain", net.red, "10.0.1.13", "hv1")
+    other = cloud.router("other", blue)
+    cloud.gateway(other, net.world, "203.0.113.11")
+    first, second = floating(cloud, net, 21, net.one), floating(cloud, net, 22, net.two)
+    third = floating(cloud, net, 23, guest, other)
+    for doors in (CHASSIS, ("hv3",), ("hv1", "hv3")):
+        cloud.doors(("hv3",), doors)
+        targets = ((first, "one@hv1"), (second, "two@hv2"), (third, "guest@hv2"))
+        for source, at in ((net.one, "hv1"), (plain, "hv1"), (net.two, "hv2")):
+            for number, (target, place) in enumerate(targets):
+                sent = ask_far(net, source, target.address, udp_src=5000, udp_dst=100 + number)
+                walk = cloud.inject(f"{source.id}@{at}", sent)
+                assert [delivered for delivered, _ in walk.deliveries] == [place], (doors, source.id, target.id)
+                (received,) = (packet for _, packet in walk.deliveries)
+                receiver = cloud.store.get(Port, place.partition("@")[0])
+                assert receiver is not None
+                back = udp(
+                    receiver.mac_address,
+                    received["eth_src"],
+                    received["ipv4_dst"],
+                    received["ipv4_src"],
+                    udp_src=received["udp_dst"],
+                    udp_dst=received["udp_src"],
+                )
+                ((delivered, answer),) = cloud.inject(place, back).deliveries
+                assert delivered == f"{source.id}@{at}", (doors, source.id, target.id)
+                assert answer["ipv4_src"] == sent["ipv4_dst"] and answer["udp_dst"] == sent["udp_src"]
+
+
+@story
+def a_floating_ip_that_moves_takes_its_connections_from_the_former(cloud: Cloud) -> None:
+    net = outward(cloud)
+    each = floating(cloud, net, 20, net.one)
+    begun = from_far(net, mac_of(cloud, each), each.address, udp_src=7, udp_dst=53)
+    assert [place for place, _ in cloud.inject_physical(FLAT, begun).deliveries] == ["one@hv1"]
+    cloud.bind(net.two, "hv1")
+    cloud.change(each, port_id="two", fixed_ip_address="10.0.1.12")
+    assert [place for place, _ in cloud.inject_physical(FLAT, begun).deliveries] == ["two@hv1"]
+    cloud.change(each, port_id=None, fixed_ip_address=None, router_id=None)
+    assert not cloud.inject_physical(FLAT, begun).deliveries
+
+
+@story
+def forwarded_ports_lead_to_instances_and_nothing_else_does(cloud: Cloud) -> None:
+    net = outward(cloud)
+    each = cloud.floating_ip(net.world, "203.0.113.30", router_id="hub")
+    cloud.forward(each, net.one, 2222, 22)
+    cloud.forward(each, net.two, 8080, 80)
+    mac = mac_of(cloud, each)
+    asked = arp_request(UPSTREAM_MAC, UPSTREAM, each.address)
+    answered = arp_reply(mac, each.address, UPSTREAM_MAC, UPSTREAM)
+    assert outside(cloud.inject_physical(FLAT, asked)) == [("hv3", answered)]
+    for port, at, external, internal in ((net.one, "hv1", 2222, 22), (net.two, "hv2", 8080, 80)):
+        begun = tcp(UPSTREAM_MAC, mac, FAR, each.address, tcp_src=7, tcp_dst=external)
+        arrived = arrives(begun, net.to_red, port).but(ipv4_dst=address(port), tcp_dst=internal)
+        assert cloud.inject_physical(FLAT, begun).deliveries == [Delivery(f"{port.id}@{at}", arrived)]
+        answer = tcp(port.mac_address, net.to_red.mac_address, address(port), FAR, tcp_src=internal, tcp_dst=7)
+        expected = seen(answer, mac, each.address, tcp_src=external)
+        assert outside(cloud.inject(f"{port.id}@{at}", answer)) == [("hv3", expected)]
+    for other in (
+        tcp(UPSTREAM_MAC, mac, FAR, each.address, tcp_src=7, tcp_dst=2223),
+        udp(UPSTREAM_MAC, mac, FAR, each.address, udp_src=7, udp_dst=2222),
+    ):
+        assert not cloud.inject_physical(FLAT, other).deliveries
+    # What they begin themselves has the router's address.
+    sent = ask_far(net, net.one, udp_src=40000, udp_dst=53)
+    ((_, packet),) = outside(cloud.inject("one@hv1", sent))
+    assert packet["ipv4_src"] == seen(sent, mac, OUTSIDE)["ipv4_src"]

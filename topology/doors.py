@@ -1,0 +1,183 @@
+"""What follows from routers' gateways: which chassis serve them, and which translate and where.
+
+Facts as in ``topology.facts``. Translation happens on the instance's own chassis; a gateway chassis only carries frames
+between the external network and the chassis that translate, so any of them can serve any packet. One at a time answers
+for a router's external address, so that its MAC address is in one place of the physical network.
+"""
+
+from hashlib import blake2b
+from typing import NamedTuple
+
+from topology.facts import View, encap_ip, live_port, networks_at, whereabouts
+from topology.gateway import Gateway, gateway, gateways_on, is_door
+from topology.routing import networks_of, networks_reached, reach, reaching_router, with_all_behind
+from topology.values import Chassis, FloatingIP, Network, Port, PortForwarding, Translation
+
+
+class Floating(NamedTuple):
+    """A floating IP that stands for a live port's address; the physical network has it at the chassis ``site``."""
+
+    id: str
+    address: str
+    mac_address: str
+    gateway: Gateway
+    port_id: str
+    fixed_ip: str
+    holder: str
+    site: str
+
+
+class Forwarding(NamedTuple):
+    """Ports of a floating IP that stand for a live port's; it is where the router's own address is."""
+
+    id: str
+    address: str
+    mac_address: str
+    gateway: Gateway
+    protocol: str
+    external: tuple[int, int]
+    fixed_ip: str
+    internal_first: int
+    holder: str
+
+
+def gateway_chassis(view: View, router_id: str) -> tuple[str, ...]:
+    """Return the chassis that can serve a router's gateway, the preferred one first.
+
+    The order differs by router, so that the work is spread, and stays when other chassis come or go (RFC 2992 speaks of
+    such hashing; here the highest of the pairs' digests wins).
+    """
+    own = view.ask(gateway, router_id)
+    if own is None:
+        return ()
+    every = (view.get(Chassis, chassis_id) for chassis_id in view.find_ids(Chassis, "every", True))
+    able = [
+        chassis.id
+        for chassis in every
+        if chassis is not None
+        and chassis.gateway
+        and view.ask(is_door, chassis.id, own.network.id)
+        and view.ask(encap_ip, chassis.id, own.transit.network_type) is not None
+    ]
+    return tuple(sorted(able, key=lambda chassis_id: _digest(router_id, chassis_id), reverse=True))
+
+
+def active_gateway(view: View, router_id: str) -> str | None:
+    """Return the chassis that answers for a router's external address."""
+    return next(iter(view.ask(gateway_chassis, router_id)), None)
+
+
+def floating(view: View, floatingip_id: str) -> Floating | None:
+    """Return a floating IP that is associated with the address of a live port, by a router whose gateway is up."""
+    row = view.get(FloatingIP, floatingip_id)
+    if row is None or row.port_id is None or row.router_id is None or row.fixed_ip_address is None:
+        return None
+    own, place = view.ask(gateway, row.router_id), view.ask(whereabouts, row.port_id)
+    holds = view.get(Port, row.floating_port_id)
+    if own is None or place is None or holds is None or own.network.id != row.network_id:
+        return None
+    site = place[1] if view.ask(is_door, place[1], row.network_id) else view.ask(active_gateway, row.router_id)
+    if site is None:
+        return None
+    return Floating(row.id, row.address, holds.mac_address, own, row.port_id, row.fixed_ip_address, place[1], site)
+
+
+def forwarding(view: View, forwarding_id: str) -> Forwarding | None:
+    """Return a port forwarding to a live port, of a floating IP by a router whose gateway is up."""
+    row = view.get(PortForwarding, forwarding_id)
+    address = view.get(FloatingIP, row.floatingip_id) if row is not None else None
+    if row is None or address is None or address.router_id is None:
+        return None
+    own, port = view.ask(gateway, address.router_id), view.ask(live_port, row.port_id)
+    holds = view.get(Port, address.floating_port_id)
+    if own is None or port is None or holds is None or own.network.id != address.network_id:
+        return None
+    return Forwarding(
+        row.id,
+        address.address,
+        holds.mac_address,
+        own,
+        row.protocol,
+        (row.external_first, row.external_last),
+        row.internal_ip_address,
+        row.internal_first,
+        port.chassis_id,
+    )
+
+
+def translation(view: View, owner: str, chassis_id: str) -> Translation | None:
+    """Return what a chassis translates with for a router or a floating IP."""
+    return view.get(Translation, f"{owner}@{chassis_id}")
+
+
+def translators(view: View, router_id: str) -> tuple[str, ...]:
+    """Return the chassis that translate for a router, sorted: those from whose ports packets come to it."""
+    own = view.ask(gateway, router_id)
+    return view.ask(reaching_router, router_id) if own is not None else ()
+
+
+def externals_reached(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the external networks that packets of a chassis's own ports can come to, sorted."""
+    found = (view.ask(gateway, router_id) for router_id in view.ask(reach, chassis_id).routers)
+    return tuple(sorted({own.network.id for own in found if own is not None}))
+
+
+def externals_carried(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the external networks that a chassis is a door to for routers and floating IPs, sorted."""
+    chassis = view.get(Chassis, chassis_id)
+    if chassis is None:
+        return ()
+    every = view.find_ids(Network, "transit", True)
+    reached = set(view.ask(externals_reached, chassis_id))
+    return tuple(
+        network_id
+        for network_id in every
+        if (chassis.gateway or network_id in reached)
+        and view.ask(is_door, chassis_id, network_id)
+        and view.ask(gateways_on, network_id)
+    )
+
+
+def routers_served(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the routers without translation whose packets a gateway chassis routes as they come in, sorted.
+
+    With them are those that they lead to.
+    """
+    found = {
+        router_id
+        for network_id in view.ask(externals_carried, chassis_id)
+        for router_id in view.ask(gateways_on, network_id)
+        if chassis_id in view.ask(gateway_chassis, router_id) and not _translates(view, router_id)
+    }
+    return tuple(sorted(with_all_behind(view, found)))
+
+
+def networks_served(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the networks to which such packets may come, sorted."""
+    routers = view.ask(routers_served, chassis_id)
+    return tuple(sorted({network_id for router_id in routers for network_id in view.ask(networks_of, router_id)}))
+
+
+def networks_heard(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the networks whose packets a chassis takes from the core, sorted."""
+    return tuple(sorted({*view.ask(networks_at, chassis_id), *view.ask(externals_carried, chassis_id)}))
+
+
+def networks_sent_to(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the networks to which a chassis sends by the core, sorted."""
+    own = (view.ask(fact, chassis_id) for fact in (networks_reached, networks_served, externals_carried))
+    return tuple(sorted({network_id for each in own for network_id in each}))
+
+
+def externals_at(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the external networks whose frames a chassis exchanges with other chassis, sorted."""
+    return tuple(sorted({*view.ask(externals_reached, chassis_id), *view.ask(externals_carried, chassis_id)}))
+
+
+def _translates(view: View, router_id: str) -> bool:
+    own = view.ask(gateway, router_id)
+    return own is None or own.snat
+
+
+def _digest(router_id: str, chassis_id: str) -> bytes:
+    return blake2b(f"{router_id} {chassis_id}".encode(), digest_size=8).digest()

@@ -1,0 +1,62 @@
+"""Routers' gateways to external networks, and the chassis that have a way there. Facts as in ``topology.facts``."""
+
+from typing import NamedTuple
+
+from topology.facts import LiveNetwork, View, live_network
+from topology.values import Chassis, Network, Port, Router, Segment, Subnet
+
+
+class Gateway(NamedTuple):
+    """A router's port on an external network. ``upstream`` are the next hops of its default route."""
+
+    port_id: str
+    key: int
+    router_id: str
+    router_key: int
+    network: LiveNetwork
+    transit: Segment
+    mac_address: str
+    addresses: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    upstream: tuple[str, ...]
+    snat: bool
+
+
+def gateway(view: View, router_id: str) -> Gateway | None:
+    """Return a router's gateway if it is up together with its router and network."""
+    router, ids = view.get(Router, router_id), view.find_ids(Port, "gateway_of", router_id)
+    port = view.get(Port, ids[0]) if ids else None
+    if router is None or port is None or not router.admin_state_up or not port.admin_state_up:
+        return None
+    network, row = view.ask(live_network, port.network_id), view.get(Network, port.network_id)
+    if network is None or row is None or row.transit is None:
+        return None
+    fixed = [each for each in port.fixed_ips if ":" not in each.ip_address]
+    ids = tuple(dict.fromkeys(each.subnet_id for each in fixed))
+    subnets = [subnet for subnet_id in ids if (subnet := view.get(Subnet, subnet_id)) is not None]
+    return Gateway(
+        port.id,
+        port.key,
+        router.id,
+        router.key,
+        network,
+        row.transit,
+        port.mac_address,
+        tuple(each.ip_address for each in fixed),
+        tuple(subnet.cidr for subnet in subnets),
+        tuple(subnet.gateway_ip for subnet in subnets if subnet.gateway_ip is not None),
+        router.enable_snat,
+    )
+
+
+def gateways_on(view: View, network_id: str) -> tuple[str, ...]:
+    """Return the ids of the routers with a gateway on an external network, sorted."""
+    ports = (view.get(Port, port_id) for port_id in view.find_ids(Port, "gateway_on", network_id))
+    ids = {port.device_id for port in ports if port is not None}
+    return tuple(router_id for router_id in sorted(ids) if view.ask(gateway, router_id) is not None)
+
+
+def is_door(view: View, chassis_id: str, network_id: str) -> bool:
+    """Return whether a chassis has a way of its own to an external network."""
+    chassis, network = view.get(Chassis, chassis_id), view.ask(live_network, network_id)
+    return chassis is not None and network is not None and network.segment.physical_network in dict(chassis.patch_ports)
