@@ -26,6 +26,7 @@ from sdnapp.api.resources.address_scopes import AddressScopes
 from sdnapp.api.resources.agents import Agents
 from sdnapp.api.resources.default_rules import DefaultSecurityGroupRules
 from sdnapp.api.resources.extra_routes import ExtraRoutes
+from sdnapp.api.resources.interfaces_in_file import InterfacesInFile
 from sdnapp.api.resources.ip_availability import IpAvailabilities
 from sdnapp.api.resources.networks import Networks
 from sdnapp.api.resources.ports import Ports
@@ -101,8 +102,9 @@ class Application:
         self._add("/healthz", GET=operator.health)
         self._add("/metrics", GET=operator.metrics)
         self._add("/realized", GET=operator.realized)
-        self._add("/sdnapp/export", GET=partial(intent.exporting, RESOURCES, quotas))
-        self._add("/sdnapp/apply", POST=partial(intent.applying, RESOURCES, quotas))
+        in_files = (*RESOURCES, InterfacesInFile(RouterInterfaces(Routers(), Ports(), Subnets())))
+        self._add("/sdnapp/export", GET=partial(intent.exporting, in_files, quotas))
+        self._add("/sdnapp/apply", POST=partial(intent.applying, in_files, quotas))
         self._add("/sdnapp/status", GET=operator.status)
         self._add("/sdnapp/trace", GET=operator.trace)
         self._add("/sdnapp/drops", GET=operator.drops)

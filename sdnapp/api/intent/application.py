@@ -60,7 +60,9 @@ def apply(
         # Deletions come first, as they make room.
         changing = [partial(steps.update, item) for item in document.items if item.row_id is not None]
         creating = [_creations(steps, resource, document.items) for resource in ordered]
+        settling = [steps.settling(item) for item in document.items if in_file(item.resource).late]
         _run([[*(partial(steps.delete, *each) for each in deletions), *changing], *creating])
+        _run([settling])
         done = [*changes, *steps.done]
     return done
 

@@ -80,7 +80,8 @@ def default(ctx: Context, resource: Resource[Any], row: Any, name: str, values: 
         return values[name]
     value = spec.get("default", constants.ATTR_NOT_SPECIFIED)
     if value is constants.ATTR_NOT_SPECIFIED or value in _EMPTY:
-        return type(values[name])() if isinstance(values[name], list | dict | str) else None
+        is_one_reference = name in in_file(resource).references and isinstance(values[name], str)
+        return type(values[name])() if isinstance(values[name], list | dict | str) and not is_one_reference else None
     return value
 
 

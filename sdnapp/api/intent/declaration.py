@@ -46,8 +46,11 @@ class InFile:
     so that the value is the wanted one afterwards, from the values before and wanted. ``normal`` gives the attributes
     that are kept otherwise than they are said, where that depends on several. ``replaceable`` are attributes that
     requests change by actions of their own, and a document as a whole: the resource's ``update`` takes them.
+    ``late`` are attributes that rest on what is written under the object: they are set when that is as it should be,
+    and what goes before may take some of them along.
 
-    ``born``: where a parent's item says nothing of these objects, it has those that it was made with.
+    ``after`` are resources whose objects are made first though these do not refer to them, as these choose among what
+    is free then. ``born``: where a parent's item says nothing of these objects, it has those that it was made with.
     ``found`` gives a project's objects where they are not those that have its ``project_id``.
 
     ``why_not`` says in words why an object stands in no document, and is empty for all others. ``may_delete`` is false
@@ -66,6 +69,8 @@ class InFile:
     replacing: Mapping[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
     normal: Callable[[Values], Values] = lambda values: values
     replaceable: frozenset[str] = frozenset()
+    late: frozenset[str] = frozenset()
+    after: tuple[str, ...] = ()
     born: Born | None = None
     found: Callable[[Any, str], Sequence[Any]] | None = None
     standing: str | None = None

@@ -65,6 +65,8 @@ def in_order(resources: Iterable[Resource[Any]]) -> list[Resource[Any]]:
     }
     parts = {name: [child.name for child in children_of(found.values(), parent)] for name, parent in found.items()}
     whole = {name: {to for each in (name, *parts[name]) for to in graph[each]} - {name, *parts[name]} for name in found}
+    for name, resource in found.items():
+        whole[name].update(to for to in in_file(resource).after if to in found)
     return [found[name] for name in TopologicalSorter(whole).static_order()]
 
 

@@ -32,15 +32,15 @@ class _Export:
         self._names = Names(ctx, resources, project_id)
         for resource in self._resources:
             for row in self._rows[resource.name]:
-                self._names.add(resource.name, key_names(resource, row), parent_id(resource, row), row.id)
-                self._under.setdefault((resource.name, parent_id(resource, row)), []).append(row)
+                self._names.add(resource.name, key_names(resource, row), parent_id(ctx, resource, row), row.id)
+                self._under.setdefault((resource.name, parent_id(ctx, resource, row)), []).append(row)
 
     def sections(self) -> dict[str, Any]:
         """Return each resource's objects that are not written under others."""
         found = {}
         for resource in self._resources:
             above = {row.id for parent in self._parents(resource) for row in self._rows[parent.name]}
-            rows = [row for row in self._rows[resource.name] if parent_id(resource, row) not in above]
+            rows = [row for row in self._rows[resource.name] if parent_id(self._ctx, resource, row) not in above]
             if entries := self._section(resource, rows, is_nested=False):
                 found[resource.collection] = entries
         return found
@@ -54,7 +54,7 @@ class _Export:
         return sorted(entries, key=lambda entry: (entry.get("name", ""), _text(entry)))
 
     def _entry(self, resource: Resource[Any], row: Any, is_nested: bool) -> dict[str, Any]:
-        entry = named(self._names, resource, row, written_attributes(self._ctx, resource, row))
+        entry = named(self._ctx, self._names, resource, row, written_attributes(self._ctx, resource, row))
         if is_nested:
             del entry[written(in_file(resource).parent or "")]
         for child in children_of(self._resources, resource):
@@ -95,17 +95,17 @@ def written_attributes(ctx: Context, resource: Resource[Any], row: Any) -> dict[
     return found
 
 
-def named(names: Names, resource: Resource[Any], row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+def named(ctx: Context, names: Names, resource: Resource[Any], row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return attributes as a document writes them, with names for ids."""
 
     def name_of(reference: Reference, row_id: Any, place: Place) -> Any:
         kind = getattr(row, reference.by) if reference.by else reference.to[0]
-        return names.name_of(kind, row_id, parent_id(resource, row))
+        return names.name_of(kind, row_id, parent_id(ctx, resource, row))
 
     return replaced(in_file(resource).references, values, as_is, written, name_of)
 
 
-def parent_id(resource: Resource[Any], row: Any) -> str | None:
+def parent_id(ctx: Context, resource: Resource[Any], row: Any) -> str | None:
     """Return the id of the object that another one is written under."""
     parent = in_file(resource).parent
-    return getattr(row, parent) if parent is not None else None
+    return resource.view[parent](ctx, row) if parent is not None else None

@@ -24,7 +24,7 @@ class Matching:
             # Rows that are alike are taken in the order in which they were made.
             self._rows[resource.name].sort(key=lambda row: (row.created_at, getattr(row, "key", 0)))
             for row in self._rows[resource.name]:
-                self._under.setdefault((resource.name, parent_id(resource, row)), []).append(row)
+                self._under.setdefault((resource.name, parent_id(ctx, resource, row)), []).append(row)
 
     def match(self, items: Iterable[Item]) -> list[tuple[Resource[Any], Any]]:
         """Note in each item which row it is; return the rows that are no item, those that refer to others first."""
@@ -45,7 +45,7 @@ class Matching:
         return [
             (resource, row)
             for resource, row in lacking[::-1]
-            if parent_id(resource, row) not in (staying if in_file(resource).born is None else above)
+            if parent_id(self._ctx, resource, row) not in (staying if in_file(resource).born is None else above)
         ]
 
     def _pair(self, resource: Resource[Any], items: list[Item], rows: list[Any]) -> None:

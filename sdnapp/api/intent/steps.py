@@ -1,8 +1,9 @@
 """One object created, changed or deleted as the request for it would do it, and told in names."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from neutron_lib import exceptions
@@ -57,6 +58,7 @@ class Steps:
             raise NotYetError
         if declared.parent is not None:
             given[declared.parent] = item.parent_id
+        given = {name: value for name, value in given.items() if name not in declared.late}
         given |= {name: complete(given) for name, complete in declared.completed.items() if name not in given}
         tags = given.pop("tags", [])
         with _refused_at(item.place), self._ctx.store.transaction() as tx:
@@ -106,7 +108,8 @@ class Steps:
         row = self._ctx.store.get(resource.row, item.row_id or "")
         present = current(self._ctx, resource, row)
         wanted = expected(self._ctx, resource, row, present, given)
-        differing = {name: value for name, value in wanted.items() if value != present[name]}
+        late = in_file(resource).late
+        differing = {name: value for name, value in wanted.items() if value != present[name] and name not in late}
         for name in differing:
             if is_fixed(resource, name):
                 place = (*item.place, written(name) if name in in_file(resource).references else name)
@@ -124,6 +127,30 @@ class Steps:
             _check_belongs(item, row)
         old, new = (self._named(resource, row, {name: each[name] for name in changed}) for each in (present, after))
         self.done.append(self._told("update", resource, row, {name: [old[name], new[name]] for name in old}))
+
+    def settling(self, item: Item) -> Callable[[], None]:
+        """Return the step that sets an item's late attributes, and tells how they differ from what they are now."""
+        resource = item.resource
+        row = self._ctx.store.get(resource.row, item.row_id) if item.row_id is not None else None
+        return partial(self._settle, item, current(self._ctx, resource, row) if row is not None else None)
+
+    def _settle(self, item: Item, before: Mapping[str, Any] | None) -> None:
+        """Set the late attributes of an object, which was as ``before``, or is new."""
+        self._begin()
+        resource, late, changed = item.resource, in_file(item.resource).late, {}
+        row = self._ctx.store.get(resource.row, item.row_id or "")
+        present = current(self._ctx, resource, row)
+        wanted = expected(self._ctx, resource, row, present, values(item))
+        for name in (name for name in wanted if name in late):
+            if wanted[name] != present[name]:
+                with _refused_at((*item.place, name)), self._ctx.store.transaction() as tx:
+                    row = self._change(tx, resource, row, {name: wanted[name]})
+            pair = [(before or present)[name], current(self._ctx, resource, row)[name]]
+            if pair[0] != pair[1]:
+                changed[name] = pair
+        if changed:
+            change = self._told("update", resource, row, changed)
+            self.done.append(change | {"id": None} if self._is_trial and before is None else change)
 
     def delete(self, resource: Resource[Any], row: Any) -> None:
         """Delete an object that is not in the document, if it has not gone with another one."""
@@ -174,14 +201,14 @@ class Steps:
         return controller.update(self._ctx, tx, resource, row, plain)
 
     def _named(self, resource: Resource[Any], row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-        return named(self._names, resource, row, values)
+        return named(self._ctx, self._names, resource, row, values)
 
     def _told(self, action: str, resource: Resource[Any], row: Any, attributes: dict[str, list[Any]]) -> dict[str, Any]:
         parent_of = in_file(resource).parent
         parent = None
         if parent_of is not None:
             kind = in_file(resource).references[parent_of].to[0]
-            parent = f"{kind} {self._names.name_of(kind, parent_id(resource, row) or '', None)}"
+            parent = f"{kind} {self._names.name_of(kind, parent_id(self._ctx, resource, row) or '', None)}"
         keys = {key: value for key, value in current(self._ctx, resource, row).items() if key in in_file(resource).keys}
         if not in_file(resource).keys:
             keys = written_attributes(self._ctx, resource, row)

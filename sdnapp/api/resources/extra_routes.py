@@ -68,6 +68,16 @@ def show_routes(routes: Iterable[Route]) -> list[dict[str, str]]:
     return [{"destination": route.destination, "nexthop": route.nexthop} for route in routes]
 
 
+def canonical_routes(given: Given) -> list[dict[str, str]]:
+    """Return routes in their one form and order."""
+    return in_order(_rows(given))
+
+
+def in_order(routes: Iterable[Route]) -> list[dict[str, str]]:
+    """Return routes as the API shows them, in an order that does not depend on how they were given."""
+    return show_routes(sorted(routes, key=lambda route: (route.destination, route.nexthop)))
+
+
 def checked_routes(ctx: Context, router: Router, given: Given) -> tuple[Route, ...]:
     """Return routes as a row keeps them, each once. Raises RoutesExhausted, InvalidRoutes."""
     routes = tuple(dict.fromkeys(_rows(given)))
@@ -92,7 +102,12 @@ def checked_routes(ctx: Context, router: Router, given: Given) -> tuple[Route, .
 
 def needs_prefix(router: Router, cidr: str) -> bool:
     """Return whether a route of the router has its next hop within a prefix."""
-    return any(IPv4Address(route.nexthop) in IPv4Network(cidr) for route in router.routes)
+    return len(routes_beyond(router, cidr)) < len(router.routes)
+
+
+def routes_beyond(router: Router, cidr: str) -> tuple[Route, ...]:
+    """Return the routes of a router whose next hops are not within a prefix."""
+    return tuple(route for route in router.routes if IPv4Address(route.nexthop) not in IPv4Network(cidr))
 
 
 def _prefixes(ctx: Context, port: Port) -> Iterator[str]:

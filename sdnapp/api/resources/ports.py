@@ -171,6 +171,7 @@ class Ports(Resource[Port]):
             _HOST: column("requested_host"),
         },
         replacing={_OPTIONS: port_extras.replacing_options},
+        after=("router_interface",),
         why_not=lambda port: (
             f"ports with device_owner {port.device_owner} are the network's own and stand in no file"
             if port.device_owner.startswith(constants.DEVICE_OWNER_NETWORK_PREFIX)

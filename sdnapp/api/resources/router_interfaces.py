@@ -48,9 +48,9 @@ class RouterInterfaces:
         with ctx.store.transaction() as tx:
             router = self._router(ctx, request, row_id, "add_router_interface")
             if "port_id" in asked:
-                port = self._take_over(ctx, tx, router, asked["port_id"])
+                port = self.take_over(ctx, tx, router, asked["port_id"])
             else:
-                port = self._make(ctx, tx, router, asked["subnet_id"])
+                port = self.make(ctx, tx, router, asked["subnet_id"])
             # The interfaces are a part of what the router is.
             stamp_changed(ctx, tx, router)
         return json_response(_interface(router, port))
@@ -65,13 +65,17 @@ class RouterInterfaces:
         with ctx.store.transaction() as tx:
             router = self._router(ctx, request, row_id, "remove_router_interface")
             port = self._interface(ctx, router, asked)
-            for subnet in _subnets(ctx, port):
-                if needs_prefix(router, subnet.cidr):
-                    raise route_errors.RouterInterfaceInUseByRoute(router_id=router.id, subnet_id=subnet.id)
-            release_claims(tx, port.id)
-            tx.delete(Port, port.id)
-            stamp_changed(ctx, tx, router)
+            self.part(ctx, tx, router, port)
         return json_response(_interface(router, port))
+
+    def part(self, ctx: Context, tx: Transaction, router: Router, port: Port) -> None:
+        """Delete an interface. Raises RouterInterfaceInUseByRoute."""
+        for subnet in _subnets(ctx, port):
+            if needs_prefix(router, subnet.cidr):
+                raise route_errors.RouterInterfaceInUseByRoute(router_id=router.id, subnet_id=subnet.id)
+        release_claims(tx, port.id)
+        tx.delete(Port, port.id)
+        stamp_changed(ctx, tx, router)
 
     def _router(self, ctx: Context, request: Request, router_id: str, action: str) -> Router:
         router: Router = find(ctx, self.resource, router_id)
@@ -79,8 +83,8 @@ class RouterInterfaces:
         check_revision(request, router)
         return router
 
-    def _make(self, ctx: Context, tx: Transaction, router: Router, subnet_id: str) -> Port:
-        """Make a port with the gateway address of a subnet."""
+    def make(self, ctx: Context, tx: Transaction, router: Router, subnet_id: str) -> Port:
+        """Make a port with the gateway address of a subnet. Raises what ``add`` raises."""
         subnet: Subnet = find(ctx, self.subnets, subnet_id)
         if subnet.gateway_ip is None:
             raise _bad_request("Subnet for router interface must have a gateway IP")
@@ -112,8 +116,8 @@ class RouterInterfaces:
             ),
         )
 
-    def _take_over(self, ctx: Context, tx: Transaction, router: Router, port_id: str) -> Port:
-        """Make a port that nobody uses the router's."""
+    def take_over(self, ctx: Context, tx: Transaction, router: Router, port_id: str) -> Port:
+        """Make a port that nobody uses the router's. Raises what ``add`` raises."""
         port: Port = find(ctx, self.ports, port_id)
         policy.enforce(self.ports.rules, ctx.who, "update_port", self.ports.target(ctx, port, {}))
         if port.device_id or port.device_owner:

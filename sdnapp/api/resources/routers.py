@@ -11,9 +11,10 @@ from neutron_lib.exceptions import l3 as errors
 
 from sdnapp.api import policy, tags, zones
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap
+from sdnapp.api.intent.declaration import InFile
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import STANDARD_SCHEMAS, STANDARD_VIEW, Context, Resource, column, constant
-from sdnapp.api.resources.extra_routes import checked_routes, show_routes
+from sdnapp.api.resources.extra_routes import canonical_routes, checked_routes, in_order, show_routes
 from sdnapp.api.schemas import STRING, list_of, one_of
 from topology.allocation import ROUTER_KEY_BITS, next_number
 from topology.store import Transaction
@@ -45,6 +46,12 @@ class Routers(Resource[Router]):
         "availability_zones": constant([zones.ZONE]),
         _HINTS: lambda ctx, router: list(router.availability_zone_hints),
     }
+    in_file = InFile(
+        # A set: in which order it was said does not matter.
+        shown={"routes": lambda ctx, router: in_order(router.routes)},
+        canonical={"routes": canonical_routes},
+        late=frozenset({"routes"}),
+    )
     schemas: ClassVar = STANDARD_SCHEMAS | {
         "status": one_of(("ACTIVE", "DOWN")),
         "availability_zones": list_of(STRING),

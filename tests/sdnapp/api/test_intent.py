@@ -76,6 +76,13 @@ def test_the_same_document_again_changes_nothing(api: Api, who: dict[str, str]) 
     assert (documents(api.store), api.store.revision) == (before, 1)
 
 
+def test_a_pool_leaves_its_scope(api: Api) -> None:
+    pool = {"name": "tens", "prefixes": ["10.0.0.0/8"]}
+    changes(api, {"address_scopes": [{"name": "inside"}], "subnetpools": [{**pool, "address_scope": "inside"}]})
+    assert changes(api, {"subnetpools": [pool]}) == ["update subnetpool tens", "delete address_scope inside"]
+    assert api.get("subnetpools", RED).first[0]["address_scope_id"] is None
+
+
 def test_what_is_exported_is_what_was_asked_for(api: Api) -> None:
     changes(api, LAB)
     macs = {port.name + port.fixed_ips[0].ip_address: port.mac_address for port in api.store.all(Port)}

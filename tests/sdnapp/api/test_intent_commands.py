@@ -11,6 +11,7 @@ import pytest
 from sdnapp.commands.main import main
 
 ROOT = Path(__file__).parents[3]
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "intent-file.md").read_text(), re.DOTALL)
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -106,13 +107,20 @@ def test_as_a_member(run: Run, lab) -> None:
 
 def test_the_example_of_the_document_works(run: Run) -> None:
     text = (ROOT / "docs" / "intent-file.md").read_text()
-    example = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
-    assert example is not None
     plan = re.search(r"```console\n\$ sdnapp apply --dry-run red.yaml\n(.*?)```", text, re.DOTALL)
     assert plan is not None
-    assert run("apply", "--dry-run", "-", stdin=example[1]) == (3, plan[1], "")
-    assert run("apply", "-", stdin=example[1])[0] == 0
-    assert run("apply", "-", stdin=example[1])[1] == "project red is as the file says\n"
+    assert run("apply", "--dry-run", "-", stdin=EXAMPLES[0]) == (3, plan[1], "")
+    assert run("apply", "-", stdin=EXAMPLES[0])[0] == 0
+    assert run("apply", "-", stdin=EXAMPLES[0])[1] == "project red is as the file says\n"
     exported = run("export", "--project", "red")[1]
     assert run("apply", "-", stdin=exported)[1] == "project red is as the file says\n"
     run("apply", "-", stdin="project: red\nquotas: {}\n")
+
+
+@pytest.mark.parametrize("example", EXAMPLES[1:])
+def test_the_other_examples_of_the_document_work(run: Run, lab, example: str) -> None:
+    path = lab(example)
+    assert run("apply", path)[0] == 0
+    assert run("apply", path)[1] == "project lab is as the file says\n"
+    exported = run("export", "--project", "lab")[1]
+    assert run("apply", "-", stdin=exported)[1] == "project lab is as the file says\n"

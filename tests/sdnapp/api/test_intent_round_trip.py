@@ -70,6 +70,32 @@ some_rules = st.lists(rules, unique_by=lambda rule: str(rule | {"description": "
 groups = some(description=names, tags=tags, stateful=maybe, security_group_rules=some_rules)
 
 
+def via(subnet: dict[str, Any], last: int) -> str:
+    """Return an address in a subnet by its last number."""
+    return str(subnet["cidr"]).replace("0/24", str(last))
+
+
+@st.composite
+def routers_of(draw: st.DrawFn, made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Draw routers that join the subnets of some networks, each in one way, and routes over their interfaces."""
+    free = [subnet for network in made for subnet in network.get("subnets", ())]
+    found = []
+    for router in draw(st.lists(some(**described, admin_state_up=maybe), max_size=2)):
+        joined = [subnet for subnet in free if draw(maybe)]
+        free = [subnet for subnet in free if subnet not in joined]
+        for subnet in joined:
+            interface = {"subnet": subnet["cidr"]}
+            if subnet.get("gateway_ip", "") is None or draw(maybe):
+                interface["ip_address"] = via(subnet, draw(st.sampled_from([2, 30])))
+            router.setdefault("interfaces", []).append(interface)
+        prefixes = draw(st.lists(st.sampled_from(["10.7.0.0/16", "10.6.0.0/16"]), unique=True)) if joined else []
+        if prefixes:
+            hop = st.sampled_from([via(subnet, 77) for subnet in joined])
+            router["routes"] = [{"destination": prefix, "nexthop": draw(hop)} for prefix in prefixes]
+        found.append(router)
+    return found
+
+
 @st.composite
 def intents(draw: st.DrawFn) -> dict[str, Any]:
     """Draw the document of a project that can be made: prefixes differ, and what is referred to has one name."""
@@ -85,6 +111,8 @@ def intents(draw: st.DrawFn) -> dict[str, Any]:
             if network.get("subnets") and draw(maybe):
                 port["fixed_ips"] = draw(st.sampled_from([[], [{"ip_address": f"10.{number}.0.{100 + other}"}]]))
     document: dict[str, Any] = {"project": "red", "networks": made}
+    if routers := draw(routers_of(made)):
+        document["routers"] = routers
     if draw(maybe):
         addresses = st.lists(st.sampled_from(["192.0.2.0/24", "10.0.0.1/32", "2001:db8::/32"]), unique=True)
         document["address_groups"] = [{"name": "offices", **draw(some(addresses=addresses, description=names))}]
