@@ -8,23 +8,21 @@ from neutron import Document
 from pings import one_ping, ping, time_to_live
 from stations import Instance
 
+INSTANCES = (("web", "h1"), ("db", "h2"), ("near", "h1"))
 NOBODY = "192.0.2.99"
 
 
 def run(cloud: Cloud, checks: Checks) -> None:
     """Instances lease their addresses, and their way out with them; the router takes it from there."""
-    tenant = cloud.api.project("acme")
-    networks = [cloud.make_network(tenant, f"10.0.{n}.0/24", name=name) for n, name in enumerate(("web", "db"), 1)]
-    router = tenant.create("router", name="hub")
-    interfaces = [_join(cloud, router["id"], network["subnets"][0]) for network in _again(cloud, networks)]
-    for port_id in interfaces:
-        cloud.api.wait_for_status(port_id)
-    web, db, near = (
-        _start(cloud, name, network["id"], host)
-        for name, network, host in (("web", networks[0], "h1"), ("db", networks[1], "h2"), ("near", networks[1], "h1"))
-    )
-    foreign = cloud.make_network(cloud.api.project("other"), "10.0.3.0/24", name="foreign")
-    stranger = _start(cloud, "stranger", foreign["id"], "h2", project="other")
+    tenant, other = cloud.api.project("acme"), cloud.api.project("other")
+    ports = cloud.apply("router.yaml", "--member", "acme")
+    interfaces = tenant.find("port", device_owner="network:router_interface")
+    checks.check("interfaces of the router in the file", 2, len(interfaces))
+    for port in interfaces:
+        cloud.api.wait_for_status(port["id"])
+    web, db, near = (_start(cloud, name, ports[name], on=host) for name, host in INSTANCES)
+    foreign = cloud.make_network(other, "10.0.3.0/24", name="foreign")
+    stranger = _start(cloud, "stranger", other.create("port", network_id=foreign["id"]), on="h2")
     cloud.api.wait_until_realized()
 
     with Capture(cloud.hypervisors["h1"], "underlay") as link, Capture(cloud.hypervisors["h3"], "underlay") as other:
@@ -43,25 +41,16 @@ def run(cloud: Cloud, checks: Checks) -> None:
     checks.check("a network that no route leads to", "Destination Net Unreachable", _complaint(web, NOBODY))
     checks.check("another tenant's instance", "Destination Net Unreachable", _complaint(web, stranger.address))
 
-    tenant.request("PUT", f"/v2.0/routers/{router['id']}/remove_router_interface", {"port_id": interfaces[1]})
+    [leaving] = (port for port in interfaces if port["network_id"] == db.port["network_id"])
+    path = f"/v2.0/routers/{leaving['device_id']}/remove_router_interface"
+    tenant.request("PUT", path, {"port_id": leaving["id"]})
     cloud.api.wait_until_realized()
     answers = ping(web, db.address)
     checks.check("web pings db when the router has left its network", "none answered", answers, answers.none)
 
 
-def _again(cloud: Cloud, networks: list[Document]) -> list[Document]:
-    return [cloud.api.show("network", network["id"]) for network in networks]
-
-
-def _join(cloud: Cloud, router_id: str, subnet_id: str) -> str:
-    """Join a router to a subnet; return the id of its port there."""
-    answer = cloud.api.request("PUT", f"/v2.0/routers/{router_id}/add_router_interface", {"subnet_id": subnet_id})
-    return str(answer["port_id"])
-
-
-def _start(cloud: Cloud, name: str, network_id: str, host: str, project: str = "acme") -> Instance:
-    port = cloud.api.project(project).create("port", network_id=network_id)
-    instance = cloud.launch(name, port, on=host)
+def _start(cloud: Cloud, name: str, port: Document, on: str) -> Instance:
+    instance = cloud.launch(name, port, on=on)
     lease(instance, "udhcpc")
     return instance
 
