@@ -60,6 +60,10 @@ class ApiServices:
         """Return whether a router is realised."""
         return self._controller.router_status(router_id)
 
+    def floatingip_status(self, floatingip_id: str) -> str:
+        """Return ``ACTIVE`` or ``DOWN``, as the API shows it."""
+        return self._controller.floatingip_status(floatingip_id)
+
     def realization(self, port_id: str) -> Mapping[str, str]:
         """Return where each chassis stands with a port."""
         return self._controller.port_realization(port_id)

@@ -266,6 +266,10 @@ class Controller:
         """Return ``ACTIVE`` when every chassis that counts has confirmed the router's flows, else ``DOWN``."""
         return self.status.of_router(router_id)
 
+    def floatingip_status(self, floatingip_id: str) -> str:
+        """Return ``ACTIVE`` when the chassis concerned have confirmed the floating IP's flows, else ``DOWN``."""
+        return self.status.of_floatingip(floatingip_id)
+
     def why_down(self, port: Port) -> str | None:
         """Say why a port is not ACTIVE, or None if it is."""
         return self.status.why_down(port)

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from flows.engine import Engine
 from sdnapp.realization import CONFIRMED, IN_WORDS, Realization, are_confirmed, is_active
-from topology import facts, routing
+from topology import doors, facts, routing
+from topology.gateway import Gateway, gateway
 from topology.store import Store
-from topology.values import ROUTER_INTERFACE, Network, Port, Router
+from topology.values import ROUTER_GATEWAY, ROUTER_INTERFACE, Network, Port, Router
 
 ACTIVE, DOWN = "ACTIVE", "DOWN"
+NO_GATEWAY = "no chassis is a gateway to its network: `sdnapp chassis init --gateway --bridge-mappings ...` makes one"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class Status:
             owners = (f"port/{port_id}", f"router/{router_id}")
             failing: set[tuple[str, ...]] = {(router_id,), (router_id, port_id)}
             return {each: self._standing(each, owners, failing) for each in sorted(around)}
+        if (outside := self._gateway(port_id)) is not None:
+            around = {*ask(doors.translators, outside.router_id), *ask(doors.gateway_chassis, outside.router_id)}
+            return {each: self._of_router_at(each, outside.router_id) for each in sorted(around)}
         if (place := ask(facts.whereabouts, port_id)) is None:
             return {}
         network_id, own = place
@@ -57,6 +62,16 @@ class Status:
         ids = self.engine.ask(routing.interfaces, router_id)
         return ACTIVE if all(self.of_port(port_id) == ACTIVE for port_id in ids) else DOWN
 
+    def of_floatingip(self, floatingip_id: str) -> str:
+        """Return ``ACTIVE`` when its instance's chassis and the one where it is outside have confirmed."""
+        live = self.engine.ask(doors.floating, floatingip_id)
+        if live is None:
+            return DOWN
+        owners: tuple[str, ...] = (f"floatingip/{floatingip_id}",)
+        failing: set[tuple[str, ...]] = {(floatingip_id,)}
+        concerned = {live.holder, live.site}
+        return ACTIVE if all(self._standing(each, owners, failing) == CONFIRMED for each in concerned) else DOWN
+
     def why_down(self, port: Port) -> str | None:
         """Say why a port is not ACTIVE, or None if it is."""
         standings = self.standings(port.id)
@@ -71,13 +86,27 @@ class Status:
             return "its network is administratively down"
         if port.device_owner == ROUTER_INTERFACE:
             return self._why_not_routed(port)
+        if port.device_owner == ROUTER_GATEWAY:
+            return NO_GATEWAY
         return f"not plugged: no chassis has an interface with external_ids:iface-id={port.id}"
 
     def _is_active(self, port_id: str, standings: dict[str, str]) -> bool:
         if self.engine.ask(routing.live_interface, port_id) is not None:
             return are_confirmed(standings)
+        if (outside := self._gateway(port_id)) is not None:
+            active = self.engine.ask(doors.active_gateway, outside.router_id)
+            return active is not None and is_active(active, standings)
         place = self.engine.ask(facts.whereabouts, port_id)
         return place is not None and is_active(place[1], standings)
+
+    def _gateway(self, port_id: str) -> Gateway | None:
+        port = self.store.get(Port, port_id)
+        own = port is not None and port.device_owner == ROUTER_GATEWAY
+        return self.engine.ask(gateway, port.device_id) if own and port is not None else None
+
+    def _of_router_at(self, chassis_id: str, router_id: str) -> str:
+        failing: set[tuple[str, ...]] = {(router_id,), (router_id, chassis_id)}
+        return self._standing(chassis_id, (f"router/{router_id}",), failing)
 
     def _standing(self, chassis_id: str, owners: tuple[str, ...], failing: set[tuple[str, ...]]) -> str:
         for failure in self.engine.failures.values():

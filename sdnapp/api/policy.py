@@ -131,5 +131,6 @@ def allows(rules: Mapping[str, Rule], who: Identity, attribute: str, target: Tar
 
 
 def _rule_names(attribute: str, value: Any) -> list[str]:
-    items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    several = value if isinstance(value, list) else [value]
+    items = [item for item in several if isinstance(item, dict)]
     return [attribute, *(f"{attribute}:{key}" for item in items for key in item)]

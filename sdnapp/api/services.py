@@ -34,6 +34,7 @@ class Settings:
             "subnet": 100,
             "port": 500,
             "router": 10,
+            "floatingip": 50,
             "security_group": 10,
             "security_group_rule": 100,
             "rbac_policy": 10,
@@ -111,6 +112,10 @@ class Services(Protocol):
 
     def router_status(self, router_id: str) -> str:
         """Return ``ACTIVE`` once every chassis that must hold the router's flows has confirmed them, else ``DOWN``."""
+        ...
+
+    def floatingip_status(self, floatingip_id: str) -> str:
+        """Return ``ACTIVE`` once the chassis concerned translate for the floating IP, else ``DOWN``."""
         ...
 
     def realization(self, port_id: str) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ from sdnapp.api.resources.address_scopes import AddressScopes
 from sdnapp.api.resources.agents import Agents
 from sdnapp.api.resources.default_rules import DefaultSecurityGroupRules
 from sdnapp.api.resources.extra_routes import ExtraRoutes
+from sdnapp.api.resources.floatingips import FloatingIPs
 from sdnapp.api.resources.interfaces_in_file import InterfacesInFile
 from sdnapp.api.resources.ip_availability import IpAvailabilities
 from sdnapp.api.resources.networks import Networks
@@ -54,6 +55,7 @@ RESOURCES: tuple[Resource[Any], ...] = (
     SecurityGroupRules(),
     DefaultSecurityGroupRules(),
     Routers(),
+    FloatingIPs(),
     Agents(),
     IpAvailabilities(),
 )

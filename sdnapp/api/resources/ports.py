@@ -29,13 +29,23 @@ from sdnapp.api.resource import (
     sees_network,
     target_on,
 )
-from sdnapp.api.resources import binding, default_group, mac_addresses, port_extras, port_groups
+from sdnapp.api.resources import binding, default_group, floatingips, mac_addresses, port_extras, port_groups
 from sdnapp.api.resources.addresses import Addressing
 from sdnapp.api.resources.release import release_claims
 from sdnapp.api.schemas import ANY_OBJECT, MAC, STRING, list_of, one_of, record
 from topology.allocation import PORT_KEY_BITS, next_number
 from topology.store import Transaction
-from topology.values import ROUTER_INTERFACE, Network, Port, Router, SecurityGroup, Subnet
+from topology.values import (
+    FLOATING_IP,
+    ROUTER_GATEWAY,
+    ROUTER_INTERFACE,
+    FloatingIP,
+    Network,
+    Port,
+    Router,
+    SecurityGroup,
+    Subnet,
+)
 
 REALIZATION = "sdnapp:realization"
 _HOST, _VIF, _DETAILS = portbindings.HOST_ID, portbindings.VIF_TYPE, portbindings.VIF_DETAILS
@@ -273,6 +283,7 @@ class Ports(Resource[Port]):
             if row.device_owner == ROUTER_INTERFACE and set(changes["fixed_ips"]) != set(row.fixed_ips):
                 message = f"IP updates for port {row.id} are not allowed"
                 raise exceptions.BadRequest(resource="ports", msg=message)
+            floatingips.disassociate(ctx, tx, row.id, changes["fixed_ips"])
         if _PAIRS in values:
             mac = changes.get("mac_address", row.mac_address)
             changes["allowed_address_pairs"] = port_extras.address_pairs(values[_PAIRS], mac)
@@ -293,9 +304,10 @@ class Ports(Resource[Port]):
         return replace(changed, security_groups=groups, mac_address=mac)
 
     def delete(self, ctx: Context, tx: Transaction, row: Port) -> None:
-        """Give back its addresses. Raises ServicePortInUse for an interface of a router that is there."""
-        if row.device_owner == ROUTER_INTERFACE and ctx.store.get(Router, row.device_id) is not None:
+        """Give back its addresses. Raises ServicePortInUse for what a router or a floating IP needs."""
+        if _serves_somebody(ctx, row):
             raise exceptions.ServicePortInUse(port_id=row.id, reason=f"has device owner {row.device_owner}")
+        floatingips.disassociate(ctx, tx, row.id)
         release_claims(tx, row.id)
         tx.delete(Port, row.id)
 
@@ -311,6 +323,13 @@ def _check_device(ctx: Context, device_owner: str, device_id: str) -> None:
     """Raise DeviceIDNotOwnedByTenant if somebody passes off his port as a router's."""
     if device_owner in constants.ROUTER_INTERFACE_OWNERS and device_id and not ctx.who.is_admin:
         raise exceptions.DeviceIDNotOwnedByTenant(device_id=device_id)
+
+
+def _serves_somebody(ctx: Context, port: Port) -> bool:
+    """Return whether a port belongs to a router or a floating IP that is there."""
+    if port.device_owner in (ROUTER_INTERFACE, ROUTER_GATEWAY):
+        return ctx.store.get(Router, port.device_id) is not None
+    return port.device_owner == FLOATING_IP and ctx.store.get(FloatingIP, port.device_id) is not None
 
 
 def _check_keeps_router(port: Port, changes: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from sdnapp.api import bodies, policy, quotas
 from sdnapp.api.controller import check_revision, find
 from sdnapp.api.errors import IpAddressAlreadyAllocated, json_response
 from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
-from sdnapp.api.resources import mac_addresses
+from sdnapp.api.resources import floatingips, mac_addresses
 from sdnapp.api.resources.extra_routes import needs_prefix
 from sdnapp.api.resources.ports import Ports
 from sdnapp.api.resources.release import release_claims
@@ -59,7 +59,7 @@ class RouterInterfaces:
         """Part a router from a subnet, or from the subnet of a port, which is deleted.
 
         Raises BadRequest, RouterNotFound, RouterInterfaceNotFound, RouterInterfaceNotFoundForSubnet,
-        SubnetMismatchForPort, RouterInterfaceInUseByRoute.
+        SubnetMismatchForPort, RouterInterfaceInUseByRoute, RouterInterfaceInUseByFloatingIP.
         """
         asked = _asked(bodies.read_json(request, ctx.services.settings.max_body))
         with ctx.store.transaction() as tx:
@@ -69,10 +69,12 @@ class RouterInterfaces:
         return json_response(_interface(router, port))
 
     def part(self, ctx: Context, tx: Transaction, router: Router, port: Port) -> None:
-        """Delete an interface. Raises RouterInterfaceInUseByRoute."""
+        """Delete an interface. Raises RouterInterfaceInUseByRoute, RouterInterfaceInUseByFloatingIP."""
         for subnet in _subnets(ctx, port):
             if needs_prefix(router, subnet.cidr):
                 raise route_errors.RouterInterfaceInUseByRoute(router_id=router.id, subnet_id=subnet.id)
+            if floatingips.needed_by(ctx, router.id, subnet.id):
+                raise errors.RouterInterfaceInUseByFloatingIP(router_id=router.id, subnet_id=subnet.id)
         release_claims(tx, port.id)
         tx.delete(Port, port.id)
         stamp_changed(ctx, tx, router)
@@ -174,7 +176,8 @@ def _check(ctx: Context, router: Router, network_id: str, subnets: Iterable[Subn
             f"network {network_id} is of type {network.segment.network_type}: "
             "routers serve overlay networks (geneve, vxlan) only so far"
         )
-    present = [subnet for port in ctx.store.find(Port, "interface_of", router.id) for subnet in _subnets(ctx, port)]
+    joined = [port for index in ("interface_of", "gateway_of") for port in ctx.store.find(Port, index, router.id)]
+    present = [subnet for port in joined for subnet in _subnets(ctx, port)]
     for subnet in subnets:
         for other in present:
             if other.id == subnet.id:

@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from neutron_lib import exceptions
-from neutron_lib.api.definitions import availability_zone, extraroute, l3, router_availability_zone
+from neutron_lib.api.definitions import availability_zone, extraroute, l3, l3_ext_gw_mode, router_availability_zone
 from neutron_lib.exceptions import l3 as errors
 
 from sdnapp.api import policy, tags, zones
@@ -14,6 +13,7 @@ from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap
 from sdnapp.api.intent.declaration import InFile
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import STANDARD_SCHEMAS, STANDARD_VIEW, Context, Resource, column, constant
+from sdnapp.api.resources import router_gateways
 from sdnapp.api.resources.extra_routes import canonical_routes, checked_routes, in_order, show_routes
 from sdnapp.api.schemas import STRING, list_of, one_of
 from topology.allocation import ROUTER_KEY_BITS, next_number
@@ -34,13 +34,13 @@ class Routers(Resource[Router]):
     row = Router
     has_quota = True
     attributes = AttributeMap(
-        "routers", (l3, extraroute, router_availability_zone), STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES
+        "routers", (l3, l3_ext_gw_mode, extraroute, router_availability_zone), STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES
     )
     view = STANDARD_VIEW | {
         "tags": tags.show,
         "admin_state_up": column("admin_state_up"),
         "status": lambda ctx, router: ctx.services.router_status(router.id),
-        _GATEWAY: constant(None),
+        _GATEWAY: router_gateways.show,
         "routes": lambda ctx, router: show_routes(router.routes),
         # Routers are on every chassis that needs them, so in the one zone that there is.
         "availability_zones": constant([zones.ZONE]),
@@ -60,8 +60,12 @@ class Routers(Resource[Router]):
         "get_router": policy.any_of(policy.admin, policy.project_reader),
         "create_router": _MEMBERS,
         f"create_router:{_GATEWAY}": _MEMBERS,
+        f"create_router:{_GATEWAY}:enable_snat": policy.admin,
+        f"create_router:{_GATEWAY}:external_fixed_ips": policy.admin,
         "update_router": _MEMBERS,
         f"update_router:{_GATEWAY}": _MEMBERS,
+        f"update_router:{_GATEWAY}:enable_snat": policy.admin,
+        f"update_router:{_GATEWAY}:external_fixed_ips": policy.admin,
         "delete_router": _MEMBERS,
         "add_router_interface": _MEMBERS,
         "remove_router_interface": _MEMBERS,
@@ -86,34 +90,28 @@ class Routers(Resource[Router]):
         return Target(values["project_id"])
 
     def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> Router:
-        """Take a key. Raises BadRequest for a gateway, AvailabilityZoneNotFound."""
-        _check_no_gateway(values)
+        """Take a key. Raises AvailabilityZoneNotFound, and what a gateway raises."""
         zones.check_hints(values[_HINTS])
-        return Router(
+        router = Router(
             id=str(uuid4()),
             project_id=values["project_id"],
             key=next_number(tx, "router", ROUTER_KEY_BITS),
             availability_zone_hints=tuple(values[_HINTS]),
             **{name: values[name] for name in _PLAIN},
         )
+        return router_gateways.change(ctx, tx, router, values[_GATEWAY]) if values[_GATEWAY] else router
 
     def update(self, ctx: Context, tx: Transaction, row: Router, values: dict[str, Any]) -> Router:
         """Apply what is given; routes take the place of those that are there."""
-        _check_no_gateway(values)
         changes = {name: values[name] for name in _PLAIN if name in values}
         if "routes" in values:
             changes["routes"] = checked_routes(ctx, row, values["routes"])
-        return replace(row, **changes)
+        changed = replace(row, **changes)
+        return router_gateways.change(ctx, tx, changed, values[_GATEWAY]) if _GATEWAY in values else changed
 
     def delete(self, ctx: Context, tx: Transaction, row: Router) -> None:
         """Refuse while it has interfaces. Raises RouterInUse."""
         if ctx.store.find_ids(Port, "interface_of", row.id):
             raise errors.RouterInUse(router_id=row.id)
+        router_gateways.remove(ctx, tx, row)
         tx.delete(Router, row.id)
-
-
-def _check_no_gateway(values: Mapping[str, Any]) -> None:
-    """Raise BadRequest where an external gateway is asked for; to have none is fine."""
-    if values.get(_GATEWAY):
-        message = f"{_GATEWAY}: gateways to external networks are not served yet; leave it out, or give null"
-        raise exceptions.BadRequest(resource="router", msg=message)

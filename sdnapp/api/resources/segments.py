@@ -67,6 +67,12 @@ def take(tx: Transaction, settings: Settings, network_id: str, values: Mapping[s
     raise invalid_input(f"network_type value '{network_type}' not supported")
 
 
+def take_transit(tx: Transaction, settings: Settings, network_id: str) -> Segment:
+    """Take the overlay segment by which chassis exchange an external network's frames. Raises NoNetworkAvailable."""
+    network_type = settings.default_network_type if settings.default_network_type in ("geneve", "vxlan") else "geneve"
+    return _take_overlay(tx, settings, network_id, Segment(network_type))
+
+
 def retag(tx: Transaction, network_id: str, segment: Segment, vlan_id: int) -> Segment:
     """Give a VLAN network another VLAN id. Raises InvalidInput, VlanIdInUse."""
     if segment.network_type != "vlan" or segment.physical_network is None:

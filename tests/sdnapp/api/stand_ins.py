@@ -76,6 +76,9 @@ class StandInServices:
     def router_status(self, router_id: str) -> str:
         return "ACTIVE" if router_id in self.active else "DOWN"
 
+    def floatingip_status(self, floatingip_id: str) -> str:
+        return "ACTIVE" if floatingip_id in self.active else "DOWN"
+
     def realization(self, port_id: str) -> dict[str, str]:
         return {"hv1": "confirmed"} if port_id in self.active else {}
 
