@@ -11,6 +11,7 @@ from hypervisor import PHYSICAL_NETWORK
 from neutron import Document, Neutron
 from stations import Instance
 
+WORLD, UPSTREAM, FAR = "203.0.113.0/24", "203.0.113.1", "198.18.0.9"
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 
 
@@ -51,6 +52,34 @@ class Cloud(Fabric):
         answer = json.loads(sdnapp(self.controller, "apply", "--json", *options, str(SCENARIOS / file)))
         made = [change["id"] for change in answer["changes"] if change["resource"] == "port"]
         return {port["name"]: port for port in (self.api.show("port", port_id) for port_id in made)}
+
+    def make_gateway(self, *hypervisors: str) -> None:
+        """Let hypervisors be gateway chassis."""
+        for name in hypervisors:
+            sdnapp(self.hypervisors[name], "chassis", "init", "--controller", CONTROLLER, "--gateway")
+
+    def make_world(self) -> Document:
+        """Create an external network on the provider's flat LAN, with an upstream router at 203.0.113.1."""
+        network = self.api.create(
+            "network",
+            **{"name": "world", "router:external": True},
+            **{"provider:network_type": "flat", "provider:physical_network": PHYSICAL_NETWORK},
+        )
+        self.api.create(
+            "subnet",
+            network_id=network["id"],
+            ip_version=4,
+            cidr=WORLD,
+            gateway_ip=UPSTREAM,
+            enable_dhcp=False,
+        )
+        return network
+
+    def add_upstream(self, name: str = "upstream") -> Instance:
+        """Add the router of that network, a host of the world itself: it has the address ``FAR`` as well."""
+        server = self.add_server(name, f"{UPSTREAM}/{IPv4Network(WORLD).prefixlen}")
+        server.ip(f"addr add {FAR}/32 dev lo")
+        return server
 
     def launch(self, name: str, port: Document, on: str) -> Instance:
         """Start an instance on a hypervisor, with a port; returns when the port is ACTIVE."""

@@ -55,10 +55,11 @@ def told(pairs: Pairs) -> str:
 class Conversation:
     """A TCP connection from one instance to another one that echoes. Raises OSError if it cannot be opened."""
 
-    def __init__(self, instance: Instance, other: Instance, port: int) -> None:
-        self.name = f"{instance.name} to {other.name}"
+    def __init__(self, instance: Instance, other: Instance | str, port: int) -> None:
+        address = other if isinstance(other, str) else other.address
+        self.name = f"{instance.name} to {address if isinstance(other, str) else other.name}"
         self._socket = _open(instance, socket.SOCK_STREAM)
-        self._socket.connect((other.address, port))
+        self._socket.connect((address, port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
 
@@ -83,6 +84,17 @@ def last_heard(conversations: Iterable[Conversation], since: float, seconds: flo
             each.speak()
         time.sleep(0.01)
     return heard
+
+
+def seen_as(instance: Instance, address: str, port: int) -> tuple[str, int] | None:
+    """By which address and port a ``seen`` service there sees an instance; None if it cannot be reached."""
+    with _open(instance, socket.SOCK_STREAM) as end:
+        try:
+            end.connect((address, port))
+            seen, _, source_port = end.recv(100).decode().partition(" ")
+        except OSError:
+            return None
+    return (seen, int(source_port)) if source_port else None
 
 
 def _is_answered(service: str, instance: Instance, other: Instance) -> bool:

@@ -1,11 +1,14 @@
-"""Answers whatever it hears with the same: ``python echo.py tcp/80 udp/53 ...``, run in an instance's namespace."""
+"""Answers whatever it hears with the same: ``python echo.py tcp/80 udp/53 ...``, run in an instance's namespace.
+
+``seen/81`` is TCP as well; there it tells whoever connects by which address and port he is seen.
+"""
 
 import selectors
 import socket
 import sys
 from contextlib import suppress
 
-KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "seen": socket.SOCK_STREAM}
 
 
 def main() -> None:
@@ -16,7 +19,7 @@ def main() -> None:
         listener = socket.socket(socket.AF_INET, KINDS[protocol])
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("", int(port)))
-        if protocol == "tcp":
+        if KINDS[protocol] == socket.SOCK_STREAM:
             listener.listen(128)
         listener.setblocking(False)
         selector.register(listener, selectors.EVENT_READ, protocol)
@@ -34,6 +37,10 @@ def _answer(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> Non
         peer, _ = end.accept()
         peer.setblocking(False)
         selector.register(peer, selectors.EVENT_READ, "peer")
+    elif key.data == "seen":
+        peer, (address, port) = end.accept()
+        with peer, suppress(ConnectionError):
+            peer.sendall(f"{address} {port}".encode())
     elif key.data == "udp":
         text, sender = end.recvfrom(65536)
         end.sendto(text, sender)

@@ -23,6 +23,7 @@ from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
 from sdnapp.openflow.switches import Switches, listen_securely, set_defaults
 from sdnapp.operations import Operations
+from sdnapp.outside import Outside, sender
 from sdnapp.ovsdb.connection import Callbacks
 from sdnapp.ovsdb.server import OvsdbServer
 from sdnapp.punts import Punts
@@ -96,7 +97,11 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             on_packet_in=self._packet_in,
             on_ports=lambda datapath_id, names: self._controller.ports_named(datapath_id, names),
         )
-        self._responders = Responders(self._store, _dhcp_settings(self._options))
+        send = sender(
+            self._store, lambda chassis_id: self._controller.datapath_of(chassis_id), self._switches.packet_out
+        )
+        self._outside = Outside(self._store, lambda: self._controller.engine.view, send)
+        self._responders = Responders(self._store, _dhcp_settings(self._options), self._outside.hear)
         self._punts = Punts(
             self._responders, lambda datapath_id, port, frame: self._switches.packet_out(datapath_id, port, port, frame)
         )
@@ -126,6 +131,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self._ovsdb.start()
         self.threads.append(hub.spawn(self._follow))
         self.threads.append(hub.spawn(self._answer))
+        self.threads.append(hub.spawn(self._look_outside))
         options = self._options
         demanding = options.api_client_certificates
         tls = options.credentials.context(demanding=demanding) if options.credentials else None
@@ -166,6 +172,14 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 answered += 1
                 if answered % ANSWERS_AT_ONCE == 0:
                     hub.sleep(0)
+
+    def _look_outside(self) -> None:
+        while True:
+            hub.sleep(1)
+            try:
+                self._outside.tick()
+            except Exception:
+                LOG.exception("external networks could not be looked after; it is tried again")
 
     def _follow(self) -> None:
         while True:

@@ -16,7 +16,7 @@ from flows.flow import Flow
 from sdnapp.realization import IN_SYNC, Realization
 from sdnapp.responders import Responders
 from sdnapp.status import Status
-from topology import facts
+from topology import facts, translation
 from topology.placement import Plugged, forget, observe
 from topology.store import Change, Store
 from topology.values import Chassis, Port, PortBinding
@@ -54,11 +54,17 @@ class Controller:
         wake: Callable[[], None] = lambda: None,
         *,
         certified: bool = False,
+        snat_ports: int = translation.PORTS,
     ) -> None:
         """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``.
 
         ``certified``: every switch and every database has shown a certificate in the name of its chassis.
+        ``snat_ports``: source ports of a chassis's block on a router's external address.
         """
+        self._snat_ports = snat_ports
+        self._translate_anew = True
+        """Whether a former controller may have stopped before it was done."""
+        self._untranslated: set[str] = set()
         self._certified = certified
         self.store = store
         self.responders = responders
@@ -97,6 +103,7 @@ class Controller:
                 return
             changes, self._changes = self._changes, []
             deltas = self._follow(changes)
+            self._translate(changes)
             self._report_failures()
             self._look_again = False
             fresh = self._attach_all()
@@ -128,6 +135,17 @@ class Controller:
         self.engine = self._new_engine()
         self._engine_is_sound = True
         return {}
+
+    def _translate(self, changes: Iterable[Change]) -> None:
+        """Have what is needed to translate addresses taken; its flows follow with the next change, which this is."""
+        changes = list(changes)
+        if not (self._translate_anew or translation.concern(changes)):
+            return
+        self._translate_anew = False
+        problems = set(translation.allocate(self.store, self.engine.view, self._snat_ports))
+        for problem in sorted(problems - self._untranslated):
+            LOG.error("%s", problem)
+        self._untranslated = problems
 
     def _tell(self, chassis_id: str, delta: Delta) -> None:
         """Have an attached chassis make a difference."""
@@ -247,6 +265,10 @@ class Controller:
     def chassis_of(self, datapath_id: str) -> str | None:
         """Return the chassis that a connected datapath serves, or None."""
         return next((chassis_id for chassis_id, attached in self._attached.items() if attached == datapath_id), None)
+
+    def datapath_of(self, chassis_id: str) -> str | None:
+        """Return the connected datapath that a chassis is, or None."""
+        return self._attached.get(chassis_id)
 
     @property
     def status(self) -> Status:

@@ -5,7 +5,7 @@ Counts every outcome, so that an operator sees what instances asked and what was
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flows.actions import Controller as ToController
 from flows.delta import Delta
@@ -22,7 +22,11 @@ LOG = logging.getLogger(__name__)
 class Responders:
     """Knows the flows that lead to the controller, and answers what they bring."""
 
-    def __init__(self, store: Store, settings: DhcpSettings) -> None:
+    def __init__(
+        self, store: Store, settings: DhcpSettings, hear: Callable[[Flow, bytes], str] = lambda flow, frame: "not heard"
+    ) -> None:
+        """``hear`` is told what comes from external networks, and says what it was."""
+        self._hear = hear
         self._store = store
         self._settings = settings
         self._flows: dict[int, Flow] = {}
@@ -85,6 +89,8 @@ class Responders:
         return reply
 
     def _reply(self, flow: Flow, frame: bytes) -> bytes | Refusal | Silence:
+        if flow.feature == "upstream":
+            return Silence(self._hear(flow, frame))
         if flow.feature == "icmp":
             return report(self._store, flow, frame)
         service = self._service(flow.owner)

@@ -55,11 +55,11 @@ class Status:
         return ACTIVE if self._is_active(port_id, self.standings(port_id)) else DOWN
 
     def of_router(self, router_id: str) -> str:
-        """Return ``ACTIVE`` for a router that is up when all of its live interfaces are ACTIVE, else ``DOWN``."""
+        """Return ``ACTIVE`` for a router that is up when its live interfaces and its gateway are, else ``DOWN``."""
         router = self.store.get(Router, router_id)
         if router is None or not router.admin_state_up:
             return DOWN
-        ids = self.engine.ask(routing.interfaces, router_id)
+        ids = (*self.engine.ask(routing.interfaces, router_id), *self.store.find_ids(Port, "gateway_of", router_id))
         return ACTIVE if all(self.of_port(port_id) == ACTIVE for port_id in ids) else DOWN
 
     def of_floatingip(self, floatingip_id: str) -> str:

@@ -1,5 +1,6 @@
 """Lists: filters, fields, sort keys and pages, by Neutron's rules, without scans where an index has the answer."""
 
+import sys
 import urllib.parse
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -129,7 +130,8 @@ def _limit(request: Request) -> int:
         limit = -1
     if limit < 0:
         raise exceptions.BadRequest(resource="limit", msg=f"Limit must be an integer 0 or greater and not '{text}'")
-    return limit
+    # More than fit into memory are all that there are; no list takes a larger number.
+    return min(limit, sys.maxsize)
 
 
 def _sorts(resource: Resource[Any], request: Request) -> tuple[tuple[str, bool], ...]:

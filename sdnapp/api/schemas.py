@@ -112,6 +112,7 @@ _OF_VALIDATOR: dict[str, Callable[[Any], Schema]] = {
     "type:not_empty_name_string": lambda longest: _text(longest, minLength=1, pattern=r"\S"),
     "type:oneline_not_empty_string": lambda longest: _text(longest, minLength=1, pattern=r"\S"),
     "type:list_of_unique_strings": lambda longest: list_of(_text(longest), uniqueItems=True),
+    "type:boolean": lambda _: BOOLEAN,
     "type:uuid": lambda _: UUID,
     "type:subnetpool_id": lambda _: UUID,
     "type:values": one_of,

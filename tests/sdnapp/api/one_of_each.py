@@ -13,6 +13,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "rbac_policies": {"object_type": "network", "action": "access_as_shared", "target_tenant": "blue"},
     "address_groups": {},
     "routers": {},
+    "floatingips": {},
     "security_groups": {},
     "security_group_rules": {"direction": "ingress"},
     "default_security_group_rules": {
@@ -27,6 +28,8 @@ def one_of_each(api: Api, who: dict[str, str]) -> dict[str, str]:
     """Make an object of each kind; return their ids."""
     network = api.network(who)
     group = api.create("security_groups", who, name="group")["id"]
+    outside = api.network(ADMIN, **{"router:external": True})
+    api.subnet(outside, cidr="203.0.113.0/24", who=ADMIN)
     template = api.create("default_security_group_rules", ADMIN, **REQUIRED["default_security_group_rules"])
     policy = {"object_type": "network", "object_id": network, "action": "access_as_shared", "target_tenant": "green"}
     return {
@@ -39,6 +42,7 @@ def one_of_each(api: Api, who: dict[str, str]) -> dict[str, str]:
         "default_security_group_rules": template["id"],
         "address_groups": api.create("address_groups", who, addresses=["10.0.0.0/24"])["id"],
         "routers": api.create("routers", who)["id"],
+        "floatingips": api.create("floatingips", who, floating_network_id=outside)["id"],
         "security_groups": group,
         "security_group_rules": api.create("security_group_rules", who, security_group_id=group, direction="ingress")[
             "id"

@@ -95,6 +95,16 @@ class Cloud:
     def _router(self) -> str:
         return self._new("routers", "router", name="router")
 
+    def _floatingip(self) -> str:
+        return self._new("floatingips", "floatingip", floating_network_id=self.outside())
+
+    def outside(self) -> str:
+        """Return the id of a new external network."""
+        external = {"router:external": True}
+        network = self._new("networks", "network", **external)
+        self._new("subnets", "subnet", network_id=network, ip_version=4, cidr="203.0.113.0/24")
+        return network
+
     def join(self, router_id: str, subnet_id: str) -> None:
         """Give a router an interface."""
         url = f"{self._url}/v2.0/routers/{router_id}/add_router_interface"

@@ -199,9 +199,9 @@ def unclaimed(store: Store) -> list[str]:
             octets = [int(octet) for octet in fixed.ip_address.split(".")]
             held.add((address_scope(fixed.subnet_id), int.from_bytes(bytes(octets), "big"), port.id))
     for network in store.all(Network):
-        segment = network.segment
-        scope = f"{segment.network_type}:{segment.physical_network or ''}"
-        held.add((scope, segment.segmentation_id or 0, network.id))
+        for segment in filter(None, (network.segment, network.transit)):
+            scope = f"{segment.network_type}:{segment.physical_network or ''}"
+            held.add((scope, segment.segmentation_id or 0, network.id))
     for pool in store.all(SubnetPool):
         space = IPSet(pool.prefixes) - IPSet(subnet.cidr for subnet in store.find(Subnet, "pool", pool.id))
         for prefix in space.iter_cidrs():

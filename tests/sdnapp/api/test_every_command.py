@@ -22,6 +22,10 @@ NEEDS = {
     "network auto allocated topology": "auto-allocated-topology",
     "network flavor": "flavors",
     "network l3 conntrack helper": "l3-conntrack-helper",
+    "floating ip pool": "no extension of the network's",
+    "floating ip port forwarding": "floating-ip-port-forwarding",
+    "router add gateway": "external-gateway-multihoming",
+    "router remove gateway": "external-gateway-multihoming",
     "network meter": "metering",
     "network onboard subnet": "subnet_onboard",
     "subnet pool add network": "subnet_onboard",
@@ -34,8 +38,6 @@ NEEDS = {
     "security group default statefulness": "security-groups-default-statefulness",
 }
 """Commands that need an extension which is not served."""
-WITH_GATEWAYS = ("floating ip", "router add gateway", "router remove gateway")
-"""Commands for external gateways, which are not served yet."""
 MADE = {
     "network": "network create n --tag x",
     "scope": "address scope create s",
@@ -53,6 +55,8 @@ AS_ADMIN = {
     "template": "default security group rule create --protocol tcp",
 }
 REFUSED = {
+    "floating ip show 95f1ac86-c264-4632-82d6-428da6e1e767": "No FloatingIP found",
+    "floating ip unset 95f1ac86-c264-4632-82d6-428da6e1e767 --port": "No FloatingIP found",
     "address group set {addresses} --name x": "No AddressGroup found",
     "address scope delete {scope}": "No AddressScope found",
     "network rbac set {policy} --target-project green": "No RBACPolicy found",
@@ -86,6 +90,7 @@ REFUSED = {
 }
 """What is said to whoever guesses the ids of another tenant, or asks for what he may not or cannot have."""
 LISTS = (
+    "floating ip list",
     *("address group list", "address scope list", "ip availability list", "network agent list", "network list"),
     *("network rbac list", "network service provider list", "port list", "router list", "security group list"),
     *("security group rule list", "subnet list", "subnet pool list"),
@@ -131,6 +136,4 @@ def test_every_command_has_a_good_and_a_bad_case() -> None:
 
 def _is_beyond(command: str) -> bool:
     needed = max((prefix for prefix in NEEDS if f"{command} ".startswith(f"{prefix} ")), key=len, default=None)
-    if needed is not None:
-        return NEEDS[needed] not in EXTENSIONS
-    return command.startswith(WITH_GATEWAYS)
+    return needed is not None and NEEDS[needed] not in EXTENSIONS

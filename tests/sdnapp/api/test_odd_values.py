@@ -26,7 +26,10 @@ NEEDING = {
     "rbac_policies": ("object_id", "networks"),
     "security_group_rules": ("security_group_id", "security_groups"),
 }
-AT_MOST = {"security_groups": 2, "security_group_rules": 7, "default_security_group_rules": 5}
+AT_MOST = {
+    **{"security_groups": 2, "security_group_rules": 7, "default_security_group_rules": 5},
+    **{"networks": 2, "subnets": 2, "ports": 2, "rbac_policies": 2, "network_ip_availabilities": 2},
+}
 """How many there are of what ``one_of_each`` makes more than one of."""
 
 # What comes close to being right, next to what does not.

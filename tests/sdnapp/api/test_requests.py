@@ -258,7 +258,7 @@ def test_extensions(api: Api) -> None:
         "rbac-security-groups",
         "rbac-address-group",
     } < aliases
-    assert not aliases & {"router", "dhcp_agent_scheduler", "trunk"}
+    assert not aliases & {"dhcp_agent_scheduler", "trunk"}
     answer = api.get("extensions/x")
     assert answer.error == (404, "HTTPNotFound")
     assert answer.message == "Extension with alias x does not exist"

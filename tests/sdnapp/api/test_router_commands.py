@@ -49,12 +49,52 @@ def test_a_routers_life(shell: Shell) -> None:
     assert [each["destination"] for each in shell("router show r2", "red")["routes"]] == ["10.8.0.0/16"]
     shell("router set r2 --no-route", "red")
 
-    shell("network create out", "red")
-    assert "not served yet" in shell.fails("router set r2 --external-gateway out", "red")
+    shell("network create inner", "red")
+    assert "is not an external network" in shell.fails("router set r2 --external-gateway inner", "red")
     shell("router remove subnet r2 sub1", "red")
     assert "has no interface on subnet" in shell.fails("router remove subnet r2 sub1", "red")
     shell("router remove port r2 door", "red")
     shell("router delete r2", "red")
     assert shell("router list", "red") == []
-    for name in ("lan1", "lan2", "out"):
+    for name in ("lan1", "lan2", "inner"):
         shell(f"network delete {name}", "red")
+
+
+def test_gateways_and_floating_ips(shell: Shell) -> None:
+    flat = "--external --share --provider-network-type flat --provider-physical-network physnet1"
+    shell(f"network create world {flat}", "keystone=red")
+    subnet = "--network world --subnet-range 203.0.113.0/24 --gateway 203.0.113.1 --no-dhcp"
+    shell(f"subnet create world4 {subnet}", "keystone=red")
+    shell("network create lan3", "red")
+    shell("subnet create sub3 --network lan3 --subnet-range 10.0.3.0/24", "red")
+    port = shell("port create vm3 --network lan3", "red")
+    shell("router create r3 --external-gateway world", "red")
+    gateway = shell("router show r3", "red")["external_gateway_info"]
+    assert gateway["enable_snat"] is True and gateway["external_fixed_ips"][0]["ip_address"].startswith("203.0.113.")
+    assert "disallowed by policy" in shell.fails("router set r3 --external-gateway world --disable-snat", "red")
+
+    assert "is not reachable from subnet" in shell.fails("floating ip create world --port vm3", "red")
+    shell("router add subnet r3 sub3", "red")
+    made = shell("floating ip create world --port vm3 --description d --tag x", "red")
+    assert (made["port_id"], made["fixed_ip_address"]) == (port["id"], port["fixed_ips"][0]["ip_address"])
+    assert made["router_id"] and made["port_details"]["mac_address"] == port["mac_address"]
+    other = shell("floating ip create world", "red")
+    assert "already has a floating IP" in shell.fails(f"floating ip set {other['id']} --port vm3", "red")
+    assert [each["ID"] for each in shell("floating ip list --port vm3", "red")] == [made["id"]]
+    assert "required by one or more floating IPs" in shell.fails("router unset r3 --external-gateway", "red")
+    assert "required by one or more floating IPs" in shell.fails("router remove subnet r3 sub3", "red")
+    assert "No FloatingIP found" in shell.fails(f"floating ip delete {made['id']}", "blue")
+    shell(f"floating ip unset {made['id']} --port", "red")
+    assert shell(f"floating ip show {made['id']}", "red")["port_id"] is None
+    shell(f"floating ip set {made['id']} --port vm3", "red")
+    shell("port delete vm3", "red")
+    assert shell(f"floating ip show {made['id']}", "red")["router_id"] is None
+    for each in (made, other):
+        shell(f"floating ip delete {each['id']}", "red")
+    shell("router unset r3 --external-gateway", "red")
+    assert shell("router show r3", "red")["external_gateway_info"] is None
+    shell("router set r3 --external-gateway world", "red")
+    shell("router remove subnet r3 sub3", "red")
+    shell("router delete r3", "red")
+    shell("network delete lan3", "red")
+    shell("network delete world", "keystone=red")

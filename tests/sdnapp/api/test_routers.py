@@ -334,16 +334,6 @@ def test_routes_cannot_be_given_at_creation(api: Api) -> None:
 # What is not served, limits, tags
 
 
-def test_gateways_are_refused_in_words(api: Api) -> None:
-    gateway = {"network_id": str(uuid4())}
-    answer = api.post("routers", RED, external_gateway_info=gateway)
-    assert answer.error == (400, "BadRequest") and "gateways to external networks are not served yet" in answer.message
-    mine = router(api, external_gateway_info=None)
-    assert api.put("routers", mine, RED, external_gateway_info=gateway).error == (400, "BadRequest")
-    for none in (None, {}):
-        assert api.put("routers", mine, RED, external_gateway_info=none).first["external_gateway_info"] is None
-
-
 def test_an_unknown_zone(api: Api) -> None:
     answer = api.post("routers", RED, availability_zone_hints=["moon"])
     assert answer.error == (404, "AvailabilityZoneNotFound")

@@ -1,0 +1,49 @@
+"""ARP frames of the controller's own, and those that switches send it (RFC 826)."""
+
+import struct
+from ipaddress import IPv4Address
+from typing import NamedTuple
+
+from flows.fields import ARP_REQUEST, ETH_TYPE_ARP, ETH_TYPE_VLAN, mac_to_int
+from topology.addressing import int_to_mac
+
+_BROADCAST, _NOBODY = (1 << 48) - 1, 0
+_BODY = struct.Struct("!HHBBH6s4s6s4s")
+_ETHERNET = 14
+_KIND = (1, 0x0800, 6, 4)
+"""Ethernet and IPv4, with the lengths of their addresses."""
+
+
+class Arp(NamedTuple):
+    """What an ARP packet says."""
+
+    operation: int
+    mac: str
+    address: str
+    target: str
+
+    @property
+    def is_announcement(self) -> bool:
+        """Whether it speaks of its sender alone (RFC 5227, section 2.3)."""
+        return self.address == self.target
+
+
+def request(mac: str, address: str, target: str, vlan_id: int | None = None) -> bytes:
+    """Return a frame that asks all who has ``target``; of ``address`` itself, it is an announcement."""
+    sender = mac_to_int(mac).to_bytes(6, "big")
+    tag = struct.pack("!HH", ETH_TYPE_VLAN, vlan_id) if vlan_id else b""
+    nobody, ends = _NOBODY.to_bytes(6, "big"), (IPv4Address(address).packed, IPv4Address(target).packed)
+    body = _BODY.pack(*_KIND, ARP_REQUEST, sender, ends[0], nobody, ends[1])
+    frame = _BROADCAST.to_bytes(6, "big") + sender + tag + struct.pack("!H", ETH_TYPE_ARP) + body
+    return frame.ljust(60, b"\0")
+
+
+def parse(frame: bytes) -> Arp | None:
+    """Return what an untagged ARP frame says; None for any other, and for one that contradicts itself."""
+    if len(frame) < _ETHERNET + _BODY.size or frame[12:14] != struct.pack("!H", ETH_TYPE_ARP):
+        return None
+    *kind, operation, sender, address, _, target = _BODY.unpack_from(frame, _ETHERNET)
+    mac = int.from_bytes(sender, "big")
+    if tuple(kind) != _KIND or sender != frame[6:12] or mac >> 40 & 1 or not mac:
+        return None
+    return Arp(operation, int_to_mac(mac), str(IPv4Address(address)), str(IPv4Address(target)))

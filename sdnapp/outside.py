@@ -1,0 +1,233 @@
+"""The controller's part on external networks: who the neighbours are, and telling them where addresses are.
+
+Neighbours are asked for by ARP from a router's gateway chassis: those that routers send everything to, always, others
+when a packet is for them. What they answer is stored, and published as flows. An answer that contradicts the former is
+believed when the former MAC address answers no more. Nothing is learnt from what nobody asked for.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple, Protocol, TypeVar
+
+from flows.fields import ETH_TYPE_IPV4
+from flows.flow import Flow
+from sdnapp import arp
+from topology.doors import active_gateway, floating, forwarding
+from topology.facts import View
+from topology.gateway import Gateway, gateway, gateways_on
+from topology.store import Store
+from topology.values import Chassis, FloatingIP, Neighbour, Network, PortForwarding
+
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+REFRESH = 30
+"""Ticks between questions to a neighbour that is known."""
+TRIES = 3
+"""Questions about a neighbour that a packet is for, and announcements of an address that has moved: one each tick."""
+FORGOTTEN = 5
+"""Refreshes without an answer after which a neighbour is forgotten that no router depends on."""
+MAX_ASKED = 1024
+"""Addresses that are asked for at once: a tenant may send to all of a large network."""
+
+
+class Send(Protocol):
+    """Lets a chassis send a frame to a physical network."""
+
+    def __call__(self, chassis_id: str, physical_network: str, frame: bytes) -> None:
+        """Send it if the chassis is connected; else do nothing."""
+        ...
+
+
+class Site(NamedTuple):
+    """Where an external address is, and at which MAC address."""
+
+    chassis_id: str
+    mac_address: str
+
+
+Place = tuple[str, str]
+"""A network's id and an address on it."""
+
+
+class Outside:
+    """Asks, listens and announces; ``view`` returns the model as of now. ``tick`` is to be called once a second."""
+
+    def __init__(self, store: Store, view: Callable[[], View], send: Send) -> None:
+        self._store, self._view, self._send = store, view, send
+        self._asked: dict[Place, int] = {}
+        self._ages: dict[Place, int] = {}
+        """Ticks since a neighbour answered last."""
+        self._doubts: dict[Place, str] = {}
+        """What somebody said who contradicts what is known."""
+        self._sites: dict[Place, Site] | None = None
+        self._announcing: dict[Place, int] = {}
+
+    def hear(self, flow: Flow, frame: bytes) -> str:
+        """Take note of what a switch has sent here; return what it was, in words."""
+        own = self._view().ask(gateway, flow.owner.removeprefix("router/"))
+        if own is None:
+            return "no gateway"
+        said = arp.parse(frame)
+        if said is not None:
+            return self._told(own, said)
+        if frame[12:14] != ETH_TYPE_IPV4.to_bytes(2, "big") or len(frame) < 34:
+            return "no IPv4 packet"
+        target = str(IPv4Address(frame[30:34]))
+        for address in (target,) if _is_near(own, target) else own.upstream:
+            self._want(own, address)
+        return "asked for"
+
+    def tick(self) -> None:
+        """Ask those who have not answered, forget those who do not any more, announce what has moved."""
+        view = self._view()
+        for network_id in self._store.find_ids(Network, "transit", True):
+            asking = next(_gateways(view, network_id), None)
+            if asking is not None:
+                self._refresh(view, asking)
+        for row in self._store.find(Neighbour, "every", True):
+            if not view.ask(gateways_on, row.network_id):
+                self._forget(row)
+        for place, doubted in list(self._doubts.items()):
+            self._settle(place, doubted)
+        self._announce(view)
+
+    def _told(self, own: Gateway, said: arp.Arp) -> str:
+        place = own.network.id, said.address
+        known = self._store.get(Neighbour, "/".join(place))
+        if said.is_announcement:
+            if known is not None and known.mac_address != said.mac:
+                self._ask(own, said.address)
+            return "announced"
+        if known is not None and known.mac_address == said.mac:
+            self._ages[place] = 0
+            self._doubts.pop(place, None)
+            return "confirmed"
+        if known is not None:
+            if place not in self._doubts:
+                self._doubts[place] = said.mac
+                self._ages[place] = max(1, self._ages.get(place, 1))
+                self._ask(own, said.address)
+            return "contradicted"
+        if self._asked.pop(place, None) is None and said.address not in own.upstream:
+            return "nobody asked"
+        self._learn(place, said.mac)
+        return "learnt"
+
+    def _learn(self, place: Place, mac: str) -> None:
+        LOG.info("on external network %s, %s is at %s", *place, mac)
+        self._ages[place] = 0
+        with self._store.transaction() as tx:
+            tx.put(Neighbour("/".join(place), *place, mac))
+
+    def _settle(self, place: Place, doubted: str) -> None:
+        """Believe the newcomer, one question later, unless the former has answered that question."""
+        if self._ages.get(place, 1):
+            LOG.warning("on external network %s, %s answers from another MAC address now", *place)
+            self._learn(place, doubted)
+        del self._doubts[place]
+
+    def _refresh(self, view: View, own: Gateway) -> None:
+        network_id = own.network.id
+        needed = {address for each in _gateways(view, network_id) for address in each.upstream}
+        known = {row.address: row for row in self._store.find(Neighbour, "network", network_id)}
+        for address in needed - known.keys():
+            self._ask(own, address)
+        for place, left in list(self._asked.items()):
+            if place[0] == network_id:
+                self._ask(own, place[1])
+                self._asked[place] = left - 1
+                if left <= 1:
+                    del self._asked[place]
+        for address, row in known.items():
+            place = network_id, address
+            age = self._ages[place] = self._ages.get(place, REFRESH - 1) + 1
+            if age > FORGOTTEN * REFRESH and address not in needed:
+                self._forget(row)
+            elif age >= REFRESH and age % 5 == 0:
+                self._ask(own, address)
+
+    def _forget(self, row: Neighbour) -> None:
+        self._ages.pop((row.network_id, row.address), None)
+        with self._store.transaction() as tx:
+            tx.delete(Neighbour, row.id)
+
+    def _want(self, own: Gateway, address: str) -> None:
+        place = own.network.id, address
+        if place not in self._asked and len(self._asked) < MAX_ASKED:
+            self._asked[place] = TRIES
+            self._ask(own, address)
+
+    def _ask(self, own: Gateway, address: str) -> None:
+        chassis_id = self._view().ask(active_gateway, own.router_id)
+        if chassis_id is not None and own.addresses:
+            self._arp(chassis_id, own, own.mac_address, own.addresses[0], address)
+
+    def _announce(self, view: View) -> None:
+        sites = {place: (site, own) for place, site, own in _sites(self._store, view)}
+        now = {place: site for place, (site, _) in sites.items()}
+        if self._sites is not None:
+            for place, site in now.items():
+                if self._sites.get(place) != site:
+                    self._announcing[place] = TRIES
+        self._sites = now
+        for place, left in list(self._announcing.items()):
+            if place in sites:
+                site, own = sites[place]
+                self._arp(site.chassis_id, own, site.mac_address, place[1], place[1])
+            self._announcing[place] = left - 1
+            if left <= 1 or place not in sites:
+                del self._announcing[place]
+
+    def _arp(self, chassis_id: str, own: Gateway, mac: str, address: str, target: str) -> None:
+        segment = own.network.segment
+        if segment.physical_network is not None:
+            frame = arp.request(mac, address, target, segment.segmentation_id)
+            self._send(chassis_id, segment.physical_network, frame)
+
+
+def sender(
+    store: Store, datapath_of: Callable[[str], str | None], packet_out: Callable[[str, int, int, bytes], None]
+) -> Send:
+    """Return what sends by the patch ports of connected chassis."""
+
+    def send(chassis_id: str, physical_network: str, frame: bytes) -> None:
+        chassis, datapath_id = store.get(Chassis, chassis_id), datapath_of(chassis_id)
+        ofport = dict(chassis.patch_ports).get(physical_network) if chassis is not None else None
+        if datapath_id is not None and ofport is not None:
+            packet_out(datapath_id, CONTROLLER_PORT, ofport, frame)
+
+    return send
+
+
+CONTROLLER_PORT = 0xFFFFFFFD
+"""OFPP_CONTROLLER: where a packet comes from that no port has received."""
+
+
+def _gateways(view: View, network_id: str) -> Iterator[Gateway]:
+    for router_id in view.ask(gateways_on, network_id):
+        own = view.ask(gateway, router_id)
+        if own is not None and view.ask(active_gateway, router_id) is not None:
+            yield own
+
+
+def _sites(store: Store, view: View) -> Iterator[tuple[Place, Site, Gateway]]:
+    for network_id in store.find_ids(Network, "transit", True):
+        for own in _gateways(view, network_id):
+            active = view.ask(active_gateway, own.router_id)
+            for address in own.addresses if active is not None else ():
+                yield (network_id, address), Site(active or "", own.mac_address), own
+        for row in store.find(FloatingIP, "network", network_id):
+            live = view.ask(floating, row.id)
+            if live is not None:
+                yield (network_id, row.address), Site(live.site, live.mac_address), live.gateway
+            for forwarding_id in store.find_ids(PortForwarding, "floatingip", row.id)[:1]:
+                forwarded = view.ask(forwarding, forwarding_id)
+                active = view.ask(active_gateway, forwarded.gateway.router_id) if forwarded is not None else None
+                if forwarded is not None and active is not None:
+                    yield (network_id, row.address), Site(active, forwarded.mac_address), forwarded.gateway
+
+
+def _is_near(own: Gateway, address: str) -> bool:
+    return any(IPv4Address(address) in IPv4Network(prefix) for prefix in own.prefixes)
