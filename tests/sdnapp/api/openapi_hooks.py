@@ -162,6 +162,9 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
                 each["addresses"] = ["10.0.0.0/24"]
             if each.get("prefixes") == []:
                 each["prefixes"] = ["10.0.0.0/8"]
+            if isinstance(each.get("floating_network_id"), str):
+                each["floating_network_id"] = cloud.outside()
+                each.update(subnet_id=None, port_id=None, fixed_ip_address=None, floating_ip_address=None)
             for name, kind in IN_BODIES.items():
                 if isinstance(each.get(name), str):
                     # The prefixes of subnets would overlap; policies, rules and interfaces be there already.
