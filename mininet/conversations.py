@@ -64,13 +64,18 @@ class Conversation:
         self._socket.setblocking(False)
 
     def speak(self) -> None:
-        """Say something, unless too much of what was said before is still on its way."""
-        with suppress(BlockingIOError):
+        """Say something, unless too much of what was said before is still on its way, or the other end has hung up."""
+        with suppress(BlockingIOError, ConnectionError):
             self._socket.send(b"hello")
 
     def hears(self) -> bool:
         """Whether an answer has come since this was asked last."""
-        return bool(select.select([self._socket], [], [], 0)[0]) and bool(self._socket.recv(65536))
+        if not select.select([self._socket], [], [], 0)[0]:
+            return False
+        try:
+            return bool(self._socket.recv(65536))
+        except ConnectionError:
+            return False
 
 
 def last_heard(conversations: Iterable[Conversation], since: float, seconds: float) -> Mapping[str, float]:

@@ -23,6 +23,7 @@ from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
 from sdnapp.openflow.switches import Switches, listen_securely, set_defaults
 from sdnapp.operations import Operations
+from sdnapp.outages import Outages
 from sdnapp.outside import Outside, sender
 from sdnapp.ovsdb.connection import Callbacks
 from sdnapp.ovsdb.server import OvsdbServer
@@ -100,6 +101,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         send = sender(
             self._store, lambda chassis_id: self._controller.datapath_of(chassis_id), self._switches.packet_out
         )
+        self._outages = Outages(self._store, lambda chassis_id: self._controller.datapath_of(chassis_id) is not None)
         self._outside = Outside(self._store, lambda: self._controller.engine.view, send)
         self._responders = Responders(self._store, _dhcp_settings(self._options), self._outside.hear)
         self._punts = Punts(
@@ -177,6 +179,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         while True:
             hub.sleep(1)
             try:
+                self._outages.tick()
                 self._outside.tick()
             except Exception:
                 LOG.exception("external networks could not be looked after; it is tried again")

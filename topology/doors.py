@@ -11,7 +11,7 @@ from typing import NamedTuple
 from topology.facts import View, encap_ip, live_port, networks_at, whereabouts
 from topology.gateway import Gateway, gateway, gateways_on, is_door
 from topology.routing import networks_of, networks_reached, reach, reaching_router, with_all_behind
-from topology.values import Chassis, FloatingIP, Network, Port, PortForwarding, Translation
+from topology.values import Chassis, FloatingIP, Network, Outage, Port, PortForwarding, Translation
 
 
 class Floating(NamedTuple):
@@ -63,8 +63,13 @@ def gateway_chassis(view: View, router_id: str) -> tuple[str, ...]:
 
 
 def active_gateway(view: View, router_id: str) -> str | None:
-    """Return the chassis that answers for a router's external address."""
-    return next(iter(view.ask(gateway_chassis, router_id)), None)
+    """Return the chassis that answers for a router's external address: the preferred one of those that can be reached.
+
+    Where none can, it stays with the preferred one, which may well carry on by itself.
+    """
+    able = view.ask(gateway_chassis, router_id)
+    reached = [chassis_id for chassis_id in able if view.get(Outage, chassis_id) is None]
+    return next(iter(reached or able), None)
 
 
 def floating(view: View, floatingip_id: str) -> Floating | None:

@@ -332,6 +332,13 @@ class Translation:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """A gateway chassis that the controller cannot reach, so that others take its place. ``id`` is the chassis's."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbour:
     """Who has an address on an external network, as a gateway has heard. ``id`` is ``<network id>/<address>``."""
 

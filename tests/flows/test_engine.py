@@ -13,33 +13,40 @@ from flows.units import Unit, on_chassis
 from topology.placement import Plugged, forget, observe
 from topology.store import Change, Store
 from topology.values import (
+    FLOATING_IP,
+    ROUTER_GATEWAY,
     ROUTER_INTERFACE,
     AddressGroup,
     AddressPair,
     Chassis,
     FixedIP,
+    FloatingIP,
     HostBinding,
+    Neighbour,
     Network,
     Port,
     PortBinding,
+    PortForwarding,
     Route,
     Router,
     SecurityGroup,
     SecurityGroupRule,
     Segment,
     Subnet,
+    Translation,
 )
 
 NETWORKS = ("n1", "n2")
 PORTS = ("p1", "p2", "p3", "p4", "p5")
 INTERFACES = ("i1", "i2", "i3", "i4")
+HOLDERS = ("h1", "h2")
 ROUTERS = ("r1", "r2")
 CHASSIS = ("a", "b", "c")
 GROUPS = ("g1", "g2", "g3")
 ADDRESS_GROUPS = ("x1", "x2")
 NUMBERS = {
     Network: NETWORKS,
-    Port: PORTS + INTERFACES,
+    Port: PORTS + INTERFACES + HOLDERS,
     Router: ROUTERS,
     SecurityGroup: GROUPS + ADDRESS_GROUPS,
     AddressGroup: GROUPS + ADDRESS_GROUPS,
@@ -62,6 +69,7 @@ networks = st.builds(
     segments,
     admin_state_up=mostly,
     name=st.text(max_size=2),
+    transit=st.sampled_from((None, Segment("geneve", 105))),
 )
 subnets = st.builds(
     Subnet,
@@ -107,9 +115,54 @@ interfaces = st.builds(
     macs,
     admin_state_up=mostly,
     fixed_ips=st.lists(st.builds(FixedIP, st.sampled_from(("s1", "s2")), addresses), max_size=2).map(tuple),
-    device_owner=st.sampled_from((ROUTER_INTERFACE, ROUTER_INTERFACE, "compute:x")),
+    device_owner=st.sampled_from((ROUTER_INTERFACE, ROUTER_INTERFACE, ROUTER_GATEWAY, "compute:x")),
     device_id=st.sampled_from(ROUTERS),
 )
+holders = st.builds(
+    Port,
+    st.sampled_from(HOLDERS),
+    st.just("t"),
+    st.sampled_from(NETWORKS),
+    st.just(0),
+    macs,
+    device_owner=st.just(FLOATING_IP),
+)
+# Of each address there is one: the API sees to that.
+floating_ips = st.builds(
+    lambda number, network, port, fixed_ip, router: FloatingIP(
+        f"f{number}", "t", network, f"10.0.0.2{number}", f"h{number}", port, fixed_ip, router
+    ),
+    st.sampled_from((1, 2)),
+    st.sampled_from(NETWORKS),
+    st.sampled_from((*PORTS, None)),
+    addresses | st.none(),
+    st.sampled_from((*ROUTERS, None)),
+)
+forwardings = st.builds(
+    lambda number, port, address: PortForwarding(
+        f"w{number}", "f1", "tcp", number * 10, number * 10 + 1, port, address, 22
+    ),
+    st.sampled_from((1, 2)),
+    st.sampled_from(PORTS),
+    addresses,
+)
+translations = st.builds(
+    lambda owner, chassis_id, zone, subject, ports: Translation(
+        f"{owner}@{chassis_id}", owner, chassis_id, zone, subject, 1024 * zone if ports else 0, ports
+    ),
+    st.sampled_from((*ROUTERS, "f1", "f2")),
+    st.sampled_from(CHASSIS),
+    st.integers(1, 3),
+    addresses,
+    st.sampled_from((0, 1024)),
+)
+neighbours = st.builds(
+    lambda network, address, mac: Neighbour(f"{network}/{address}", network, address, mac),
+    st.sampled_from(NETWORKS),
+    addresses,
+    macs,
+)
+outside = st.one_of(holders, floating_ips, forwardings, translations, neighbours)
 groups = st.builds(SecurityGroup, st.sampled_from(GROUPS), st.just("t"), st.just(0), stateful=st.booleans())
 address_groups = st.builds(
     AddressGroup,
@@ -141,7 +194,7 @@ group_rules = st.builds(
     st.sampled_from(("ingress", "egress")),
     st.sampled_from(("IPv4", "IPv4", "IPv6")),
 )
-intents = st.one_of(networks, subnets, ports, routers, interfaces, groups, address_groups, group_rules)
+intents = st.one_of(networks, subnets, ports, routers, interfaces, groups, address_groups, group_rules, outside)
 chassis = st.builds(
     Chassis,
     st.sampled_from(CHASSIS),
@@ -149,6 +202,7 @@ chassis = st.builds(
     encap_types=st.sampled_from(((), ("geneve",), ("geneve", "vxlan"))),
     tunnel_ports=st.sampled_from(((), (("geneve", 1),), (("geneve", 1), ("vxlan", 2)))),
     patch_ports=st.sampled_from(((), (("physnet1", 3),))),
+    gateway=st.booleans(),
 )
 plugged = st.dictionaries(
     st.sampled_from(PORTS), st.integers(10, 13).map(lambda number: Plugged(number, f"tap{number}"))
@@ -193,7 +247,12 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(
         data=st.data(),
-        kind=st.sampled_from((Network, Subnet, Port, Router, SecurityGroup, SecurityGroupRule, AddressGroup)),
+        kind=st.sampled_from(
+            (
+                *(Network, Subnet, Port, Router, SecurityGroup, SecurityGroupRule, AddressGroup),
+                *(FloatingIP, PortForwarding, Translation, Neighbour),
+            )
+        ),
     )
     def delete_row(self, data: st.DataObject, kind: type) -> None:
         if ids := self.store.ids(kind):

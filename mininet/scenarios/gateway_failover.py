@@ -1,0 +1,63 @@
+"""A gateway chassis dies, and another takes its place: connections through SNAT and floating IPs go on."""
+
+import time
+
+from checks import Checks
+from cloud import FAR, Cloud
+from conversations import Conversation, last_heard, serve
+from leases import lease
+from pings import Ping, ping
+
+ECHO = 80
+
+
+def run(cloud: Cloud, checks: Checks) -> None:
+    """One instance, two gateway chassis that it is not on; the one that serves its router is killed, and comes back."""
+    world, upstream = cloud.make_world(), cloud.add_upstream()
+    serve(upstream, [f"tcp/{ECHO}"])
+    cloud.make_gateway("h2", "h3")
+    tenant = cloud.api.project("acme")
+    network = cloud.make_network(tenant, "10.0.1.0/24", name="lan")
+    router = tenant.create("router", name="hub", external_gateway_info={"network_id": world["id"]})
+    subnet = tenant.show("network", network["id"])["subnets"][0]
+    tenant.request("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet})
+    web = cloud.launch("web", tenant.create("port", network_id=network["id"]), on="h1")
+    lease(web, "udhcpc")
+    (port,) = cloud.api.request("GET", "/v2.0/ports?device_owner=network:router_gateway")["ports"]
+    cloud.api.wait_for_status(port["id"])
+    for _ in range(20):
+        if ping(web, FAR, count=1).all:
+            break
+    answers = ping(web, FAR)
+    checks.check("web pings the world", "all answered", answers, answers.all)
+    active = _at_the_door(cloud, port["mac_address"])
+    talk = Conversation(web, FAR, ECHO)
+    last_heard([talk], 0, 0.5)
+
+    probe = Ping(web, FAR, count=100, interval=0.1)
+    cloud.hypervisors[active].kill_switch()
+    killed = time.monotonic()
+    dark = probe.result().dark
+    checks.check(f"{active}'s switch is killed; pings are dark for", "5 s at most", f"{dark:.1f} s", dark <= 5)
+    heard = last_heard([talk], killed, 3)[talk.name]
+    checks.check("the TCP connection goes on", True, heard > 0)
+    other = _at_the_door(cloud, port["mac_address"])
+    checks.check("the router is at another door", True, other not in (None, active))
+
+    cloud.hypervisors[active].start_switch()
+    cloud.api.wait_until_in_sync(cloud.hypervisors)
+    cloud.hypervisors[active].meet_gateway()
+    time.sleep(3)
+    answers = ping(web, FAR)
+    checks.check("when it has returned, web pings the world", "all answered", answers, answers.all)
+    checks.check("the TCP connection goes on", True, last_heard([talk], 0, 2)[talk.name] > 0)
+
+
+def _at_the_door(cloud: Cloud, mac: str) -> str | None:
+    """The hypervisor by which the LAN reaches a MAC address, as its switches have learnt."""
+    for name in cloud.hypervisors:
+        for lan in cloud.lans:
+            for line in lan.run("bridge", "fdb", "show").splitlines():
+                if line.startswith(f"{mac} dev {name} "):
+                    return name
+    return None
