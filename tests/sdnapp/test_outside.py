@@ -1,0 +1,219 @@
+"""The controller on external networks: whom it asks, what it believes, what it announces."""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.flow import Flow
+from flows.packets import Packet, arp_reply, gratuitous_arp
+from sdnapp import arp
+from sdnapp.outages import PATIENCE, Outages
+from sdnapp.outside import FORGOTTEN, MAX_ASKED, REFRESH, TRIES, Outside, sender
+from tests.clouds import UPSTREAM, UPSTREAM_MAC, SimulatedCloud
+from tests.gateway_stories import FLAT, OUTSIDE, Outward, ask_far, floating, mac_of, outward
+from tests.real_ovs.frames import from_bytes, to_bytes
+from topology.store import Store
+from topology.values import Chassis, Neighbour, Outage
+
+OTHER_MAC = "00:00:5e:00:01:99"
+Sent = tuple[str, str, Packet]
+
+
+class World:
+    """An outward cloud whose upstream router nobody knows yet, and what the controller sends there."""
+
+    def __init__(self) -> None:
+        self.cloud = SimulatedCloud()
+        self.net: Outward = outward(self.cloud)
+        self._sent: list[Sent] = []
+        self.outside = Outside(self.cloud.store, lambda: self.cloud.engine.view, self._send)
+        self.forget(UPSTREAM)
+
+    def _send(self, chassis_id: str, physical_network: str, frame: bytes) -> None:
+        self._sent.append((chassis_id, physical_network, from_bytes(frame)))
+
+    def tick(self, times: int = 1) -> list[Sent]:
+        for _ in range(times):
+            self.outside.tick()
+            self.cloud._follow()
+        sent, self._sent = self._sent, []
+        return sent
+
+    def forget(self, address: str) -> None:
+        row = self.known(address)
+        if row is not None:
+            self.cloud.delete(row)
+
+    def known(self, address: str) -> Neighbour | None:
+        return self.cloud.store.get(Neighbour, f"world/{address}")
+
+    def mac(self, address: str = UPSTREAM) -> str | None:
+        row = self.known(address)
+        return row.mac_address if row is not None else None
+
+    def hear(self, packet: Packet) -> str:
+        """Let the physical network say something; what the switch sends on, the controller hears."""
+        walk = self.cloud.inject_physical(FLAT, packet)
+        said = [self.outside.hear(flow, to_bytes(frame)) for _, flow, frame in walk.to_controller]
+        self.cloud._follow()
+        return ", ".join(said)
+
+    def answer(self, mac: str = UPSTREAM_MAC, address: str = UPSTREAM) -> str:
+        return self.hear(arp_reply(mac, address, self.net.out.mac_address, OUTSIDE))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def asked(sent: list[Sent]) -> list[tuple[str, int]]:
+    return [(chassis_id, packet["arp_tpa"]) for chassis_id, _, packet in sent if packet["arp_spa"] != packet["arp_tpa"]]
+
+
+def number(address: str) -> int:
+    return Packet(ipv4_src=address)["ipv4_src"]
+
+
+def test_the_upstream_router_is_asked_for_until_it_answers(world: World) -> None:
+    for _ in range(2):
+        (sent,) = world.tick()
+        assert sent[:2] == ("hv3", FLAT) and sent[2]["arp_spa"] == number(OUTSIDE)
+        assert sent[2]["arp_tpa"] == number(UPSTREAM) and sent[2]["eth_src"] == sent[2]["arp_sha"]
+    assert world.answer() == "learnt" and world.mac() == UPSTREAM_MAC
+    assert world.tick() == []
+    assert asked(world.tick(REFRESH)) == [("hv3", number(UPSTREAM))], "and then now and then"
+
+
+def test_without_a_gateway_chassis_nobody_is_asked(world: World) -> None:
+    world.cloud.doors(())
+    assert world.tick(3) == []
+
+
+def test_whom_a_packet_is_for_is_asked_for_a_few_times(world: World) -> None:
+    host = "203.0.113.77"
+    walk = world.cloud.inject("one@hv1", ask_far(world.net, world.net.one, host))
+    ((_, flow, frame),) = walk.to_controller
+    assert world.outside.hear(flow, to_bytes(frame)) == "asked for"
+    assert ("hv3", number(host)) in asked(world.tick(TRIES + 3))
+    assert ("hv3", number(host)) not in asked(world.tick())
+    assert world.outside.hear(flow, to_bytes(frame)) == "asked for"
+    assert world.answer(OTHER_MAC, host) == "learnt" and world.mac(host) == OTHER_MAC
+
+
+def test_nobody_is_believed_who_was_not_asked(world: World) -> None:
+    assert world.answer(OTHER_MAC, "203.0.113.78") == "nobody asked" and world.known("203.0.113.78") is None
+    assert world.hear(gratuitous_arp(OTHER_MAC, UPSTREAM)) == "", "an unknown one is not even heard"
+
+
+def test_asking_has_a_limit(world: World) -> None:
+    world.answer()
+    ((_, flow, frame),) = world.cloud.inject("one@hv1", ask_far(world.net, world.net.one, "203.0.113.77")).to_controller
+    for last in range(MAX_ASKED + 10):
+        world.outside.hear(flow, to_bytes(frame.but(ipv4_dst=number("203.0.113.0") + last % 256)))
+    assert len(world.outside._asked) <= 256
+
+
+def test_a_neighbour_with_a_new_mac_address_is_believed_when_the_former_is_silent(world: World) -> None:
+    world.answer()
+    world.tick()
+    assert world.hear(gratuitous_arp(OTHER_MAC, UPSTREAM)) == "announced" and world.mac() == UPSTREAM_MAC
+    assert asked(world.tick(0)) == [("hv3", number(UPSTREAM))]
+    assert world.answer(OTHER_MAC) == "contradicted" and world.mac() == UPSTREAM_MAC
+    world.tick()
+    assert world.mac() == OTHER_MAC
+
+
+def test_a_liar_is_not_believed_while_the_true_one_answers(world: World) -> None:
+    world.answer()
+    for _ in range(3):
+        world.tick()
+        assert world.answer(OTHER_MAC) == "contradicted"
+        assert world.answer() == "confirmed"
+        world.tick()
+        assert world.mac() == UPSTREAM_MAC
+
+
+def test_who_is_silent_for_long_is_forgotten_unless_routers_depend_on_him(world: World) -> None:
+    world.answer()
+    with world.cloud.store.transaction() as tx:
+        tx.put(Neighbour("world/203.0.113.77", "world", "203.0.113.77", OTHER_MAC))
+    world.tick(REFRESH * FORGOTTEN + 2)
+    assert world.known("203.0.113.77") is None and world.mac() == UPSTREAM_MAC
+    world.cloud.delete(world.net.out)
+    world.tick()
+    assert world.known(UPSTREAM) is None, "nobody is there to ask"
+
+
+def test_an_address_that_comes_or_moves_is_announced_from_where_it_is(world: World) -> None:
+    world.answer()
+    assert not [each for each in world.tick(2) if each[2]["arp_spa"] == each[2]["arp_tpa"]], "all is as it was"
+    one = floating(world.cloud, world.net, 20, world.net.one)
+    told = [each for each in world.tick(TRIES + 2) if each[2]["arp_spa"] == each[2]["arp_tpa"]]
+    expected = gratuitous_arp(mac_of(world.cloud, one), one.address)
+    assert told == [("hv3", FLAT, expected)] * TRIES
+    world.cloud.doors(("hv3",), ("hv1", "hv3"))
+    told = [each for each in world.tick(TRIES + 2) if each[2]["arp_spa"] == each[2]["arp_tpa"]]
+    assert told == [("hv1", FLAT, expected)] * TRIES
+
+
+@given(frame=st.binary(max_size=80))
+def test_any_bytes_are_heard_without_harm(frame: bytes) -> None:
+    world = _ANY
+    flow = next(flow for flow in world.cloud.flows("hv3").values() if flow.feature == "upstream")
+    before = world.cloud.store.revision
+    for each in (frame, bytes(12) + struct.pack("!H", 0x0806) + frame, bytes(12) + struct.pack("!H", 0x0800) + frame):
+        assert isinstance(world.outside.hear(flow, each), str)
+    assert world.cloud.store.revision == before
+
+
+_ANY = World()
+
+
+def test_arp_frames_read_back() -> None:
+    frame = arp.request(UPSTREAM_MAC, "10.0.0.1", "10.0.0.2")
+    assert len(frame) == 60 and arp.parse(frame) == arp.Arp(1, UPSTREAM_MAC, "10.0.0.1", "10.0.0.2")
+    tagged = arp.request(UPSTREAM_MAC, "10.0.0.1", "10.0.0.1", vlan_id=7)
+    assert from_bytes(tagged)["vlan_vid"] == 0x1007 and arp.parse(tagged) is None
+    assert arp.parse(frame[:6] + bytes(6) + frame[12:]) is None, "from another than it says"
+
+
+def test_frames_leave_by_the_patch_port_of_a_connected_chassis() -> None:
+    store, sent = Store(), []
+    with store.transaction() as tx:
+        tx.put(Chassis("hv1", patch_ports=(("physnet1", 7),)))
+    send = sender(store, {"hv1": "00000000000000aa"}.get, lambda *frame: sent.append(frame))
+    for chassis_id, network in (("hv1", "physnet1"), ("hv1", "physnet2"), ("hv2", "physnet1")):
+        send(chassis_id, network, b"frame")
+    assert sent == [("00000000000000aa", 0xFFFFFFFD, 7, b"frame")]
+
+
+def test_a_gateway_chassis_without_a_session_is_out_until_it_has_one() -> None:
+    store, connected = Store(), {"g1", "g2"}
+    with store.transaction() as tx:
+        for name in ("g1", "g2", "plain"):
+            tx.put(Chassis(name, gateway=name != "plain"))
+    outages = Outages(store, connected.__contains__)
+
+    def out(ticks: int) -> list[str]:
+        for _ in range(ticks):
+            outages.tick()
+        return sorted(store.ids(Outage))
+
+    assert out(PATIENCE + 1) == []
+    connected.discard("g1")
+    assert out(PATIENCE - 1) == [] and out(1) == ["g1"]
+    connected.discard("g2")
+    assert out(PATIENCE + 1) == ["g1"], "nobody is connected: it may be the controller's own fault"
+    connected.add("g1")
+    assert out(1) == [] and out(PATIENCE) == ["g2"]
+    with store.transaction() as tx:
+        tx.delete(Chassis, "g2")
+    assert out(1) == []
+
+
+def test_flows_of_this_feature_are_metered(world: World) -> None:
+    flows: list[Flow] = [each for each in world.cloud.flows("hv3").values() if each.feature == "upstream"]
+    assert flows and all(each.meter is not None for each in flows)
