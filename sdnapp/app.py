@@ -210,6 +210,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 "security_group_rule": options.quota_security_group_rule,
                 "rbac_policy": options.quota_rbac_policy,
                 "router": options.quota_router,
+                "floatingip": options.quota_floatingip,
             },
         )
         services = ApiServices(self._controller, self._operations, settings)

@@ -121,6 +121,7 @@ OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.IntOpt("quota-subnet", default=100, min=-1, help="Subnets that a project may have, likewise."),
     cfg.IntOpt("quota-port", default=500, min=-1, help="Ports that a project may have, likewise."),
     cfg.IntOpt("quota-router", default=10, min=-1, help="Routers that a project may have, likewise."),
+    cfg.IntOpt("quota-floatingip", default=50, min=-1, help="Floating IPs that a project may have, likewise."),
     cfg.IntOpt(
         "quota-security-group",
         default=10,
@@ -186,6 +187,7 @@ class Options:
     quota_subnet: int
     quota_port: int
     quota_router: int
+    quota_floatingip: int
     quota_security_group: int
     quota_security_group_rule: int
     quota_rbac_policy: int
