@@ -123,7 +123,7 @@ def sample_cloud() -> SampleCloud:
         tx.put(Router("plain", "sample", 2, enable_snat=False))
         tx.put(FloatingIP("web-address", "sample", "world", "10.0.4.23", "web-world", "web", "10.0.0.11", "hub"))
         tx.put(FloatingIP("proxy-address", "sample", "world", "10.0.4.24", "proxy-world", router_id="hub"))
-        tx.put(PortForwarding("ssh", "proxy-address", "tcp", 2222, 2222, "proxy", "10.0.0.13", 22))
+        tx.put(PortForwarding("ssh", "proxy-address", "tcp", 2222, 2222, "proxy", "10.0.0.13", 22, 22))
         tx.put(Neighbour("world/10.0.4.1", "world", "10.0.4.1", "00:00:5e:00:01:01"))
         for number, (owner, chassis_id, subject) in enumerate(TRANSLATIONS, 1):
             first, ports = (1024 * number, 1024) if owner == "hub" else (0, 0)

@@ -171,7 +171,7 @@ class Cloud(ABC):
         """Forward a port of a floating IP to a port's address."""
         number = f"forwarding {next(self._numbers)}"
         inside = port.fixed_ips[0].ip_address
-        self._put(PortForwarding(number, address.id, protocol, external, external, port.id, inside, internal))
+        self._put(PortForwarding(number, address.id, protocol, external, external, port.id, inside, internal, internal))
 
     def doors(self, gateways: tuple[str, ...], doors: tuple[str, ...] = CHASSIS) -> None:
         """Say which chassis are gateway chassis, and which have a way to the physical networks."""

@@ -37,7 +37,7 @@ class Forwarding(NamedTuple):
     protocol: str
     external: tuple[int, int]
     fixed_ip: str
-    internal_first: int
+    internal: tuple[int, int]
     holder: str
 
 
@@ -105,7 +105,7 @@ def forwarding(view: View, forwarding_id: str) -> Forwarding | None:
         row.protocol,
         (row.external_first, row.external_last),
         row.internal_ip_address,
-        row.internal_first,
+        (row.internal_first, row.internal_last),
         port.chassis_id,
     )
 

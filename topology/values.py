@@ -293,9 +293,9 @@ class FloatingIP:
 
 @dataclass(frozen=True, slots=True)
 class PortForwarding:
-    """Ports of a floating IP that stand for ports of an instance: as many from ``internal_first`` on.
+    """Ports of a floating IP that stand for ports of an instance: each for its own, or all for one.
 
-    ``protocol`` is ``tcp`` or ``udp``; both external ports are inclusive.
+    ``protocol`` is ``tcp`` or ``udp``; last ports are inclusive.
     """
 
     id: str
@@ -306,6 +306,7 @@ class PortForwarding:
     port_id: str
     internal_ip_address: str
     internal_first: int
+    internal_last: int
     description: str = ""
     created_at: str = ""
     updated_at: str = ""

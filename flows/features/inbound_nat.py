@@ -106,7 +106,7 @@ def to_forwarded(view: View, forwarding_id: str) -> Published:
         for chassis_id in doors:
             hand = _hand(view, own, chassis_id, live.holder, Goto)
             yield on_chassis(chassis_id), flow(EXTERNAL_ADDRESSES, "forwarding", FEATURE, owner, *hand, **to_it)
-        inside = live.internal_first + port - first
+        inside = min(live.internal[0] + port - first, live.internal[1])
         inwards = Translate("zone", "inbound_verdict", target=(parse_ipv4(live.fixed_ip), inside, inside))
         translate: tuple[Action, ...] = (*_into(own, taken.zone), inwards)
         yield on_chassis(live.holder), flow(INBOUND_NAT, "forwarding", FEATURE, owner, *translate, **to_it)

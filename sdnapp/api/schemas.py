@@ -117,6 +117,7 @@ _OF_VALIDATOR: dict[str, Callable[[Any], Schema]] = {
     "type:subnetpool_id": lambda _: UUID,
     "type:values": one_of,
     "type:range": _range,
+    "type:port_range": lambda _: _text(None, pattern=r"^[0-9]+(:[0-9]+)?$"),
     "type:non_negative": lambda _: COUNT,
     "type:mac_address": lambda _: MAC,
     "type:ip_address": lambda _: ADDRESS,

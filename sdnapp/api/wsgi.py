@@ -18,6 +18,7 @@ from sdnapp.api.fixed_lists import fixed_list
 from sdnapp.api.identity import Identify, Identity, claimed
 from sdnapp.api.intent import handlers as intent
 from sdnapp.api.openapi.document import Document
+from sdnapp.api.port_forwardings import PortForwardings
 from sdnapp.api.quotas import Quotas, own_project
 from sdnapp.api.rate_limit import RateLimit
 from sdnapp.api.resource import Context, Resource
@@ -94,6 +95,7 @@ class Application:
         for resource in RESOURCES:
             self._add_resource(resource)
         self._add_bindings(Bindings())
+        self._add_port_forwardings(PortForwardings())
         self._add_router_actions()
         quotas = Quotas(RESOURCES)
         self._add_quotas(quotas)
@@ -154,6 +156,12 @@ class Application:
         self._add(path, GET=bindings.index, POST=bindings.create)
         self._add(f"{path}/{{host}}", GET=bindings.show, PUT=bindings.update, DELETE=bindings.delete)
         self._add(f"{path}/{{host}}/activate", PUT=bindings.activate)
+
+    def _add_port_forwardings(self, forwardings: PortForwardings) -> None:
+        path = "/v2.0/floatingips/{row_id}/port_forwardings"
+        self._add(path, GET=forwardings.index, POST=forwardings.create)
+        each = {"GET": forwardings.show, "PUT": forwardings.update, "DELETE": forwardings.delete}
+        self._add(f"{path}/{{forwarding_id}}", **each)
 
     def _add_router_actions(self) -> None:
         routers = Routers()

@@ -140,7 +140,7 @@ floating_ips = st.builds(
 )
 forwardings = st.builds(
     lambda number, port, address: PortForwarding(
-        f"w{number}", "f1", "tcp", number * 10, number * 10 + 1, port, address, 22
+        f"w{number}", "f1", "tcp", number * 10, number * 10 + 1, port, address, 22, 23
     ),
     st.sampled_from((1, 2)),
     st.sampled_from(PORTS),

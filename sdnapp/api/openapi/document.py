@@ -14,8 +14,9 @@ from sdnapp.api.bindings import Bindings
 from sdnapp.api.controller import Controller
 from sdnapp.api.errors import json_response
 from sdnapp.api.intent import handlers as intent
-from sdnapp.api.openapi import bindings, others, resources, routers
+from sdnapp.api.openapi import bindings, others, port_forwardings, resources, routers
 from sdnapp.api.openapi.operations import ERROR, ERRORS, Operation, as_json
+from sdnapp.api.port_forwardings import PortForwardings
 from sdnapp.api.quotas import Quotas
 from sdnapp.api.resource import Context
 from sdnapp.api.resources.extra_routes import ExtraRoutes
@@ -109,6 +110,11 @@ DESCRIPTIONS: Mapping[Any, Callable[..., Operation]] = {
     Bindings.update: bindings.update_binding,
     Bindings.delete: bindings.delete_binding,
     Bindings.activate: bindings.activate_binding,
+    PortForwardings.index: port_forwardings.list_forwardings,
+    PortForwardings.show: port_forwardings.show_forwarding,
+    PortForwardings.create: port_forwardings.create_forwarding,
+    PortForwardings.update: port_forwardings.update_forwarding,
+    PortForwardings.delete: port_forwardings.delete_forwarding,
     RouterInterfaces.add: routers.add_interface,
     RouterInterfaces.remove: routers.remove_interface,
     ExtraRoutes.add: routers.add_routes,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from neutron_lib import exceptions
-from neutron_lib.api.definitions import fip_port_details, l3
+from neutron_lib.api.definitions import expose_port_forwarding_in_fip, fip_port_details, l3
 from neutron_lib.exceptions import l3 as errors
 
 from sdnapp.api import policy, sharing, tags
@@ -25,12 +25,13 @@ from sdnapp.api.resource import (
 from sdnapp.api.resources import mac_addresses, router_gateways
 from sdnapp.api.resources.addresses import Addressing
 from sdnapp.api.resources.release import release_claims
-from sdnapp.api.schemas import ANY_OBJECT, nullable, one_of
+from sdnapp.api.schemas import ANY_OBJECT, list_of, nullable, one_of
 from topology.allocation import PORT_KEY_BITS, next_number
 from topology.store import Transaction
 from topology.values import FLOATING_IP, FixedIP, FloatingIP, Network, Port, PortForwarding, Router, Subnet
 
 _MEMBERS = policy.any_of(policy.admin, policy.project_member)
+_FORWARDINGS = "port_forwardings"
 _DETAILS = ("name", "network_id", "mac_address", "admin_state_up", "device_id", "device_owner")
 
 
@@ -42,7 +43,11 @@ class FloatingIPs(Resource[FloatingIP]):
     row = FloatingIP
     has_quota = True
     first_revision = 0
-    attributes = AttributeMap("floatingips", (l3, fip_port_details), STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES)
+    attributes = AttributeMap(
+        "floatingips",
+        (l3, fip_port_details, expose_port_forwarding_in_fip),
+        STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES,
+    )
     view = {name: getter for name, getter in STANDARD_VIEW.items() if name != "name"} | {
         "tags": tags.show,
         "floating_network_id": column("network_id"),
@@ -52,6 +57,9 @@ class FloatingIPs(Resource[FloatingIP]):
         "router_id": column("router_id"),
         "status": lambda ctx, row: ctx.services.floatingip_status(row.id),
         fip_port_details.PORT_DETAILS: lambda ctx, row: _port_details(ctx, row),
+        _FORWARDINGS: lambda ctx, row: [
+            show_forwarding(each) for each in ctx.store.find(PortForwarding, "floatingip", row.id)
+        ],
     }
     indexes: ClassVar = {
         "project_id": "project",
@@ -64,6 +72,7 @@ class FloatingIPs(Resource[FloatingIP]):
     schemas: ClassVar = STANDARD_SCHEMAS | {
         "status": one_of(("ACTIVE", "DOWN")),
         fip_port_details.PORT_DETAILS: nullable(ANY_OBJECT),
+        _FORWARDINGS: list_of(ANY_OBJECT),
     }
     rules: ClassVar = {
         "get_floatingip": policy.any_of(policy.admin, policy.project_reader),
@@ -267,6 +276,21 @@ def _port_details(ctx: Context, row: FloatingIP) -> dict[str, Any] | None:
     if port is None:
         return None
     return {name: getattr(port, name) for name in _DETAILS} | {"status": ctx.services.port_status(port.id)}
+
+
+def show_forwarding(each: PortForwarding) -> dict[str, Any]:
+    """Return a port forwarding as the API shows it; a single port as a number, too."""
+    external, internal = (each.external_first, each.external_last), (each.internal_first, each.internal_last)
+    return {
+        "id": each.id,
+        "protocol": each.protocol,
+        "internal_port_id": each.port_id,
+        "internal_ip_address": each.internal_ip_address,
+        "internal_port": internal[0] if internal[0] == internal[1] else None,
+        "internal_port_range": f"{internal[0]}:{internal[1]}",
+        "external_port": external[0] if external[0] == external[1] else None,
+        "external_port_range": f"{external[0]}:{external[1]}",
+    }
 
 
 def _bad_request(message: str) -> exceptions.BadRequest:

@@ -98,9 +98,32 @@ class Cloud:
     def _floatingip(self) -> str:
         return self._new("floatingips", "floatingip", floating_network_id=self.outside())
 
+    def _forwarding(self) -> str:
+        raise NotImplementedError  # Only together with its floating IP.
+
+    def behind(self) -> tuple[str, str, str]:
+        """Return the ids of a floating IP, and a port by whose router it is reached, with the port's address."""
+        subnet, outside = self._subnet(), self.outside()
+        router = self._new("routers", "router", external_gateway_info={"network_id": outside})
+        self.join(router, subnet)
+        network = requests.get(f"{self._url}/v2.0/subnets/{subnet}", timeout=10).json()["subnet"]["network_id"]
+        same = {"tenant_id": f"behind{next(NUMBERS)}"}
+        port = self._new("ports", "port", network_id=network, fixed_ips=[{"subnet_id": subnet}], **same)
+        address = requests.get(f"{self._url}/v2.0/ports/{port}", timeout=10).json()["port"]["fixed_ips"][0]
+        floating = self._new("floatingips", "floatingip", floating_network_id=outside, **same)
+        return floating, port, address["ip_address"]
+
+    def forwarded(self) -> tuple[str, str]:
+        """Return the ids of a floating IP and of a port forwarding of it."""
+        floating, port, address = self.behind()
+        ports = {"external_port": 80, "internal_port": 80, "protocol": "tcp"}
+        inside = {"internal_port_id": port, "internal_ip_address": address}
+        return floating, self._new(f"floatingips/{floating}/port_forwardings", "port_forwarding", **inside, **ports)
+
     def outside(self) -> str:
         """Return the id of a new external network."""
-        external = {"router:external": True}
+        flat = {"provider:network_type": "flat", "provider:physical_network": f"physnet{next(NUMBERS)}"}
+        external = {"router:external": True, **flat}
         network = self._new("networks", "network", **external)
         self._new("subnets", "subnet", network_id=network, ip_version=4, cidr="203.0.113.0/24")
         return network
@@ -148,7 +171,9 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 
     path, names = case.operation.path, case.path_parameters or {}
     if is_right(ParameterLocation.PATH):
-        for name in names:
+        if "forwarding_id" in names:
+            names["floatingip_id"], names["forwarding_id"] = cloud.forwarded()
+        for name in names.keys() - {"forwarding_id", *(["floatingip_id"] if "forwarding_id" in names else [])}:
             is_deleted = case.method == "DELETE" and path.endswith(f"/{{{name}}}")
             is_made = (is_deleted or CHANGING.search(path)) and name not in FIXED
             names[name] = cloud.new(name) if is_made else cloud.kept(name)
@@ -162,6 +187,14 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
                 each["addresses"] = ["10.0.0.0/24"]
             if each.get("prefixes") == []:
                 each["prefixes"] = ["10.0.0.0/8"]
+            if isinstance(each.get("internal_port_id"), str):
+                # Which ports go together, no schema can say.
+                floating, each["internal_port_id"], each["internal_ip_address"] = cloud.behind()
+                if "forwarding_id" not in names:
+                    names["floatingip_id"] = floating
+                for side in ("external", "internal"):
+                    each.pop(f"{side}_port_range", None)
+                    each[f"{side}_port"] = 80
             if isinstance(each.get("floating_network_id"), str):
                 each["floating_network_id"] = cloud.outside()
                 each.update(subnet_id=None, port_id=None, fixed_ip_address=None, floating_ip_address=None)

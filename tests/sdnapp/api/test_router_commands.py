@@ -87,6 +87,23 @@ def test_gateways_and_floating_ips(shell: Shell) -> None:
     shell(f"floating ip unset {made['id']} --port", "red")
     assert shell(f"floating ip show {made['id']}", "red")["port_id"] is None
     shell(f"floating ip set {made['id']} --port vm3", "red")
+    shell(f"floating ip unset {made['id']} --port", "red")
+    address = port["fixed_ips"][0]["ip_address"]
+    ports = "--external-protocol-port 2222 --internal-protocol-port 22 --protocol tcp"
+    forward = f"{other['id']} --port vm3 --internal-ip-address {address} {ports}"
+    forwarded = shell(f"floating ip port forwarding create {forward}", "red")
+    assert forwarded["external_port"] == 2222
+    assert "duplicate" in shell.fails(f"floating ip port forwarding create {forward}", "red")
+    both = f"{other['id']} {forwarded['id']}"
+    assert shell(f"floating ip port forwarding list {other['id']}", "red")[0]["ID"] == forwarded["id"]
+    assert "No FloatingIP found" in shell.fails(f"floating ip port forwarding list {other['id']}", "blue")
+    shell(f"floating ip port forwarding set {both} --external-protocol-port 2223", "red")
+    assert "No FloatingIP found" in shell.fails(f"floating ip port forwarding set {both} --protocol udp", "blue")
+    assert shell(f"floating ip port forwarding show {both}", "red")["external_port"] == 2223
+    assert "No FloatingIP found" in shell.fails(f"floating ip port forwarding show {both}", "blue")
+    assert "No FloatingIP found" in shell.fails(f"floating ip port forwarding delete {both}", "blue")
+    shell(f"floating ip port forwarding delete {both}", "red")
+    shell(f"floating ip set {made['id']} --port vm3", "red")
     shell("port delete vm3", "red")
     assert shell(f"floating ip show {made['id']}", "red")["router_id"] is None
     for each in (made, other):

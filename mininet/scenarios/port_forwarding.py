@@ -1,0 +1,64 @@
+"""Ports of one floating IP that lead to several instances, each to its own; everything else of it leads nowhere."""
+
+from checks import Checks
+from cloud import FAR, UPSTREAM, Cloud
+from conversations import seen_as, serve
+from leases import lease
+from neutron import Document, Neutron
+from pings import ping
+
+SEEN = 81
+
+
+def run(cloud: Cloud, checks: Checks) -> None:
+    """Two instances on two hypervisors behind one address, which the gateway chassis has."""
+    world, upstream = cloud.make_world(), cloud.add_upstream()
+    cloud.make_gateway("h3")
+    serve(upstream, [f"seen/{SEEN}"])
+    tenant = cloud.api.project("acme")
+    network = cloud.make_network(tenant, "10.0.1.0/24", name="lan")
+    router = tenant.create("router", name="hub", external_gateway_info={"network_id": world["id"]})
+    outside = router["external_gateway_info"]["external_fixed_ips"][0]["ip_address"]
+    subnet = tenant.show("network", network["id"])["subnets"][0]
+    tenant.request("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet})
+    group = tenant.create("security_group", name="open")
+    tenant.create("security_group_rule", security_group_id=group["id"], direction="ingress", ethertype="IPv4")
+    floating = tenant.create("floatingip", floating_network_id=world["id"])
+    instances = []
+    for name, host in (("web", "h1"), ("db", "h2")):
+        port = tenant.create("port", network_id=network["id"], security_groups=[group["id"]])
+        instances.append(cloud.launch(name, port, on=host))
+        lease(instances[-1], "udhcpc")
+        serve(instances[-1], [f"seen/{SEEN}"])
+    for external, instance in zip((8001, 8002), instances, strict=True):
+        _forward(tenant, floating, instance.port, external)
+    (gateway,) = cloud.api.request("GET", "/v2.0/ports?device_owner=network:router_gateway")["ports"]
+    cloud.api.wait_for_status(gateway["id"])
+    cloud.api.wait_until_realized()
+    address = floating["floating_ip_address"]
+    for _ in range(20):
+        if ping(instances[0], FAR, count=1).all:
+            break
+    for external, instance in zip((8001, 8002), instances, strict=True):
+        seen = seen_as(upstream, address, external)
+        checks.check(f"port {external} is {instance.name}, which sees the world as", UPSTREAM, seen and seen[0])
+        seen = seen_as(instance, FAR, SEEN)
+        checks.check(f"what {instance.name} begins itself comes from the router's address", outside, seen and seen[0])
+        seen = seen_as(instance, address, 8003 - (external - 8000))
+        checks.check(f"{instance.name} reaches the other by that address, as", outside, seen and seen[0])
+    checks.check("a port that is not forwarded", None, seen_as(upstream, address, 8003))
+    for each in tenant.request("GET", f"/v2.0/floatingips/{floating['id']}/port_forwardings")["port_forwardings"]:
+        tenant.request("DELETE", f"/v2.0/floatingips/{floating['id']}/port_forwardings/{each['id']}")
+    cloud.api.wait_until_realized()
+    checks.check("port 8001 when it is forwarded no more", None, seen_as(upstream, address, 8001))
+
+
+def _forward(tenant: Neutron, floating: Document, port: Document, external: int) -> None:
+    body = {
+        "internal_port_id": port["id"],
+        "internal_ip_address": port["fixed_ips"][0]["ip_address"],
+        "internal_port": SEEN,
+        "external_port": external,
+        "protocol": "tcp",
+    }
+    tenant.request("POST", f"/v2.0/floatingips/{floating['id']}/port_forwardings", {"port_forwarding": body})

@@ -1,0 +1,140 @@
+"""Port forwardings: ports of a floating IP that lead to instances."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.sdnapp.api.stand_ins import BLUE, RED, Answer, Api
+from tests.sdnapp.api.test_gateways import joined, lan, world
+from topology.values import Port, PortForwarding
+
+__all__ = ("lan", "world")
+
+
+class Behind:
+    """A floating IP, and two ports behind the router that it is reached by."""
+
+    def __init__(self, api: Api, world: str, lan: str) -> None:
+        self.api = api
+        self.router = joined(api, world, lan)
+        self.ports = [api.port(lan, RED) for _ in range(2)]
+        self.floatingip = str(api.create("floatingips", RED, floating_network_id=world)["id"])
+        self.path = f"/v2.0/floatingips/{self.floatingip}/port_forwardings"
+
+    def address(self, port: str) -> str:
+        return str(self.api.call("GET", f"/v2.0/ports/{port}", None, RED).first["fixed_ips"][0]["ip_address"])
+
+    def body(self, port: str, **values: Any) -> dict[str, Any]:
+        inside = {"internal_port_id": port, "internal_ip_address": self.address(port), "protocol": "tcp"}
+        return {"port_forwarding": {**inside, **values}}
+
+    def forward(self, port: str, who: dict[str, str] = RED, **values: Any) -> Answer:
+        return self.api.call("POST", self.path, self.body(port, **values), who)
+
+    def shown(self) -> dict[str, Any]:
+        return dict(self.api.call("GET", f"/v2.0/floatingips/{self.floatingip}", None, RED).first)
+
+
+@pytest.fixture
+def behind(api: Api, world: str, lan: str) -> Behind:
+    return Behind(api, world, lan)
+
+
+def test_ports_lead_to_several_instances(behind: Behind) -> None:
+    one, two = behind.ports
+    made = behind.forward(one, external_port=2222, internal_port=22, description="ssh")
+    assert made.status == 201
+    assert {name: value for name, value in made.first.items() if name != "id"} == {
+        "protocol": "tcp",
+        "description": "ssh",
+        "internal_port_id": one,
+        "internal_ip_address": behind.address(one),
+        "internal_port": 22,
+        "internal_port_range": "22:22",
+        "external_port": 2222,
+        "external_port_range": "2222:2222",
+    }
+    assert behind.forward(two, external_port_range="8000:8009", internal_port_range="80:89").status == 201
+    assert behind.forward(two, external_port=2222, internal_port=22, protocol="udp").status == 201
+    shown = behind.shown()
+    assert shown["router_id"] == behind.router and shown["port_id"] is None
+    assert [each["external_port_range"] for each in shown["port_forwardings"]].count("8000:8009") == 1
+    listed = behind.api.call("GET", f"{behind.path}?protocol=udp&fields=protocol", None, RED).body
+    assert listed == {"port_forwardings": [{"protocol": "udp"}]}
+
+
+def test_a_change_and_the_end(behind: Behind) -> None:
+    one, two = behind.ports
+    path = f"{behind.path}/{behind.forward(one, external_port=2222, internal_port=22).first['id']}"
+    changed = behind.api.call("PUT", path, behind.body(two, external_port=2223), RED).first
+    assert (changed["external_port"], changed["internal_port"], changed["internal_port_id"]) == (2223, 22, two)
+    assert behind.api.call("GET", path, None, RED).first == changed
+    assert behind.api.call("GET", path, None, BLUE).error == (404, "FloatingIPNotFound")
+    assert behind.api.call("DELETE", path, None, BLUE).error == (404, "FloatingIPNotFound")
+    assert behind.api.call("DELETE", path, None, RED).status == 204
+    assert behind.api.call("GET", path, None, RED).error == (404, "PortForwardingNotFound")
+    assert behind.shown()["router_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"external_port": 2222}, "internal_port or internal_port_range is needed"),
+        ({"external_port": 2222, "external_port_range": "1:2", "internal_port": 1}, "cannot be present simultaneously"),
+        ({"external_port_range": "1:3", "internal_port_range": "1:2"}, "must be of one size"),
+        ({"external_port": 22, "internal_port": 22, "protocol": "icmp"}, "protocol"),
+        ({"external_port": 0, "internal_port": 22}, "external_port"),
+        (
+            {"external_port": 22, "internal_port": 22, "internal_ip_address": "10.0.0.250"},
+            "is not one of internal port",
+        ),
+        ({"external_port_range": "9:1", "internal_port": 22}, "external_port"),
+    ],
+)
+def test_what_cannot_be_forwarded(behind: Behind, values: dict[str, Any], words: str) -> None:
+    answer = behind.forward(behind.ports[0], **values)
+    assert answer.status == 400 and words in answer.message
+    assert behind.shown()["router_id"] is None
+
+
+def test_ports_are_forwarded_once(behind: Behind) -> None:
+    one, two = behind.ports
+    assert behind.forward(one, external_port_range="10:20", internal_port=1).status == 201
+    assert "duplicate" in behind.forward(two, external_port=20, internal_port=1).message
+    other = behind.forward(two, external_port=21, internal_port=1).first["id"]
+    body = {"port_forwarding": {"external_port": 15}}
+    assert "duplicate" in behind.api.call("PUT", f"{behind.path}/{other}", body, RED).message
+
+
+def test_an_address_is_forwarded_or_stands_for_another(behind: Behind, world: str) -> None:
+    one, two = behind.ports
+    assert behind.forward(one, external_port=22, internal_port=22).status == 201
+    whole = behind.api.put("floatingips", behind.floatingip, RED, port_id=two)
+    assert whole.status == 400 and "has port forwardings" in whole.message
+    behind.api.create("floatingips", RED, floating_network_id=world, port_id=two)
+    refused = behind.forward(two, external_port=23, internal_port=22)
+    assert refused.error == (409, "PortHasBindingFloatingIP")
+
+
+def test_who_may_not(behind: Behind, api: Api) -> None:
+    assert behind.forward(behind.ports[0], BLUE, external_port=1, internal_port=1).error == (404, "FloatingIPNotFound")
+    lost = {"internal_port_id": str(uuid4()), "external_port": 1, "internal_port": 1}
+    assert behind.forward(behind.ports[0], **lost).error == (404, "PortNotFound")
+    far = api.network(RED)
+    api.subnet(far, "10.0.9.0/24", RED)
+    outside = behind.forward(api.port(far, RED), external_port=1, internal_port=1)
+    assert outside.error == (404, "ExternalGatewayForFloatingIPNotFound")
+
+
+def test_they_go_with_their_port_and_their_address(behind: Behind) -> None:
+    one, two = behind.ports
+    for number, port in enumerate((one, two), 22):
+        assert behind.forward(port, external_port=number, internal_port=22).status == 201
+    assert behind.api.call("DELETE", f"/v2.0/ports/{one}", None, RED).status == 204
+    assert [each["internal_port_id"] for each in behind.shown()["port_forwardings"]] == [two]
+    interface = {"port_id": next(iter(behind.api.store.find_ids(Port, "interface_of", behind.router)))}
+    path = f"/v2.0/routers/{behind.router}/remove_router_interface"
+    assert behind.api.call("PUT", path, interface, RED).error == (409, "RouterInterfaceInUseByFloatingIP")
+    assert behind.api.call("DELETE", f"/v2.0/floatingips/{behind.floatingip}", None, RED).status == 204
+    assert behind.api.store.all(PortForwarding) == []
