@@ -33,6 +33,17 @@ def show(ctx: Context, router: Router) -> dict[str, Any] | None:
     return {"network_id": port.network_id, "enable_snat": router.enable_snat, "external_fixed_ips": fixed_ips}
 
 
+def in_file(ctx: Context, router: Router) -> dict[str, Any] | None:
+    """Return ``external_gateway_info`` as a project's file has it: which addresses it has, the network chooses."""
+    port = of_router(ctx, router.id)
+    return canonical({"network_id": port.network_id, "enable_snat": router.enable_snat}) if port is not None else None
+
+
+def canonical(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the one form of ``external_gateway_info`` in a file: translation goes without saying."""
+    return {name: value for name, value in info.items() if name != "enable_snat" or value is False}
+
+
 def change(ctx: Context, tx: Transaction, router: Router, info: Mapping[str, Any] | None) -> Router:
     """Set or take away a router's gateway as asked; return the router. What is left out of ``info`` is as by default.
 

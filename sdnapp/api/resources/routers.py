@@ -10,7 +10,7 @@ from neutron_lib.exceptions import l3 as errors
 
 from sdnapp.api import policy, tags, zones
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap
-from sdnapp.api.intent.declaration import InFile
+from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import STANDARD_SCHEMAS, STANDARD_VIEW, Context, Resource, column, constant
 from sdnapp.api.resources import router_gateways
@@ -48,8 +48,14 @@ class Routers(Resource[Router]):
     }
     in_file = InFile(
         # A set: in which order it was said does not matter.
-        shown={"routes": lambda ctx, router: in_order(router.routes)},
-        canonical={"routes": canonical_routes},
+        shown={
+            "routes": lambda ctx, router: in_order(router.routes),
+            _GATEWAY: lambda ctx, router: router_gateways.in_file(ctx, router),
+        },
+        canonical={"routes": canonical_routes, _GATEWAY: router_gateways.canonical},
+        references={f"{_GATEWAY}.network_id": Reference(("network",))},
+        # A file that says nothing of it leaves it: its floating IPs are in no file.
+        chosen=frozenset({_GATEWAY}),
         late=frozenset({"routes"}),
     )
     schemas: ClassVar = STANDARD_SCHEMAS | {

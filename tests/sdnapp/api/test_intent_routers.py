@@ -207,3 +207,19 @@ def test_a_quota_of_ports_counts_interfaces(api: Api) -> None:
     assert refusal(api, document, ADMIN)[0] == "routers[0].interfaces[1]"
     document["routers"][0]["interfaces"][1]["ip_address"] = "10.0.2.254"
     assert refusal(api, document, ADMIN)[0].startswith("routers[0].interfaces[")
+
+
+def test_a_gateway_is_in_the_file_by_the_name_of_its_network(api: Api) -> None:
+    flat = {"provider:network_type": "flat", "provider:physical_network": "physnet1"}
+    world = api.network(ADMIN, name="world", **{"router:external": True}, **flat)
+    api.subnet(world, "203.0.113.0/24")
+    document = cloud(hub("web-v4", external_gateway_info={"network": "world"}))
+    assert "create router hub" in changes(api, document) and changes(api, document) == []
+    assert router(api)["external_gateway_info"]["network_id"] == world
+    assert export(api)["routers"][0]["external_gateway_info"] == {"network": "world"}
+    assert changes(api, export(api)) == []
+    assert changes(api, cloud(hub("web-v4"))) == [], "a file that says nothing of it leaves it"
+    assert changes(api, cloud(hub("web-v4", external_gateway_info=None))) == ["update router hub"]
+    assert router(api)["external_gateway_info"] is None
+    lost = cloud(hub("web-v4", external_gateway_info={"network": "moon"}))
+    assert "there is no network 'moon'" in str(refusal(api, lost))
