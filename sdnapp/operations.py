@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flows.pipeline import TABLES
+from sdnapp import gateways
 from sdnapp.controller import Controller
 from sdnapp.drops import Ask, Drops
 from sdnapp.punts import Punts
@@ -123,6 +124,11 @@ class Operations:
         """Return the road of a packet from a port to an address. Raises ValueError that says what is wrong."""
         self._controller.catch_up()
         return trace(self._store, self._controller.engine, port_id, to, self._controller.why_down)
+
+    def gateways(self) -> list[dict[str, Any]]:
+        """Return who serves the gateways of routers."""
+        self._controller.catch_up()
+        return gateways.told(self._store, self._controller.engine.view)
 
     def drops(self, port_id: str | None = None, name: str | None = None) -> dict[str, Any] | None:
         """Return what was dropped, of a port if one is given, on a chassis likewise; None for an unknown chassis."""

@@ -43,6 +43,8 @@ def allocate(store: Store, view: View, ports: int = PORTS) -> list[str]:
 
     ``view`` is up to date with the store. ``ports`` is the size of new blocks. Writes nothing when nothing differs.
     """
+    if not view.find_ids(Network, "transit", True) and not store.find_ids(Translation, "every", True):
+        return []
     needs = {f"{need.owner}@{need.chassis_id}": need for need in _needs(view)}
     present = {row.id: row for row in store.find(Translation, "every", True)}
     stale = [row for row in present.values() if not _stands(view, needs.get(row.id), row)]

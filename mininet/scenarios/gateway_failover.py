@@ -1,9 +1,11 @@
 """A gateway chassis dies, and another takes its place: connections through SNAT and floating IPs go on."""
 
+import json
 import time
 
 from checks import Checks
 from cloud import FAR, Cloud
+from controller import sdnapp
 from conversations import Conversation, last_heard, serve
 from leases import lease
 from pings import Ping, ping
@@ -43,6 +45,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     checks.check("the TCP connection goes on", True, heard > 0)
     other = _at_the_door(cloud, port["mac_address"])
     checks.check("the router is at another door", True, other not in (None, active))
+    checks.check("as the controller says", {active: "out", other: "active"}, _told(cloud))
 
     cloud.hypervisors[active].start_switch()
     cloud.api.wait_until_in_sync(cloud.hypervisors)
@@ -51,6 +54,13 @@ def run(cloud: Cloud, checks: Checks) -> None:
     answers = ping(web, FAR)
     checks.check("when it has returned, web pings the world", "all answered", answers, answers.all)
     checks.check("the TCP connection goes on", True, last_heard([talk], 0, 2)[talk.name] > 0)
+
+
+def _told(cloud: Cloud) -> dict[str, str]:
+    """What ``sdnapp gateways`` says of the chassis that can serve the router."""
+    assert cloud.controller is not None
+    (row,) = json.loads(sdnapp(cloud.controller, "gateways", "--json"))["gateways"]
+    return {each["id"]: each["state"] for each in row["chassis"]}
 
 
 def _at_the_door(cloud: Cloud, mac: str) -> str | None:

@@ -58,6 +58,12 @@ def drops(ctx: Context, request: Request) -> Response:
     return json_response(found)
 
 
+def gateways(ctx: Context, request: Request) -> Response:
+    """``GET /sdnapp/gateways``."""
+    _admins_only(ctx)
+    return json_response({"gateways": ctx.services.operator.gateways()})
+
+
 def trace(ctx: Context, request: Request) -> Response:
     """``GET /sdnapp/trace?port=&to=``."""
     _admins_only(ctx)

@@ -66,6 +66,10 @@ class Operator(Protocol):
         """Return the desired flows of a chassis, of one owner and table if named; None if there is no such chassis."""
         ...
 
+    def gateways(self) -> list[dict[str, Any]]:
+        """Return, for each router with a gateway, the chassis that serve it and those that translate."""
+        ...
+
     def drops(self, port_id: str | None, chassis_id: str | None) -> dict[str, Any] | None:
         """Return what was dropped, of a port and on a chassis if named; None if there is no such chassis.
 

@@ -143,6 +143,7 @@ DESCRIPTIONS: Mapping[Any, Callable[..., Operation]] = {
     operator.chassis: others.chassis,
     operator.flows: others.flows,
     operator.drops: others.drops,
+    operator.gateways: others.gateways,
 }
 """By the function that serves it, what describes an operation: called with what is bound to the function."""
 

@@ -3,6 +3,7 @@
 from flows.drops import REASONS
 from sdnapp.api.schemas import BOOLEAN, COUNT, INTEGER, STRING, Schema, list_of, nullable, one_of, record
 from sdnapp.drops import OVER_BUDGET, QUEUE_FULL
+from sdnapp.gateways import ACTIVE, OUT, STANDBY
 
 _STATE = one_of(("dead", "syncing", "in sync"))
 _TEXTS: Schema = {"type": "object", "additionalProperties": STRING}
@@ -69,3 +70,15 @@ _DROP: dict[str, Schema] = {
     "packets": COUNT,
 }
 DROPS = _all(drops=list_of(record(_DROP, _DROP)), silent=list_of(STRING))
+
+_GATEWAY = {
+    **dict.fromkeys(("router_id", "router_name", "project_id", "network_id", "network_name"), STRING),
+    "addresses": list_of(STRING),
+    "enable_snat": BOOLEAN,
+    "chassis": list_of(_all(id=STRING, state=one_of((ACTIVE, STANDBY, OUT)))),
+    "blocks": list_of(_all(chassis=STRING, first_port=COUNT, last_port=COUNT, in_use=BOOLEAN)),
+    "blocks_left": COUNT,
+    "without_block": list_of(STRING),
+    "floating_ips": COUNT,
+}
+GATEWAYS = _all(gateways=list_of(record(_GATEWAY, _GATEWAY)))

@@ -222,6 +222,9 @@ drops = _view(
 )
 
 
+gateways = _view("gateways", "Show which chassis serve the gateways of routers", views.GATEWAYS)
+
+
 def trace() -> Operation:
     """Describe ``GET /sdnapp/trace``."""
     operation = _view(

@@ -41,6 +41,9 @@ class StandInOperator:
     def flows(self, chassis_id: str, owner: str | None, table: str | None) -> dict[str, Any] | None:
         return {"flows": [{"table": table or "dhcp", "owner": owner or "port/x"}]} if chassis_id == "hv1" else None
 
+    def gateways(self) -> list[dict[str, Any]]:
+        return []
+
     def drops(self, port_id: str | None, chassis_id: str | None) -> dict[str, Any] | None:
         return {"drops": [], "silent": []} if chassis_id in (None, "hv1") else None
 

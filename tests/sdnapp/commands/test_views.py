@@ -312,3 +312,34 @@ def test_programs_get_what_the_controller_said(stub, sdnapp, arguments, path, do
     stub.answer(path, document)
     status, out, err = sdnapp(*arguments, "--json")
     assert (status, json.loads(out), err) == (0, document, "")
+
+
+GATEWAY = {
+    "router_id": "router-a",
+    "router_name": "hub",
+    "project_id": "red",
+    "network_id": "net",
+    "network_name": "world",
+    "addresses": ["203.0.113.10"],
+    "enable_snat": True,
+    "chassis": [{"id": "hv3", "state": "active"}, {"id": "hv2", "state": "out"}],
+    "blocks": [{"chassis": "hv1", "first_port": 1024, "last_port": 2047, "in_use": True}],
+    "blocks_left": 62,
+    "without_block": ["hv9"],
+    "floating_ips": 2,
+}
+
+
+def test_gateways(stub, sdnapp):
+    lonely = GATEWAY | {"router_name": "", "chassis": [], "enable_snat": False, "blocks": [], "without_block": []}
+    stub.answer("/sdnapp/gateways", {"gateways": [GATEWAY, lonely]})
+    status, out, _ = sdnapp("gateways")
+    first, second = out.splitlines()[1:]
+    assert status == 0
+    for text in ("hub", "world", "203.0.113.10", "hv3 (active), hv2 (out)", "hv1: 1024-2047; none left for hv9", "2"):
+        assert text in first
+    for text in ("router-a", "none: see `sdnapp chassis init --gateway`", "no translation"):
+        assert text in second
+    assert json.loads(sdnapp("gateways", "--json")[1])["gateways"][0] == GATEWAY
+    stub.answer("/sdnapp/gateways", {"gateways": []})
+    assert sdnapp("gateways") == (0, "no router has a gateway\n", "")

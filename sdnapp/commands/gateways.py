@@ -1,0 +1,42 @@
+"""``sdnapp gateways``: which chassis serve which routers' gateways, and who translates with which ports."""
+
+import argparse
+from typing import Any
+
+from sdnapp.commands.client import Client
+from sdnapp.commands.output import show_json, table
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("gateways", parents=[common], help="show which chassis lead routers outside")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print a row for each router with a gateway."""
+    document = Client(given.url).get("sdnapp", "gateways")
+    if given.json:
+        show_json(document)
+        return 0
+    if not document["gateways"]:
+        print("no router has a gateway")
+        return 0
+    titles = ("router", "network", "address", "chassis", "source ports", "floating")
+    print(table(titles, [_cells(row) for row in document["gateways"]]))
+    return 0
+
+
+def _cells(row: dict[str, Any]) -> list[Any]:
+    chassis = ", ".join(f"{each['id']} ({each['state']})" for each in row["chassis"])
+    blocks = ", ".join(f"{each['chassis']}: {each['first_port']}-{each['last_port']}" for each in row["blocks"])
+    if row["without_block"]:
+        blocks += f"; none left for {', '.join(row['without_block'])}"
+    return [
+        row["router_name"] or row["router_id"],
+        row["network_name"] or row["network_id"],
+        ", ".join(row["addresses"]),
+        chassis or "none: see `sdnapp chassis init --gateway`",
+        blocks if row["enable_snat"] else "no translation",
+        row["floating_ips"],
+    ]
