@@ -269,3 +269,56 @@ def forwarded_ports_lead_to_instances_and_nothing_else_does(cloud: Cloud) -> Non
     sent = ask_far(net, net.one, udp_src=40000, udp_dst=53)
     ((_, packet),) = outside(cloud.inject("one@hv1", sent))
     assert packet["ipv4_src"] == seen(sent, mac, OUTSIDE)["ipv4_src"]
+
+
+@story
+def tenants_with_the_same_addresses_do_not_meet_outside(cloud: Cloud) -> None:
+    net = outward(cloud, ("hv3",), ("hv1", "hv3"))
+    twin_lan = lan(cloud, "twin lan", 1)
+    twin = cloud.port("twin", twin_lan, "10.0.1.11", "hv1")
+    other = cloud.router("other", twin_lan)
+    out = cloud.gateway(other, net.world, "203.0.113.11")
+    tenants = ((net.one, net.to_red, net.out, OUTSIDE), (twin, interface(cloud, other, twin_lan), out, "203.0.113.11"))
+    for port, door, own, outside_address in tenants:
+        sent = udp(port.mac_address, door.mac_address, "10.0.1.11", FAR, udp_src=40000, udp_dst=53)
+        ((_, packet),) = outside(cloud.inject(f"{port.id}@hv1", sent))
+        assert packet == seen(sent, own.mac_address, outside_address, udp_src=packet["udp_src"])
+        back = from_far(net, own.mac_address, outside_address, udp_src=53, udp_dst=packet["udp_src"])
+        assert [place for place, _ in cloud.inject_physical(FLAT, back).deliveries] == [f"{port.id}@hv1"]
+    # The one's address, at the other's router: nobody's.
+    first = block_of(cloud, net.hub, "hv1")
+    lost = from_far(net, out.mac_address, OUTSIDE, udp_src=53, udp_dst=first)
+    assert {place for place, _ in cloud.inject_physical(FLAT, lost).deliveries} <= {"one@hv1"}
+    for port, router in ((net.one, net.hub), (twin, other)):
+        floating(cloud, net, 40 + (port is twin), port, router)
+    for last, place in ((40, "one@hv1"), (41, "twin@hv1")):
+        each = cloud.store.get(FloatingIP, f"floating-203.0.113.{last}")
+        assert each is not None
+        begun = from_far(net, mac_of(cloud, each), each.address, udp_src=9, udp_dst=99)
+        assert [at for at, _ in cloud.inject_physical(FLAT, begun).deliveries] == [place]
+
+
+@story
+def a_full_block_ends_with_its_chassis(cloud: Cloud) -> None:
+    net = outward(cloud)
+    walks = [cloud.inject("one@hv1", ask_far(net, net.one, udp_src=port, udp_dst=53)) for port in (40000, 40001)]
+    assert [len(outside(walk)) for walk in walks] == [1, 0], "one source port, and it is taken"
+    assert walks[1].to_controller == [] and not walks[1].on_core
+    other_target = ask_far(net, net.one, udp_src=40001, udp_dst=54)
+    assert len(outside(cloud.inject("one@hv1", other_target))) == 1
+    assert len(outside(cloud.inject("two@hv2", ask_far(net, net.two, udp_src=40001, udp_dst=53)))) == 1
+
+
+@story
+def what_a_router_led_outside_ends_with_its_gateway(cloud: Cloud) -> None:
+    net = outward(cloud)
+    each = floating(cloud, net, 20, net.two)
+    sent = ask_far(net, net.one, udp_src=40000, udp_dst=53)
+    ((_, packet),) = outside(cloud.inject("one@hv1", sent))
+    cloud.delete(net.out)
+    assert not outside(cloud.inject("one@hv1", sent))
+    back = from_far(net, net.out.mac_address, OUTSIDE, udp_src=53, udp_dst=packet["udp_src"])
+    begun = from_far(net, mac_of(cloud, each), each.address)
+    for late in (back, begun, arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE)):
+        walk = cloud.inject_physical(FLAT, late)
+        assert not walk.deliveries and not outside(walk) and not walk.on_core
