@@ -176,8 +176,9 @@ def parse(frame: bytes) -> DhcpPacket:
         yiaddr,
         siaddr,
         giaddr,
-        b"" if overloaded & 2 else sname.split(b"\0", 1)[0],
-        b"" if overloaded & 1 else file.split(b"\0", 1)[0],
+        # A client that fills a field leaves no room for the zero, which ends it all the same.
+        b"" if overloaded & 2 else sname[:63].split(b"\0", 1)[0],
+        b"" if overloaded & 1 else file[:127].split(b"\0", 1)[0],
     )
 
 
