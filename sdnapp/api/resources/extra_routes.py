@@ -64,18 +64,14 @@ class ExtraRoutes:
 
 
 def show_routes(routes: Iterable[Route]) -> list[dict[str, str]]:
-    """Return routes as the API shows them."""
-    return [{"destination": route.destination, "nexthop": route.nexthop} for route in routes]
+    """Return routes as the API shows them: a set, so in an order that does not depend on how they were given."""
+    shown = [{"destination": route.destination, "nexthop": route.nexthop} for route in routes]
+    return sorted(shown, key=lambda route: (route["destination"], route["nexthop"]))
 
 
 def canonical_routes(given: Given) -> list[dict[str, str]]:
     """Return routes in their one form and order."""
-    return in_order(_rows(given))
-
-
-def in_order(routes: Iterable[Route]) -> list[dict[str, str]]:
-    """Return routes as the API shows them, in an order that does not depend on how they were given."""
-    return show_routes(sorted(routes, key=lambda route: (route.destination, route.nexthop)))
+    return show_routes(_rows(given))
 
 
 def checked_routes(ctx: Context, router: Router, given: Given) -> tuple[Route, ...]:

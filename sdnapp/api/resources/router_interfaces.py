@@ -122,7 +122,7 @@ class RouterInterfaces:
         """Make a port that nobody uses the router's. Raises what ``add`` raises."""
         port: Port = find(ctx, self.ports, port_id)
         policy.enforce(self.ports.rules, ctx.who, "update_port", self.ports.target(ctx, port, {}))
-        if port.device_id or port.device_owner:
+        if port.device_id:
             raise exceptions.PortInUse(net_id=port.network_id, port_id=port.id, device_id=port.device_id)
         if not port.fixed_ips:
             raise _bad_request("Router port must have at least one fixed IP")
@@ -134,7 +134,14 @@ class RouterInterfaces:
         if port.allowed_address_pairs:
             raise _bad_request("Router port must have no allowed address pairs: it sends what it routes anyhow")
         _check(ctx, router, port.network_id, subnets)
-        taken = replace(port, device_id=router.id, device_owner=ROUTER_INTERFACE, port_security_enabled=False)
+        # Whatever it routes passes: groups go with port security.
+        taken = replace(
+            port,
+            device_id=router.id,
+            device_owner=ROUTER_INTERFACE,
+            port_security_enabled=False,
+            security_groups=(),
+        )
         return stamp_changed(ctx, tx, taken)
 
     def _interface(self, ctx: Context, router: Router, asked: Mapping[str, str]) -> Port:

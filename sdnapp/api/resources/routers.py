@@ -14,7 +14,7 @@ from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import STANDARD_SCHEMAS, STANDARD_VIEW, Context, Resource, column, constant
 from sdnapp.api.resources import router_gateways
-from sdnapp.api.resources.extra_routes import canonical_routes, checked_routes, in_order, show_routes
+from sdnapp.api.resources.extra_routes import canonical_routes, checked_routes, show_routes
 from sdnapp.api.schemas import STRING, list_of, one_of
 from topology.allocation import ROUTER_KEY_BITS, next_number
 from topology.store import Transaction
@@ -47,9 +47,7 @@ class Routers(Resource[Router]):
         _HINTS: lambda ctx, router: list(router.availability_zone_hints),
     }
     in_file = InFile(
-        # A set: in which order it was said does not matter.
         shown={
-            "routes": lambda ctx, router: in_order(router.routes),
             _GATEWAY: lambda ctx, router: router_gateways.in_file(ctx, router),
         },
         canonical={"routes": canonical_routes, _GATEWAY: router_gateways.canonical},
@@ -117,7 +115,7 @@ class Routers(Resource[Router]):
 
     def delete(self, ctx: Context, tx: Transaction, row: Router) -> None:
         """Refuse while it has interfaces. Raises RouterInUse."""
-        if ctx.store.find_ids(Port, "interface_of", row.id):
-            raise errors.RouterInUse(router_id=row.id)
+        if ports := ctx.store.find_ids(Port, "interface_of", row.id):
+            raise errors.RouterInUse(router_id=row.id, reason=f"has ports still attached: {', '.join(ports)}")
         router_gateways.remove(ctx, tx, row)
         tx.delete(Router, row.id)

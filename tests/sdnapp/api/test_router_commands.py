@@ -35,7 +35,7 @@ def test_a_routers_life(shell: Shell) -> None:
     interfaces = shell("router show r2", "red")["interfaces_info"]
     assert sorted(each["ip_address"] for each in interfaces) == ["10.0.1.1", "10.0.2.7"]
     assert len(shell("port list --router r2", "red")) == 2
-    assert "still has ports" in shell.fails("router delete r2", "red")
+    assert "has ports still attached" in shell.fails("router delete r2", "red")
     assert "cannot be deleted directly" in shell.fails("port delete door", "red")
 
     shell("router add route r2 --route destination=10.9.0.0/16,gateway=10.0.1.5", "red")

@@ -162,6 +162,11 @@ def test_what_is_no_interface(api: Api) -> None:
     assert add(api, mine, port_id=str(uuid4())).error == (404, "PortNotFound")
     used = api.port(network, RED, device_id="vm", device_owner="compute:nova")
     assert add(api, mine, port_id=used).error == (409, "PortInUse")
+    free = api.port(network, RED)
+    add(api, mine, port_id=free)
+    assert api.get(f"ports/{free}", RED).first["security_groups"] == []
+    assert api.put("ports", free, RED, name="renamed").status == 200
+    remove(api, mine, port_id=free)
     bare = api.port(network, RED, fixed_ips=[])
     assert add(api, mine, port_id=bare).message == "Bad router request: Router port must have at least one fixed IP."
     _, closed = lan(api, "10.0.5.0/24", gateway_ip=None)
@@ -227,7 +232,7 @@ def test_what_a_router_uses_stays(api: Api) -> None:
     mine, (network, subnet) = router(api), lan(api)
     port = add(api, mine, subnet_id=subnet).body["port_id"]
     answer = api.delete("routers", mine, RED)
-    assert (answer.error, answer.message) == ((409, "RouterInUse"), f"Router {mine} still has ports")
+    assert (answer.error, answer.message) == ((409, "RouterInUse"), f"Router {mine} has ports still attached: {port}")
     answer = api.delete("ports", port, RED)
     assert answer.error == (409, "ServicePortInUse")
     assert "has device owner network:router_interface" in answer.message
