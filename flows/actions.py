@@ -43,6 +43,19 @@ class Spread(NamedTuple):
     ways: int
 
 
+class FirstAlive(NamedTuple):
+    """Set a register to the first of some ports that is alive, and to ``NO_PORT_ALIVE`` where none is.
+
+    A port is alive while its link is up and, where it speaks BFD (RFC 5880), the other end answers.
+    """
+
+    register: str
+    ports: tuple[int, ...]
+
+
+NO_PORT_ALIVE = 0xFFFF
+
+
 class Output(NamedTuple):
     """Send out of a port. Open vSwitch drops it where that is the port it came in by."""
 
@@ -124,6 +137,6 @@ class Untrack(NamedTuple):
 
 
 Action = (
-    SetField | Move | PushVlan | PopVlan | DecrementTtl | Spread | Output | OutputInPort | Meter | Controller
-    | Resubmit | Goto | Track | Commit | Translate | Untrack
+    SetField | Move | PushVlan | PopVlan | DecrementTtl | Spread | FirstAlive | Output | OutputInPort | Meter
+    | Controller | Resubmit | Goto | Track | Commit | Translate | Untrack
 )  # fmt: skip

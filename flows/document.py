@@ -12,6 +12,7 @@ from flows.actions import (
     Commit,
     Controller,
     DecrementTtl,
+    FirstAlive,
     Goto,
     Meter,
     Move,
@@ -102,6 +103,8 @@ def _deed(action: Action) -> str:
             return "take a hop off its time to live"
         case Spread(register, ways):
             return f"let `{register}` be one of {ways}, by hash of its connection"
+        case FirstAlive(register, watched):
+            return f"let `{register}` be the first port of {', '.join(map(str, watched))} that is alive"
         case Output(port):
             return f"send it out of port {port}"
         case OutputInPort():

@@ -272,6 +272,16 @@ DOORS = Table(
     "To the external network on the gateway chassis itself, and else by tunnel to it.",
     match=frozenset({"interface"}),
     priorities={"here": 110, "elsewhere": 100},
+    next=("door_choice", "forwarding", "transit_output", "drops"),
+    unmatched="no_gateway",
+)
+DOOR_CHOICE = Table(
+    44,
+    "door_choice",
+    "The gateway chassis behind the port that was found alive; where none is, this chassis itself if it can, or the "
+    "preferred one.",
+    match=frozenset({"interface", "door"}),
+    priorities={"alive": 100, "none": 90},
     next=("forwarding", "transit_output", "drops"),
     unmatched="no_gateway",
 )
@@ -437,7 +447,7 @@ TABLES = TableList(
         *(CLASSIFICATION, TUNNEL_PEERS, EXTERNAL_ARP, PORT_SECURITY, REFUSAL, ARP_GUARD, ARP_RESPONDER, DHCP),
         *(EGRESS_STATELESS, EGRESS_TRACKING, EGRESS_FILTER, EGRESS_VERDICT),
         *(ROUTING, ROUTES, PATHS, NEIGHBOURS, ROUTER_OUTPUT),
-        *(SOURCE_NAT, UPSTREAM, EXTERNAL_SOURCE, DOORS),
+        *(SOURCE_NAT, UPSTREAM, EXTERNAL_SOURCE, DOORS, DOOR_CHOICE),
         *(FORWARDING, EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT),
         *(FLOODING, DELIVERY, CORE_OUTPUT, TRANSIT_OUTPUT),
         *(INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
@@ -457,7 +467,8 @@ REGISTERS: dict[str, Register] = {
         Register("router", 3, 0, 24, "Key of the router that has the packet.", "routing", "upstream"),
         Register("path", 3, 24, 8, "Which of several next hops it takes.", "routes", "paths"),
         Register("next_hop", 4, 0, 32, "IPv4 address of the next hop on its network.", "routes", "upstream"),
-        Register("interface", 5, 0, 32, "Key of the interface by which it leaves.", "routes", "doors"),
+        Register("interface", 5, 0, 32, "Key of the interface by which it leaves.", "routes", "door_choice"),
+        Register("door", 9, 0, 16, "Watch port of the gateway chassis by which it leaves.", "doors", "door_choice"),
         Register(
             "security_group", 6, 0, 32, "Key of the security group that is asked.",
             "egress_stateless", "permissions",

@@ -44,9 +44,9 @@ DESCRIPTION = (
     "`blue`: another overlay network (Geneve, VNI 102) with `app` on `hv2`, joined to `red` by the router `hub`, which "
     "sends 198.51.100.0/24 to `web` and `db` by turns.",
     "`lab`: a flat provider network (`physnet2`) with `scope` on `hv1`.",
-    "`world`: an external network (VLAN 300 of `physnet1`), its router at 10.0.4.1, and `hv1` the gateway chassis. "
+    "`world`: an external network (VLAN 300 of `physnet1`), its router at 10.0.4.1, and both chassis gateways. "
     "`hub` has 10.0.4.21 there, with a block of source ports for each chassis, `web` the floating IP 10.0.4.23, and "
-    "port 2222 of 10.0.4.24 is `proxy`'s port 22. The router `plain` leads from `blue` to `world` without translation.",
+    "port 2222 of 10.0.4.24 is `proxy`'s port 22. The router `open` leads from `blue` to `world` without translation.",
     "`servers`: the security group of `web`, `db`, `proxy` and `scope`. They may begin any connection, and receive "
     "those of one another, HTTP from anybody, and pings from the address group `offices` (198.51.100.0/24).",
     "`probes`: a stateless security group of `scope`, which may exchange SNMP with `servers`.",
@@ -79,19 +79,19 @@ PORTS: tuple[tuple[str, str, str, int, dict[str, Any]], ...] = (
     ("app", "blue", "hv2", 3, {}),
     ("hub-red", "red", "", 0, {"device_owner": ROUTER_INTERFACE, "device_id": "hub"}),
     ("hub-blue", "blue", "", 0, {"device_owner": ROUTER_INTERFACE, "device_id": "hub"}),
-    ("plain-blue", "blue", "", 0, {"device_owner": ROUTER_INTERFACE, "device_id": "plain"}),
+    ("open-blue", "blue", "", 0, {"device_owner": ROUTER_INTERFACE, "device_id": "open"}),
     ("hub-world", "world", "", 0, {"device_owner": ROUTER_GATEWAY, "device_id": "hub"}),
-    ("plain-world", "world", "", 0, {"device_owner": ROUTER_GATEWAY, "device_id": "plain"}),
+    ("open-world", "world", "", 0, {"device_owner": ROUTER_GATEWAY, "device_id": "open"}),
     ("web-world", "world", "", 0, {"device_owner": FLOATING_IP, "device_id": "web-address"}),
     ("proxy-world", "world", "", 0, {"device_owner": FLOATING_IP, "device_id": "proxy-address"}),
 )
 
 
-HOSTS = {"hub-red": "1", "hub-blue": "1", "plain-blue": "2"}
+HOSTS = {"hub-red": "1", "hub-blue": "1", "open-blue": "2"}
 TRANSLATIONS = (
     ("hub", "hv1", "10.0.4.21"),
     ("hub", "hv2", "10.0.4.21"),
-    ("plain", "hv2", "10.0.4.22"),
+    ("open", "hv2", "10.0.4.22"),
     ("web-address", "hv1", "web 10.0.0.11"),
 )
 
@@ -120,7 +120,7 @@ def sample_cloud() -> SampleCloud:
             mac = f"fa:16:3e:00:00:{10 + key:02x}"
             tx.put(Port(port_id, "sample", network_id, key, mac, fixed_ips=(address,), **more))
         tx.put(Router("hub", "sample", 1, routes=tuple(Route("198.51.100.0/24", f"10.0.0.{n}") for n in (11, 12))))
-        tx.put(Router("plain", "sample", 2, enable_snat=False))
+        tx.put(Router("open", "sample", 2, enable_snat=False))
         tx.put(FloatingIP("web-address", "sample", "world", "10.0.4.23", "web-world", "web", "10.0.0.11", "hub"))
         tx.put(FloatingIP("proxy-address", "sample", "world", "10.0.4.24", "proxy-world", router_id="hub"))
         tx.put(PortForwarding("ssh", "proxy-address", "tcp", 2222, 2222, "proxy", "10.0.0.13", 22, 22))
@@ -139,9 +139,10 @@ def sample_cloud() -> SampleCloud:
                 chassis_id,
                 encap_ip=f"192.0.2.{number}",
                 encap_types=("geneve",),
-                gateway=chassis_id == "hv1",
+                gateway=True,
                 tunnel_ports=(("geneve", 100),),
                 patch_ports=(("physnet1", 101), ("physnet2", 102)),
+                watch_ports=((f"192.0.2.{3 - number}", 103),),
             ),
             plugged,
         )

@@ -9,10 +9,12 @@ from copy import copy
 from typing import NamedTuple
 
 from flows.actions import (
+    NO_PORT_ALIVE,
     Action,
     Commit,
     Controller,
     DecrementTtl,
+    FirstAlive,
     Goto,
     Meter,
     Move,
@@ -80,7 +82,8 @@ class Passage(NamedTuple):
 class Switch:
     """The flow tables and ports of one integration bridge; ``ports`` maps OpenFlow port numbers to names.
 
-    ``connections`` is what its connection tracking remembers: by default nothing yet. Raises ValueError for a flow that
+    ``connections`` is what its connection tracking remembers: by default nothing yet. ``dead`` are ports whose other
+    end does not answer. Raises ValueError for a flow that
     Open vSwitch would refuse, and for two flows with one match and priority.
     """
 
@@ -90,7 +93,9 @@ class Switch:
         flows: Iterable[Flow],
         ports: Mapping[int, str],
         connections: Connections | None = None,
+        dead: frozenset[int] = frozenset(),
     ) -> None:
+        self.dead = dead
         self.chassis_id = chassis_id
         self.ports = ports
         self.connections = connections or Connections()
@@ -285,6 +290,9 @@ class _Walk:
                     state.write("ip_ttl", state.read("ip_ttl") - 1)
             case Spread(register, ways):
                 state.write(register, way_of({name: state.read(name) for name in HASHED}, ways))
+            case FirstAlive(register, ports):
+                alive = (port for port in ports if port in self._switch.ports and port not in self._switch.dead)
+                state.write(register, next(alive, NO_PORT_ALIVE))
             case Output(port):
                 if port != state.read("in_port"):
                     self._emit(port)

@@ -98,7 +98,8 @@ class _Arrival(NamedTuple):
 class Fabric:
     """Chassis, the flows of each, and the ports of instances at their places: port id to (chassis id, ofport).
 
-    ``connections`` is what the chassis's connection tracking remembers from other fabrics: by default nothing.
+    ``connections`` is what the chassis's connection tracking remembers from other fabrics: by default nothing. ``dead``
+    are ports, by chassis, whose other end does not answer.
     Raises ValueError for a placement on a chassis that is not there, and for two things at one OpenFlow port.
     """
 
@@ -108,7 +109,9 @@ class Fabric:
         flows: Mapping[str, Iterable[Flow]],
         placements: Mapping[str, tuple[str, int]],
         connections: Connections | None = None,
+        dead: frozenset[tuple[str, int]] = frozenset(),
     ) -> None:
+        self._dead = dead
         self._chassis = {row.id: row for row in chassis}
         self._flows = flows
         self._placements = placements
@@ -121,6 +124,8 @@ class Fabric:
                 self._put(row.id, ofport, _Place("tunnel", name))
             for name, ofport in row.patch_ports:
                 self._put(row.id, ofport, _Place("patch", name))
+            for address, ofport in row.watch_ports:
+                self._put(row.id, ofport, _Place("watch", address))
         for port_id, (chassis_id, ofport) in placements.items():
             if chassis_id not in self._chassis:
                 raise ValueError(f"port {port_id} is placed on chassis {chassis_id}, which is not there")
@@ -155,7 +160,9 @@ class Fabric:
             raise ValueError(f"there is no chassis {chassis_id}")
         if chassis_id not in self._switches:
             ports = {ofport: str(place) for ofport, place in self._places[chassis_id].items()}
-            self._switches[chassis_id] = Switch(chassis_id, self._flows.get(chassis_id, ()), ports, self._connections)
+            dead = frozenset(ofport for name, ofport in self._dead if name == chassis_id)
+            flows = self._flows.get(chassis_id, ())
+            self._switches[chassis_id] = Switch(chassis_id, flows, ports, self._connections, dead)
         return self._switches[chassis_id]
 
     def _put(self, chassis_id: str, ofport: int, place: _Place) -> None:

@@ -30,6 +30,7 @@ from sdnapp.ovsdb.server import OvsdbServer
 from sdnapp.punts import Punts
 from sdnapp.responders import Responders
 from sdnapp.sqlite_storage import open_storage
+from topology.doors import watched
 from topology.store import Store
 
 LOG = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 on_connected=self._controller.database_connected,
                 on_observed=self._controller.observed,
                 on_lost=self._controller.database_lost,
+                watched=lambda chassis_id: self._controller.engine.ask(watched, chassis_id),
             ),
             openflow_port=self.CONF.ofp_ssl_listen_port if credentials else self.CONF.ofp_tcp_listen_port,
             host=self._options.ovsdb_listen_host,

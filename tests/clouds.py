@@ -47,6 +47,8 @@ CHASSIS = ("hv1", "hv2", "hv3")
 ENCAP_IPS = {name: f"192.0.2.{number}" for number, name in enumerate(CHASSIS, 1)}
 TUNNEL_PORTS = {"geneve": 100, "vxlan": 101}
 PATCH_PORTS = {"physnet1": 102, "physnet2": 103}
+WATCH_PORTS = {name: number for number, name in enumerate(CHASSIS, 110)}
+"""Ports that tell whether a chassis lives, on the others."""
 KINDS = ("geneve", "vxlan", "vlan", "flat")
 OVERLAYS = ("geneve", "vxlan")
 UPSTREAM, UPSTREAM_MAC = "203.0.113.1", "00:00:5e:00:01:01"
@@ -285,9 +287,15 @@ class Cloud(ABC):
             tunnel_ports=tuple(TUNNEL_PORTS.items()),
             patch_ports=tuple(PATCH_PORTS.items()) if name in self._doors else (),
             gateway=name in self._gateways,
+            watch_ports=tuple(
+                (ENCAP_IPS[other], port) for other, port in WATCH_PORTS.items() if self._is_watched(name, other)
+            ),
         )
         observe(self.store, chassis, self._plugged[name])
         self._follow()
+
+    def _is_watched(self, name: str, other: str) -> bool:
+        return name != other and bool({name, other} & {*self._gateways})
 
     def _check(self, walk: Walk, sender: Port | None) -> None:
         """Hold what is true of every packet in every story."""
@@ -317,13 +325,16 @@ class SimulatedCloud(Cloud):
         self._ofports = count(200)
         self._placements: dict[str, tuple[str, int]] = {}
         self._connections = Connections()
+        self.dead: set[str] = set()
+        """Chassis that have failed and nobody but the other chassis has noticed."""
         super().__init__()
 
     @property
     def fabric(self) -> Fabric:
         """The switches with the flows of this moment."""
         flows = {name: list(self.engine.desired(name).values()) for name in CHASSIS}
-        return Fabric(self.store.all(Chassis), flows, self._placements, self._connections)
+        dead = frozenset((name, WATCH_PORTS[each]) for each in self.dead for name in CHASSIS)
+        return Fabric(self.store.all(Chassis), flows, self._placements, self._connections, dead)
 
     def _plug(self, place: str, chassis: str) -> int:
         self._placements[place] = (chassis, next(self._ofports))

@@ -72,6 +72,27 @@ def active_gateway(view: View, router_id: str) -> str | None:
     return next(iter(reached or able), None)
 
 
+def watched(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the tunnel addresses of the chassis whose end a chassis must notice by itself, sorted.
+
+    Everybody watches the gateway chassis, which watch everybody: BFD has two ends.
+    """
+    own = view.get(Chassis, chassis_id)
+    if own is None or not view.find_ids(Network, "transit", True):
+        return ()
+    others = (view.get(Chassis, other) for other in view.find_ids(Chassis, "every", True) if other != chassis_id)
+    found = {other.encap_ip for other in others if other is not None and (own.gateway or other.gateway)}
+    return tuple(sorted(address for address in found - {own.encap_ip} if address is not None))
+
+
+def ways_out(view: View, router_id: str, chassis_id: str) -> tuple[str, ...]:
+    """Return the gateway chassis by which a chassis sends for a router, the one in service first, down to itself."""
+    active = view.ask(active_gateway, router_id)
+    order = [active, *(each for each in view.ask(gateway_chassis, router_id) if each != active)]
+    found = [each for each in order if each is not None]
+    return tuple(found[: found.index(chassis_id) + 1] if chassis_id in found else found)
+
+
 def floating(view: View, floatingip_id: str) -> Floating | None:
     """Return a floating IP that is associated with the address of a live port, by a router whose gateway is up."""
     row = view.get(FloatingIP, floatingip_id)

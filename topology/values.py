@@ -470,7 +470,8 @@ class Chassis:
     """A hypervisor: one integration bridge. Observed, not intended; ``id`` is its ``system-id``.
 
     ``tunnel_ports`` maps an encapsulation (``geneve``, ``vxlan``) and ``patch_ports`` a physical network to the
-    OpenFlow port number on this chassis's integration bridge. ``datapath_id`` is 16 hexadecimal digits.
+    OpenFlow port number on this chassis's integration bridge. ``watch_ports`` maps tunnel addresses of other chassis to
+    the ports that tell by BFD whether these live. ``datapath_id`` is 16 hexadecimal digits.
     """
 
     id: str
@@ -483,6 +484,7 @@ class Chassis:
     gateway: bool = False
     tunnel_ports: tuple[tuple[str, int], ...] = ()
     patch_ports: tuple[tuple[str, int], ...] = ()
+    watch_ports: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,16 @@ Frames of an external network travel between chassis as they are on the network 
 that a gateway hands to the chassis that translates are for ``SERVICE_MAC``, so that they can only go inwards.
 """
 
-from flows.actions import Goto, Output, SetField
+from flows.actions import Action, FirstAlive, Goto, Output, SetField
 from flows.features.arp_responder import turned
 from flows.fields import ARP_REQUEST, parse_ipv4
 from flows.flow import Flow, flow
-from flows.pipeline import CLASSIFICATION, DOORS, EXTERNAL_ARP, FORWARDING, TRANSIT_OUTPUT
-from flows.units import Published, Unit, on_chassis, where_router_is
+from flows.pipeline import CLASSIFICATION, DOOR_CHOICE, DOORS, EXTERNAL_ARP, FORWARDING, TRANSIT_OUTPUT
+from flows.units import Published, Unit, on_chassis
 from topology.addressing import SERVICE_MAC
-from topology.doors import active_gateway, externals_at, gateway_chassis
+from topology.doors import active_gateway, externals_at, gateway_chassis, translators, ways_out
 from topology.facts import View, encap_ip, live_network
-from topology.gateway import gateway
+from topology.gateway import Gateway, gateway
 from topology.values import Chassis, Network, Router
 
 FEATURE = "doors"
@@ -39,17 +39,45 @@ def transit(view: View, chassis_id: str, network_id: str) -> Published:
     yield here, flow(TRANSIT_OUTPUT, "encapsulate", FEATURE, owner, *leave, network=network.key)
 
 
-def way_out(view: View, router_id: str) -> Published:
-    """By the gateway chassis that serves a router."""
-    own, active = view.ask(gateway, router_id), view.ask(active_gateway, router_id)
-    if own is None or active is None:
+def way_out(view: View, router_id: str, chassis_id: str) -> Published:
+    """By the gateway chassis that serves a router or, as soon as it fails, by the next one that lives.
+
+    A chassis notices that by itself, with BFD. Where it has only one way, there is nothing to choose.
+    """
+    own, chassis = view.ask(gateway, router_id), view.get(Chassis, chassis_id)
+    ways = view.ask(ways_out, router_id, chassis_id)
+    if own is None or chassis is None or not ways:
         return
-    owner, leaving, turn = f"router/{router_id}", {"interface": own.key}, SetField("in_port", NO_PORT)
-    yield on_chassis(active), flow(DOORS, "here", FEATURE, owner, turn, Goto("forwarding"), **leaving)
-    address = view.ask(encap_ip, active, own.transit.network_type)
-    if address is not None:
-        towards = (turn, SetField("tun_dst", parse_ipv4(address)), Goto("transit_output"))
-        yield where_router_is(router_id), flow(DOORS, "elsewhere", FEATURE, owner, *towards, **leaving)
+    here, owner = on_chassis(chassis_id), f"router/{router_id}"
+    leaving: dict[str, int | str] = {"interface": own.key}
+    roads = {each: road for each in ways if (road := _road(view, own, chassis_id, each))}
+    if ways[0] == chassis_id:
+        yield here, flow(DOORS, "here", FEATURE, owner, *roads[chassis_id], **leaving)
+        return
+    ports = dict(chassis.watch_ports)
+    addresses = {each: view.ask(encap_ip, each, own.transit.network_type) for each in ways}
+    watching = {each: ports.get(address or "", 0) for each, address in addresses.items()}
+    alive = [each for each in ways if watching[each] and each in roads]
+    last = roads.get(chassis_id) or roads.get(ways[0])
+    if last is None:
+        return
+    if len(ways) == 1 or not alive:
+        yield here, flow(DOORS, "elsewhere", FEATURE, owner, *last, **leaving)
+        return
+    choose = (FirstAlive("door", tuple(watching[each] for each in alive)), Goto("door_choice"))
+    yield here, flow(DOORS, "elsewhere", FEATURE, owner, *choose, **leaving)
+    for each in alive:
+        yield here, flow(DOOR_CHOICE, "alive", FEATURE, owner, *roads[each], door=watching[each], **leaving)
+    yield here, flow(DOOR_CHOICE, "none", FEATURE, owner, *last, **leaving)
+
+
+def _road(view: View, own: Gateway, chassis_id: str, door: str) -> tuple[Action, ...]:
+    """Return the actions that bring a packet from a chassis to a door; none where it has no tunnel address."""
+    turn = SetField("in_port", NO_PORT)
+    if door == chassis_id:
+        return (turn, Goto("forwarding"))
+    address = view.ask(encap_ip, door, own.transit.network_type)
+    return (turn, SetField("tun_dst", parse_ipv4(address)), Goto("transit_output")) if address is not None else ()
 
 
 def own_mac(view: View, router_id: str) -> Published:
@@ -77,4 +105,8 @@ def answer(feature: str, owner: str, network_key: int, mac: str, address: str) -
     return flow(EXTERNAL_ARP, "answer", feature, owner, *back, **asked)
 
 
-UNITS = (Unit(transit, over=Chassis, each=externals_at), Unit(way_out, over=Router), Unit(own_mac, over=Router))
+UNITS = (
+    Unit(transit, over=Chassis, each=externals_at),
+    Unit(way_out, over=Router, each=translators),
+    Unit(own_mac, over=Router),
+)

@@ -17,6 +17,7 @@ from flows.actions import (
     Commit,
     Controller,
     DecrementTtl,
+    FirstAlive,
     Goto,
     Meter,
     Move,
@@ -59,6 +60,8 @@ _NICIRA = 0x00002320
 _IN_PORT_16 = _NXM_0 << 16 | 2
 """The port that a packet came in by, in the 16 bits of OpenFlow 1.0: only so can it be set."""
 _SYMMETRIC_L3L4 = 2
+_ACTIVE_BACKUP = 0
+"""Of Nicira's bundle action: how a port is chosen (NX_BD_ALG_ACTIVE_BACKUP)."""
 _HASH_THRESHOLD = 1
 """Of Nicira's multipath action: what is hashed (NX_HASH_FIELDS_SYMMETRIC_L3L4), and how the hash chooses (RFC 2992)."""
 
@@ -215,6 +218,15 @@ def _spread(action: Spread) -> bytes:
     return _nicira(10, form, _SYMMETRIC_L3L4, 0, _HASH_THRESHOLD, last, 0, where, target)
 
 
+def _first_alive(action: FirstAlive) -> bytes:
+    register, count = REGISTERS[action.register], len(action.ports)
+    where = register.offset << 6 | register.bits - 1
+    # Ports have the 16 bits of OpenFlow 1.0 here.
+    form = f"!HHHIHHI4x{count}H"
+    values = (_ACTIVE_BACKUP, 0, 0, _IN_PORT_16, count, where, _register_header(register.number), *action.ports)
+    return _nicira(13, form, *values)
+
+
 def _place(name: str) -> tuple[int, int]:
     """Return the header and first bit of a field or register."""
     if (register := REGISTERS.get(name)) is not None:
@@ -257,6 +269,7 @@ _ACTIONS: dict[type, Callable[[Any], bytes]] = {
     PopVlan: lambda action: struct.pack("!HHxxxx", 18, 8),
     DecrementTtl: lambda action: struct.pack("!HHxxxx", 24, 8),
     Spread: _spread,
+    FirstAlive: _first_alive,
     Output: lambda action: _output(action.port),
     OutputInPort: lambda action: _output(PORT_IN),
     Controller: lambda action: _output(PORT_CONTROLLER, WHOLE_PACKET),

@@ -35,11 +35,13 @@ class Callbacks:
 
     ``on_connected`` gets chassis id and ``address:port``; ``on_observed`` the whole chassis and everything plugged in,
     by port id, whenever one of them has changed, and once after each ``on_connected``; ``on_lost`` the chassis id.
+    ``watched`` is asked now and then, for the tunnel addresses of the chassis that one watches.
     """
 
     on_connected: Callable[[str, str], None]
     on_observed: Callable[[Chassis, Mapping[str, Plugged]], None]
     on_lost: Callable[[str], None]
+    watched: Callable[[str], tuple[str, ...]] = lambda chassis_id: ()
 
 
 class Registry(Protocol):
@@ -87,6 +89,7 @@ class Connection:
         self._registry = registry
         self._closing: str | None = None
         self._again = False
+        self._watched: tuple[str, ...] = ()
         self._in_flight = 0
         self._pace = Pace()
         self._reported: tuple[Chassis, Mapping[str, Plugged]] | None = None
@@ -168,6 +171,7 @@ class Connection:
                 hub.sleep(0)
             now = time.monotonic()
             self._session.tick(now)
+            changed |= self.chassis_id is not None and self._watched != self._callbacks.watched(self.chassis_id)
             if self._session.synced and (changed or self._again):
                 self._react(now)
 
@@ -221,7 +225,8 @@ class Connection:
 
     def _provision(self, observation: Observation, now: float) -> list[str]:
         """Send the steps that are needed and due, unless some are under way; return problems."""
-        result = plan(self._session.replica, observation.settings, self._endpoint)
+        self._watched = self._callbacks.watched(self.chassis_id or "")
+        result = plan(self._session.replica, observation.settings, self._endpoint, self._watched)
         self._pace.forget({step.what for step in result.steps}, now)
         if not self._in_flight:
             for step in result.steps:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from hashlib import sha256
+from ipaddress import IPv4Address
 
 OWNED = {"sdnapp-owned": "true"}
 """``external_ids`` of every bridge, port, interface and manager that the controller made, and may change or remove."""
@@ -31,6 +32,20 @@ def is_device_name(name: str) -> bool:
 def tunnel_port(encapsulation: str) -> str:
     """Return the name of the integration bridge's tunnel port."""
     return f"sdn-{encapsulation}"
+
+
+_WATCH = re.compile(r"sdn-w([0-9a-f]{8})")
+
+
+def watch_port(address: str) -> str:
+    """Return the name of the port that watches a chassis, by its tunnel address."""
+    return f"sdn-w{int(IPv4Address(address)):08x}"
+
+
+def watched_address(name: str) -> str | None:
+    """Return the tunnel address of the chassis that a port of this name watches; None for any other port."""
+    found = _WATCH.fullmatch(name)
+    return str(IPv4Address(int(found[1], 16))) if found else None
 
 
 def patch_ports(physical_network: str) -> tuple[str, str]:

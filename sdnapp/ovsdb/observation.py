@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sdnapp.ovsdb.naming import is_owned, patch_ports, tunnel_port
+from sdnapp.ovsdb.naming import is_owned, patch_ports, tunnel_port, watched_address
 from sdnapp.ovsdb.replica import Replica
 from sdnapp.ovsdb.rows import Bridge, Interface, OpenVSwitch, Port, Uuid
 from sdnapp.ovsdb.settings import Settings, is_id, read_settings
@@ -59,6 +59,7 @@ def _chassis(settings: Settings, bridge: Bridge | None, interfaces: list[Interfa
         return None
     ours = {i.name: i.ofport or 0 for i in interfaces if is_owned(i.external_ids) and is_up(i)}
     tunnels = {encap: ours.get(tunnel_port(encap), 0) for encap in settings.encap_types}
+    watches = {address: ofport for name, ofport in ours.items() if (address := watched_address(name)) is not None}
     patches = {network: ours.get(patch_ports(network)[0], 0) for network, _ in settings.bridge_mappings}
     return Chassis(
         id=settings.system_id,
@@ -71,6 +72,7 @@ def _chassis(settings: Settings, bridge: Bridge | None, interfaces: list[Interfa
         gateway=settings.gateway,
         tunnel_ports=tuple((encap, ofport) for encap, ofport in tunnels.items() if ofport),
         patch_ports=tuple((network, ofport) for network, ofport in patches.items() if ofport),
+        watch_ports=tuple(sorted(watches.items())),
     )
 
 

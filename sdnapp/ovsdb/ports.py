@@ -1,11 +1,11 @@
 """The tunnel and patch ports that a chassis shall have: the controller adds, corrects and removes its own. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sdnapp.ovsdb import operations as ops
 from sdnapp.ovsdb.datapath import type_of
-from sdnapp.ovsdb.naming import OWNED, is_owned, patch_ports, tunnel_port
+from sdnapp.ovsdb.naming import OWNED, is_owned, patch_ports, tunnel_port, watch_port
 from sdnapp.ovsdb.operations import Operation
 from sdnapp.ovsdb.replica import Replica
 from sdnapp.ovsdb.rows import Bridge, Interface, Port, Uuid
@@ -21,6 +21,7 @@ class WantedPort:
     bridge: Uuid
     type: str
     options: Mapping[str, str]
+    bfd: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,22 @@ class Place:
     port: Port
 
 
+WATCH_PORT = 6082
+"""UDP port of tunnels that carry nothing but BFD: packets from a watched chassis come by the ordinary tunnel port."""
+BFD = {"enable": "true", "min_rx": "100", "min_tx": "100"}
+"""Milliseconds between hellos; three that are missed are a failure (RFC 5880, section 6.8.4)."""
+
+
 def plan_ports(result: Plan, situation: Situation, found: Found) -> None:
-    """Compare tunnel and patch ports with what the settings ask for."""
+    """Compare tunnel, patch and watch ports with what the settings ask for."""
     replica, settings = situation.replica, situation.settings
     places = {place.port.name: place for place in _places(replica)}
     wanted: dict[str, WantedPort] = {}
-    for what, ports in (*_tunnels(settings, found.key), *_patches(result, situation, found)):
+    for what, ports in (
+        *_tunnels(settings, found.key),
+        *_patches(result, situation, found),
+        *_watches(situation, found.key),
+    ):
         wanted |= {port.name: port for port in ports}
         _group(result, replica, places, what, ports)
     for place in places.values():
@@ -57,6 +68,14 @@ def _tunnels(settings: Settings, key: Uuid) -> Iterator[tuple[str, list[WantedPo
         # Without local_ip the source is what routing chooses, which on a host with several addresses may be another.
         options = {"remote_ip": "flow", "key": "flow", "local_ip": settings.encap_ip or ""}
         yield f"tunnel port {name}", [WantedPort(name, key, encapsulation, options)]
+
+
+def _watches(situation: Situation, key: Uuid) -> Iterator[tuple[str, list[WantedPort]]]:
+    local = situation.settings.encap_ip
+    for address in situation.watched if local is not None else ():
+        name = watch_port(address)
+        options = {"remote_ip": address, "local_ip": local or "", "key": "0", "dst_port": str(WATCH_PORT)}
+        yield f"port {name} to watch {address}", [WantedPort(name, key, "geneve", options, BFD)]
 
 
 def _patches(result: Plan, situation: Situation, found: Found) -> Iterator[tuple[str, list[WantedPort]]]:
@@ -110,6 +129,8 @@ def _add(port: WantedPort) -> list[Operation]:
     # uuid-names are identifiers: letters, digits and '_'.
     suffix = port.name.encode().hex()
     interface = {**local, "type": port.type, "options": ops.map_of(port.options)}
+    if port.bfd:
+        interface["bfd"] = ops.map_of(port.bfd)
     return [
         ops.insert(Interface.TABLE, interface, f"interface_{suffix}"),
         ops.insert(Port.TABLE, {**local, "interfaces": ops.named(f"interface_{suffix}")}, f"port_{suffix}"),
@@ -128,6 +149,8 @@ def _correct(result: Plan, replica: Replica, port: Port, wanted: WantedPort) -> 
             yield ops.update(Interface.TABLE, key, type=wanted.type)
         if not wanted.options.items() <= interface.options.items():
             yield ops.mutate(Interface.TABLE, key, *ops.set_keys("options", wanted.options))
+        if not wanted.bfd.items() <= interface.bfd.items():
+            yield ops.mutate(Interface.TABLE, key, *ops.set_keys("bfd", wanted.bfd))
         if not is_owned(interface.external_ids):
             yield ops.mutate(Interface.TABLE, key, *ops.set_keys("external_ids", OWNED))
 

@@ -33,14 +33,17 @@ class Endpoint:
     manager: str
 
 
-def plan(replica: Replica, settings: Settings, endpoint: Endpoint) -> Plan:
-    """Return the steps that bring the switch to what its settings ask for, and what stands in their way."""
+def plan(replica: Replica, settings: Settings, endpoint: Endpoint, watched: tuple[str, ...] = ()) -> Plan:
+    """Return the steps that bring the switch to what its settings ask for, and what stands in their way.
+
+    ``watched`` is as of a ``Situation``.
+    """
     result = Plan()
     root = next(iter(replica.rows(OpenVSwitch)), None)
     if root is None or settings.bridge is None:
         return result
     _manager(result, replica, endpoint)
-    situation = Situation(replica, settings, root)
+    situation = Situation(replica, settings, root, watched)
     found = next((Found(key, row) for key, row in replica.rows(Bridge).items() if row.name == settings.bridge), None)
     if found is None:
         _create_bridge(result, situation, settings.bridge, endpoint)

@@ -70,6 +70,7 @@ class Interface:
     external_ids: Mapping[str, str] = field(default_factory=dict)
     ofport: int | None = None
     error: str | None = None
+    bfd: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

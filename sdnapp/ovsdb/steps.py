@@ -10,11 +10,15 @@ from sdnapp.ovsdb.settings import Settings
 
 @dataclass(frozen=True)
 class Situation:
-    """What a plan is made from; ``root`` is the ``Open_vSwitch`` row."""
+    """What a plan is made from; ``root`` is the ``Open_vSwitch`` row.
+
+    ``watched`` are tunnel addresses of chassis of which this one must know at once when they fail.
+    """
 
     replica: Replica
     settings: Settings
     root: Uuid
+    watched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

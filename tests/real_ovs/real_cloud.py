@@ -14,7 +14,7 @@ from flows.flow import Flow
 from flows.packets import Packet
 from flows.simulator import Crossing, Delivery, PhysicalFrame, ToController, Walk
 from sdnapp.openflow.messages import PacketIn
-from tests.clouds import CHASSIS, ENCAP_IPS, PATCH_PORTS, TUNNEL_PORTS, SimulatedCloud
+from tests.clouds import CHASSIS, ENCAP_IPS, PATCH_PORTS, TUNNEL_PORTS, WATCH_PORTS, SimulatedCloud
 from tests.real_ovs.frames import Envelope, from_bytes, seal, to_bytes, unseal
 from tests.real_ovs.openflow_client import OpenFlowClient
 from tests.real_ovs.ovs_dummy import OvsDummy
@@ -40,6 +40,9 @@ class RealChassis:
             for kind, ofport in TUNNEL_PORTS.items():
                 options = ("options:remote_ip=flow", "options:key=flow", f"ofport_request={ofport}")
                 self.ovs.vsctl("add-port", BRIDGE, kind, "--", "set", "Interface", kind, f"type={kind}", *options)
+            for name, ofport in WATCH_PORTS.items():
+                watch = (f"watch-{name}", "type=dummy", f"ofport_request={ofport}")
+                self.ovs.vsctl("add-port", BRIDGE, watch[0], "--", "set", "Interface", *watch)
             self._watched = {UPLINK: 0}
             for name, ofport in PATCH_PORTS.items():
                 self.plug(name, ofport)

@@ -9,6 +9,7 @@ from flows.actions import (
     Commit,
     Controller,
     DecrementTtl,
+    FirstAlive,
     Goto,
     Meter,
     Move,
@@ -102,6 +103,7 @@ MATCHES: list[tuple[Match, str]] = [
     ((Term("router", 7, None), Term("path", 2, None)), masked(router=7, path=2)),
     ((Term("next_hop", 0x0A000001, None),), masked(next_hop=0x0A000001)),
     ((Term("interface", 9, None),), masked(interface=9)),
+    ((Term("door", 9, None),), masked(door=9)),
     ((Term("to_port", 0x10, 0xF0),), f"reg{REGISTERS['to_port'].number}=0x10/0xf0"),
 ]
 
@@ -131,6 +133,11 @@ ACTIONS: list[tuple[Match, tuple[Action, ...], str]] = [
     ((), (Untrack(),), "ct_clear"),
     ((IPV4,), (DecrementTtl(),), "dec_ttl"),
     ((), (Spread("path", 3),), f"multipath(symmetric_l3l4,0,hash_threshold,3,0,{place('path')})"),
+    (
+        (),
+        (FirstAlive("door", (3, 7)),),
+        f"bundle_load(eth_src,0,active_backup,ofport,{place('door')},members:3,7)",
+    ),
     ((), (SetField("in_port", 0),), "load:0->NXM_OF_IN_PORT[]"),
     ((IPV4,), (SetField("ip_ttl", 64),), "set_field:64->nw_ttl"),
     ((), (Goto("delivery"),), f"goto_table:{TABLES['delivery'].number}"),

@@ -17,6 +17,7 @@ from flows.actions import (
     Commit,
     Controller,
     DecrementTtl,
+    FirstAlive,
     Goto,
     Meter,
     Move,
@@ -105,6 +106,19 @@ def os_ken_action(action: Action) -> Any:
             bits = nicira_ext.ofs_nbits(register.offset, register.offset + register.bits - 1)
             return parser.NXActionMultipath(
                 fields=2, basis=0, algorithm=1, max_link=ways - 1, arg=0, ofs_nbits=bits, dst=name_of(name)
+            )
+        case FirstAlive(name, ports):
+            register = REGISTERS[name]
+            bits = nicira_ext.ofs_nbits(register.offset, register.offset + register.bits - 1)
+            return parser.NXActionBundleLoad(
+                algorithm=0,
+                fields=0,
+                basis=0,
+                slave_type=0x2,
+                n_slaves=len(ports),
+                ofs_nbits=bits,
+                dst=name_of(name),
+                slaves=list(ports),
             )
         case SetField(field, value):
             return parser.OFPActionSetField(**{name_of(field): user(field, value)})

@@ -17,15 +17,15 @@ HV1 = {"system-id": "hv1"}
 OWNED = {"sdnapp-owned": "true"}
 
 
-def plan_for(database: FakeDatabase) -> Plan:
+def plan_for(database: FakeDatabase, watched: tuple[str, ...] = ()) -> Plan:
     replica = database.replica()
-    return plan(replica, observe(replica).settings, ENDPOINT)
+    return plan(replica, observe(replica).settings, ENDPOINT, watched)
 
 
-def settle(database: FakeDatabase) -> Plan:
+def settle(database: FakeDatabase, watched: tuple[str, ...] = ()) -> Plan:
     """Plan, commit, let the switch act, until nothing is left to do; return the last plan."""
     for _ in range(6):
-        result = plan_for(database)
+        result = plan_for(database, watched)
         if not result.steps:
             return result
         database.apply(result)
@@ -224,6 +224,22 @@ def test_changed_settings_change_the_ports() -> None:
     database.settings(system_id="hv1")
     settle(database)
     assert database.ports_of("br-int") == {"br-int"}
+
+
+def test_chassis_are_watched_by_ports_of_their_own_as_long_as_they_are_to_be() -> None:
+    database = FakeDatabase(HV1 | {"sdnapp-encap-ip": "192.0.2.1"})
+    settle(database, ("192.0.2.3", "198.51.100.255"))
+    port = database.interface("sdn-wc0000203")
+    assert (port.type, port.external_ids) == ("geneve", OWNED)
+    assert port.options == {"remote_ip": "192.0.2.3", "local_ip": "192.0.2.1", "key": "0", "dst_port": "6082"}
+    assert port.bfd == {"enable": "true", "min_rx": "100", "min_tx": "100"}
+    chassis = observe(database.replica()).chassis
+    assert chassis is not None and dict(chassis.watch_ports).keys() == {"192.0.2.3", "198.51.100.255"}
+    key = interface_key(database, "sdn-wc0000203")
+    database.rows[Interface][key] = replace(port, bfd={"enable": "false", "min_rx": "100", "min_tx": "100"})
+    settle(database, ("192.0.2.3",))
+    assert database.interface("sdn-wc0000203").bfd["enable"] == "true"
+    assert database.ports_of("br-int") == {"br-int", "sdn-geneve", "sdn-wc0000203"}
 
 
 def test_options_that_the_operator_added_stay() -> None:
