@@ -322,3 +322,29 @@ def what_a_router_led_outside_ends_with_its_gateway(cloud: Cloud) -> None:
     for late in (back, begun, arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE)):
         walk = cloud.inject_physical(FLAT, late)
         assert not walk.deliveries and not outside(walk) and not walk.on_core
+
+
+@story
+def an_external_network_may_be_a_vlan(cloud: Cloud) -> None:
+    cloud.doors(("hv3",), ("hv3",))
+    world, red = cloud.external(kind="vlan", vlan=300), lan(cloud, "red", 1)
+    one, two = cloud.port("one", red, "10.0.1.11", "hv1"), cloud.port("two", red, "10.0.1.12", "hv2")
+    hub = cloud.router("hub", red)
+    out = cloud.gateway(hub, world, OUTSIDE)
+    net = Outward(world, red, one, two, hub, interface(cloud, hub, red), out)
+    asked = arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE).tagged(300)
+    answered = arp_reply(out.mac_address, OUTSIDE, UPSTREAM_MAC, UPSTREAM).tagged(300)
+    assert outside(cloud.inject_physical("physnet1", asked)) == [("hv3", answered)]
+    assert not outside(cloud.inject_physical("physnet1", asked.untagged()))
+    sent = ask_far(net, one, udp_src=40000, udp_dst=53)
+    ((door, packet),) = outside(cloud.inject("one@hv1", sent))
+    port = block_of(cloud, hub, "hv1")
+    assert door == "hv3" and packet == seen(sent, out.mac_address, OUTSIDE, udp_src=port).tagged(300)
+    back = from_far(net, out.mac_address, OUTSIDE, udp_src=53, udp_dst=port)
+    assert [place for place, _ in cloud.inject_physical("physnet1", back.tagged(300)).deliveries] == ["one@hv1"]
+    each = floating(cloud, net, 20, two)
+    begun = from_far(net, mac_of(cloud, each), each.address, udp_src=7, udp_dst=53)
+    assert [place for place, _ in cloud.inject_physical("physnet1", begun.tagged(300)).deliveries] == ["two@hv2"]
+    echo = icmp_echo(UPSTREAM_MAC, out.mac_address, UPSTREAM, OUTSIDE)
+    ((_, reply),) = outside(cloud.inject_physical("physnet1", echo.tagged(300)))
+    assert reply["icmp_type"] == 0 and reply["vlan_vid"] == 0x1000 | 300
