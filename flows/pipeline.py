@@ -74,7 +74,7 @@ CLASSIFICATION = Table(
     "Anything else is dropped.",
     match=frozenset({"in_port", "tun_id", "vlan_vid"}),
     priorities={"origin": 100, "tagged": 90},
-    next=("tunnel_peers", "external_arp", "port_security", "forwarding", "drops"),
+    next=("tunnel_peers", "physical_arp", "port_security", "forwarding", "drops"),
     unmatched="unknown_origin",
 )
 TUNNEL_PEERS = Table(
@@ -86,15 +86,15 @@ TUNNEL_PEERS = Table(
     next=("forwarding", "drops"),
     unmatched="unknown_tunnel",
 )
-EXTERNAL_ARP = Table(
+PHYSICAL_ARP = Table(
     7,
-    "external_arp",
-    "ARP of an external network, as its doors hear it: requests for routers' and floating addresses are answered where "
-    "the address is, what neighbours say goes to the controller.",
+    "physical_arp",
+    "ARP of a physical network that routers are on, as its doors hear it: requests for routers' and floating addresses "
+    "are answered where the address is, what neighbours say goes to the controller.",
     match=frozenset({"network", "arp_op", "arp_spa", "arp_tpa"}),
     priorities={"answer": 110, "told": 100, "announced": 90},
-    next=("forwarding", "core_output"),
-    miss="forwarding",
+    next=("routing", "core_output"),
+    miss="routing",
 )
 PORT_SECURITY = Table(
     10,
@@ -187,8 +187,9 @@ EGRESS_VERDICT = Table(
 ROUTING = Table(
     35,
     "routing",
-    "Finds the router that a packet is sent to, by the MAC address of its interface. All else stays on its network.",
-    match=frozenset({"network", "eth_dst", "eth_type"}),
+    "Finds the router that a packet is sent to, by the MAC address of its interface; of what comes from a physical "
+    "network, on the chassis that stands for the interface there. All else stays on its network.",
+    match=frozenset({"network", "from_core", "eth_dst", "eth_type"}),
     priorities={"interface": 100},
     next=("routes", "forwarding"),
     miss="forwarding",
@@ -199,9 +200,10 @@ ROUTES = Table(
     "What a router does with a packet: answers an echo request to itself, and else sends it the way of the longest "
     "prefix, one hop less to live. What it must report, to itself or with no hop left or with no way to go, the "
     "controller reports.",
-    match=frozenset({"router", "ipv4_dst", "icmp_type", "icmp_code", "ip_ttl"}),
+    match=frozenset({"router", "from_port", "ipv4_dst", "icmp_type", "icmp_code", "ip_ttl"}),
     priorities={
         "nowhere": 130,
+        "echo_outside": 125,
         "echo": 120,
         "own": 110,
         "expired": 100,
@@ -210,6 +212,7 @@ ROUTES = Table(
     },
     spans={"prefix": 32},
     next=("paths", "neighbours", "source_nat", "drops"),
+    again=("routes",),
 )
 PATHS = Table(
     37,
@@ -224,9 +227,9 @@ NEIGHBOURS = Table(
     38,
     "neighbours",
     "From the next hop's address to its MAC address; where it is another router, that one's routes are next. "
-    "Of an address that nobody has, the controller reports that it cannot be reached.",
+    "Of an address that nobody has, the controller reports that it cannot be reached; on a physical network it asks.",
     match=frozenset({"router", "network", "next_hop"}),
-    priorities={"router": 110, "port": 100, "unknown": 10},
+    priorities={"router": 110, "port": 100, "neighbour": 90, "unknown": 10},
     next=("router_output",),
     again=("routes",),
 )
@@ -349,14 +352,17 @@ DELIVERY = Table(
 CORE_OUTPUT = Table(
     70,
     "core_output",
-    "Leaves this chassis by the network's own way: a tunnel with its VNI, or a patch port with its VLAN tag.",
-    match=frozenset({"network"}),
-    priorities={"encapsulate": 100},
+    "Leaves this chassis by the network's own way: a tunnel with its VNI, or a patch port with its VLAN tag. What was "
+    "routed has the chassis's own MAC address on a physical network, so that a router's is in one place. Where there "
+    "is no such way, a gateway chassis is one.",
+    match=frozenset({"network", "eth_src"}),
+    priorities={"routed": 110, "encapsulate": 100},
+    next=("transit_output",),
 )
 TRANSIT_OUTPUT = Table(
     72,
     "transit_output",
-    "Leaves this chassis by the tunnel that an external network's frames take between chassis.",
+    "Leaves this chassis by the tunnel that a physical network's frames take between chassis.",
     match=frozenset({"network"}),
     priorities={"encapsulate": 100},
 )
@@ -444,7 +450,7 @@ DROPS = Table(
 
 TABLES = TableList(
     (
-        *(CLASSIFICATION, TUNNEL_PEERS, EXTERNAL_ARP, PORT_SECURITY, REFUSAL, ARP_GUARD, ARP_RESPONDER, DHCP),
+        *(CLASSIFICATION, TUNNEL_PEERS, PHYSICAL_ARP, PORT_SECURITY, REFUSAL, ARP_GUARD, ARP_RESPONDER, DHCP),
         *(EGRESS_STATELESS, EGRESS_TRACKING, EGRESS_FILTER, EGRESS_VERDICT),
         *(ROUTING, ROUTES, PATHS, NEIGHBOURS, ROUTER_OUTPUT),
         *(SOURCE_NAT, UPSTREAM, EXTERNAL_SOURCE, DOORS, DOOR_CHOICE),
@@ -515,6 +521,7 @@ FEATURES: dict[str, Feature] = {
         Feature("doors", 13, "Ways from chassis to external networks, and between the chassis."),
         Feature("source_nat", 14, "Addresses of what leaves routers by their gateways."),
         Feature("upstream", 15, "Neighbours on external networks."),
+        Feature("provider_routing", 17, "Routers on physical networks, and where these find them."),
         Feature("inbound_nat", 16, "From external addresses to instances."),
         Feature("arp_guard", 10, "No port speaks for the address of another in ARP."),
     )

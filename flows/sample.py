@@ -40,7 +40,7 @@ DESCRIPTION = (
     "`red`: an overlay network (Geneve, VNI 101) with instances `web` and `proxy` on `hv1` and `db` on `hv2`; "
     "`proxy` may also use 10.0.0.100 at fa:16:3e:00:01:64, and 172.16.0.0/12 as a router does.",
     "`plant`: a provider network (VLAN 200 of `physnet1`) with `press` on `hv1` and `robot` on `hv2`; "
-    "`press` has no port security.",
+    "`press` has no port security. The router `line` leads from there to `lab`; 10.0.1.9 is a machine that is no port.",
     "`blue`: another overlay network (Geneve, VNI 102) with `app` on `hv2`, joined to `red` by the router `hub`, which "
     "sends 198.51.100.0/24 to `web` and `db` by turns.",
     "`lab`: a flat provider network (`physnet2`) with `scope` on `hv1`.",
@@ -84,10 +84,13 @@ PORTS: tuple[tuple[str, str, str, int, dict[str, Any]], ...] = (
     ("open-world", "world", "", 0, {"device_owner": ROUTER_GATEWAY, "device_id": "open"}),
     ("web-world", "world", "", 0, {"device_owner": FLOATING_IP, "device_id": "web-address"}),
     ("proxy-world", "world", "", 0, {"device_owner": FLOATING_IP, "device_id": "proxy-address"}),
+    ("line-plant", "plant", "", 0, {"device_owner": ROUTER_INTERFACE, "device_id": "line"}),
+    ("line-lab", "lab", "", 0, {"device_owner": ROUTER_INTERFACE, "device_id": "line"}),
 )
 
 
-HOSTS = {"hub-red": "1", "hub-blue": "1", "open-blue": "2"}
+HOSTS = {"hub-red": "1", "hub-blue": "1", "open-blue": "2", "line-plant": "1", "line-lab": "1"}
+TRANSITS = {"world": 103, "plant": 104, "lab": 105}
 TRANSLATIONS = (
     ("hub", "hv1", "10.0.4.21"),
     ("hub", "hv2", "10.0.4.21"),
@@ -101,8 +104,8 @@ def sample_cloud() -> SampleCloud:
     store = Store()
     with store.transaction() as tx:
         for key, (network_id, segment) in enumerate(NETWORKS.items(), 1):
-            transit = Segment("geneve", 103) if network_id == "world" else None
-            tx.put(Network(network_id, "sample", key, segment, external=transit is not None, transit=transit))
+            transit = Segment("geneve", TRANSITS[network_id]) if network_id in TRANSITS else None
+            tx.put(Network(network_id, "sample", key, segment, external=network_id == "world", transit=transit))
             served = segment.is_overlay
             cidr, gateway = f"10.0.{key - 1}.0/24", f"10.0.{key - 1}.1"
             tx.put(
@@ -121,10 +124,12 @@ def sample_cloud() -> SampleCloud:
             tx.put(Port(port_id, "sample", network_id, key, mac, fixed_ips=(address,), **more))
         tx.put(Router("hub", "sample", 1, routes=tuple(Route("198.51.100.0/24", f"10.0.0.{n}") for n in (11, 12))))
         tx.put(Router("open", "sample", 2, enable_snat=False))
+        tx.put(Router("line", "sample", 3))
         tx.put(FloatingIP("web-address", "sample", "world", "10.0.4.23", "web-world", "web", "10.0.0.11", "hub"))
         tx.put(FloatingIP("proxy-address", "sample", "world", "10.0.4.24", "proxy-world", router_id="hub"))
         tx.put(PortForwarding("ssh", "proxy-address", "tcp", 2222, 2222, "proxy", "10.0.0.13", 22, 22))
         tx.put(Neighbour("world/10.0.4.1", "world", "10.0.4.1", "00:00:5e:00:01:01"))
+        tx.put(Neighbour("plant/10.0.1.9", "plant", "10.0.1.9", "00:00:5e:00:53:09"))
         for number, (owner, chassis_id, subject) in enumerate(TRANSLATIONS, 1):
             first, ports = (1024 * number, 1024) if owner == "hub" else (0, 0)
             row_id = f"{owner}@{chassis_id}"

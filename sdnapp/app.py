@@ -24,7 +24,7 @@ from sdnapp.dhcp.service import DhcpSettings
 from sdnapp.openflow.switches import Switches, listen_securely, set_defaults
 from sdnapp.operations import Operations
 from sdnapp.outages import Outages
-from sdnapp.outside import Outside, sender
+from sdnapp.outside import Outside, as_received, sender
 from sdnapp.ovsdb.connection import Callbacks
 from sdnapp.ovsdb.server import OvsdbServer
 from sdnapp.punts import Punts
@@ -105,9 +105,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self._outages = Outages(self._store, lambda chassis_id: self._controller.datapath_of(chassis_id) is not None)
         self._outside = Outside(self._store, lambda: self._controller.engine.view, send)
         self._responders = Responders(self._store, _dhcp_settings(self._options), self._outside.hear)
-        self._punts = Punts(
-            self._responders, lambda datapath_id, port, frame: self._switches.packet_out(datapath_id, port, port, frame)
-        )
+        self._punts = Punts(self._responders, self._send_back)
         self._punted = hub.Event()
         self._controller = Controller(
             *(self._store, self._switches, self._responders, self._changed.set), certified=credentials is not None
@@ -166,6 +164,9 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
     def _packet_in(self, datapath_id: str, in_port: int, cookie: int, frame: bytes) -> None:
         self._punts.arrived(datapath_id, in_port, cookie, frame)
         self._punted.set()
+
+    def _send_back(self, datapath_id: str, port: int, frame: bytes) -> None:
+        self._switches.packet_out(datapath_id, port, port, as_received(self._store, datapath_id, port, frame))
 
     def _answer(self) -> None:
         while True:

@@ -31,11 +31,16 @@ class Arp(NamedTuple):
 def request(mac: str, address: str, target: str, vlan_id: int | None = None) -> bytes:
     """Return a frame that asks all who has ``target``; of ``address`` itself, it is an announcement."""
     sender = mac_to_int(mac).to_bytes(6, "big")
-    tag = struct.pack("!HH", ETH_TYPE_VLAN, vlan_id) if vlan_id else b""
     nobody, ends = _NOBODY.to_bytes(6, "big"), (IPv4Address(address).packed, IPv4Address(target).packed)
     body = _BODY.pack(*_KIND, ARP_REQUEST, sender, ends[0], nobody, ends[1])
-    frame = _BROADCAST.to_bytes(6, "big") + sender + tag + struct.pack("!H", ETH_TYPE_ARP) + body
-    return frame.ljust(60, b"\0")
+    frame = _BROADCAST.to_bytes(6, "big") + sender + struct.pack("!H", ETH_TYPE_ARP) + body
+    return tagged(frame, vlan_id).ljust(60, b"\0")
+
+
+def tagged(frame: bytes, vlan_id: int | None) -> bytes:
+    """Return an Ethernet frame with an 802.1Q tag; without a VLAN id, as it is."""
+    tag = struct.pack("!HH", ETH_TYPE_VLAN, vlan_id) if vlan_id else b""
+    return frame[:12] + tag + frame[12:]
 
 
 def parse(frame: bytes) -> Arp | None:

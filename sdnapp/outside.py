@@ -1,7 +1,7 @@
-"""The controller's part on external networks: who the neighbours are, and telling them where addresses are.
+"""The controller's part on physical networks: who routers' neighbours are, and telling them where addresses are.
 
-Neighbours are asked for by ARP from a router's gateway chassis: those that routers send everything to, always, others
-when a packet is for them. What they answer is stored, and published as flows. An answer that contradicts the former is
+Neighbours are asked for by ARP from the chassis where the router is found: next hops of routes always, others when a
+packet is for them. What they answer is stored, and published as flows. An answer that contradicts the former is
 believed when the former MAC address answers no more. Nothing is learnt from what nobody asked for.
 """
 
@@ -13,11 +13,21 @@ from typing import NamedTuple, Protocol, TypeVar
 from flows.fields import ETH_TYPE_IPV4
 from flows.flow import Flow
 from sdnapp import arp
-from topology.doors import active_gateway, floating, forwarding
+from topology.addressing import int_to_mac
+from topology.doors import floating, forwarding
 from topology.facts import View
-from topology.gateway import Gateway, gateway, gateways_on
+from topology.presence import Presence, presence, presences
 from topology.store import Store
-from topology.values import Chassis, FloatingIP, Neighbour, Network, PortForwarding
+from topology.values import (
+    ROUTER_GATEWAY,
+    ROUTER_INTERFACE,
+    Chassis,
+    FloatingIP,
+    Neighbour,
+    Network,
+    Port,
+    PortForwarding,
+)
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -41,7 +51,7 @@ class Send(Protocol):
 
 
 class Site(NamedTuple):
-    """Where an external address is, and at which MAC address."""
+    """Where an address is on a physical network, and at which MAC address."""
 
     chassis_id: str
     mac_address: str
@@ -66,9 +76,9 @@ class Outside:
 
     def hear(self, flow: Flow, frame: bytes) -> str:
         """Take note of what a switch has sent here; return what it was, in words."""
-        own = self._view().ask(gateway, flow.owner.removeprefix("router/"))
+        own = self._view().ask(presence, flow.owner)
         if own is None:
-            return "no gateway"
+            return "no gateway chassis"
         said = arp.parse(frame)
         if said is not None:
             return self._told(own, said)
@@ -83,17 +93,17 @@ class Outside:
         """Ask those who have not answered, forget those who do not any more, announce what has moved."""
         view = self._view()
         for network_id in self._store.find_ids(Network, "transit", True):
-            asking = next(_gateways(view, network_id), None)
-            if asking is not None:
-                self._refresh(view, asking)
+            there = view.ask(presences, network_id)
+            if there:
+                self._refresh(there)
         for row in self._store.find(Neighbour, "every", True):
-            if not view.ask(gateways_on, row.network_id):
+            if not view.ask(presences, row.network_id):
                 self._forget(row)
         for place, doubted in list(self._doubts.items()):
             self._settle(place, doubted)
         self._announce(view)
 
-    def _told(self, own: Gateway, said: arp.Arp) -> str:
+    def _told(self, own: Presence, said: arp.Arp) -> str:
         place = own.network.id, said.address
         known = self._store.get(Neighbour, "/".join(place))
         if said.is_announcement:
@@ -116,7 +126,7 @@ class Outside:
         return "learnt"
 
     def _learn(self, place: Place, mac: str) -> None:
-        LOG.info("on external network %s, %s is at %s", *place, mac)
+        LOG.info("on network %s, %s is at %s", *place, mac)
         self._ages[place] = 0
         with self._store.transaction() as tx:
             tx.put(Neighbour("/".join(place), *place, mac))
@@ -124,19 +134,19 @@ class Outside:
     def _settle(self, place: Place, doubted: str) -> None:
         """Believe the newcomer, one question later, unless the former has answered that question."""
         if self._ages.get(place, 1):
-            LOG.warning("on external network %s, %s answers from another MAC address now", *place)
+            LOG.warning("on network %s, %s answers from another MAC address now", *place)
             self._learn(place, doubted)
         del self._doubts[place]
 
-    def _refresh(self, view: View, own: Gateway) -> None:
-        network_id = own.network.id
-        needed = {address for each in _gateways(view, network_id) for address in each.upstream}
+    def _refresh(self, there: tuple[Presence, ...]) -> None:
+        network_id = there[0].network.id
+        needed = {address for each in there for address in each.upstream}
         known = {row.address: row for row in self._store.find(Neighbour, "network", network_id)}
         for address in needed - known.keys():
-            self._ask(own, address)
+            self._ask(_asking(there, address), address)
         for place, left in list(self._asked.items()):
             if place[0] == network_id:
-                self._ask(own, place[1])
+                self._ask(_asking(there, place[1]), place[1])
                 self._asked[place] = left - 1
                 if left <= 1:
                     del self._asked[place]
@@ -146,23 +156,22 @@ class Outside:
             if age > FORGOTTEN * REFRESH and address not in needed:
                 self._forget(row)
             elif age >= REFRESH and age % 5 == 0:
-                self._ask(own, address)
+                self._ask(_asking(there, address), address)
 
     def _forget(self, row: Neighbour) -> None:
         self._ages.pop((row.network_id, row.address), None)
         with self._store.transaction() as tx:
             tx.delete(Neighbour, row.id)
 
-    def _want(self, own: Gateway, address: str) -> None:
+    def _want(self, own: Presence, address: str) -> None:
         place = own.network.id, address
         if place not in self._asked and len(self._asked) < MAX_ASKED:
             self._asked[place] = TRIES
             self._ask(own, address)
 
-    def _ask(self, own: Gateway, address: str) -> None:
-        chassis_id = self._view().ask(active_gateway, own.router_id)
-        if chassis_id is not None and own.addresses:
-            self._arp(chassis_id, own, own.mac_address, own.addresses[0], address)
+    def _ask(self, own: Presence, address: str) -> None:
+        if own.addresses:
+            self._arp(own.chassis_id, own, own.mac_address, _nearest(own, address), address)
 
     def _announce(self, view: View) -> None:
         sites = {place: (site, own) for place, site, own in _sites(self._store, view)}
@@ -180,7 +189,7 @@ class Outside:
             if left <= 1 or place not in sites:
                 del self._announcing[place]
 
-    def _arp(self, chassis_id: str, own: Gateway, mac: str, address: str, target: str) -> None:
+    def _arp(self, chassis_id: str, own: Presence, mac: str, address: str, target: str) -> None:
         segment = own.network.segment
         if segment.physical_network is not None:
             frame = arp.request(mac, address, target, segment.segmentation_id)
@@ -201,33 +210,50 @@ def sender(
     return send
 
 
+def as_received(store: Store, datapath_id: str, port: int, frame: bytes) -> bytes:
+    """Return a router's frame as it goes back by the port that the one before came by: to a VLAN, with its tag."""
+    chassis = next(iter(store.find(Chassis, "datapath", datapath_id)), None)
+    if chassis is None or port not in dict(chassis.patch_ports).values():
+        return frame
+    for row in store.find(Port, "mac", int_to_mac(int.from_bytes(frame[6:12], "big"))):
+        network = store.get(Network, row.network_id)
+        if row.device_owner in (ROUTER_INTERFACE, ROUTER_GATEWAY) and network is not None:
+            return arp.tagged(frame, network.segment.segmentation_id)
+    return frame
+
+
 CONTROLLER_PORT = 0xFFFFFFFD
 """OFPP_CONTROLLER: where a packet comes from that no port has received."""
 
 
-def _gateways(view: View, network_id: str) -> Iterator[Gateway]:
-    for router_id in view.ask(gateways_on, network_id):
-        own = view.ask(gateway, router_id)
-        if own is not None and view.ask(active_gateway, router_id) is not None:
-            yield own
+def _asking(there: tuple[Presence, ...], address: str) -> Presence:
+    """Return who asks for an address: a router that is on its subnet, if there is one."""
+    return next((own for own in there if _is_near(own, address)), there[0])
 
 
-def _sites(store: Store, view: View) -> Iterator[tuple[Place, Site, Gateway]]:
+def _nearest(own: Presence, address: str) -> str:
+    """Return the address to ask from: hosts may not answer one that is on no subnet of theirs."""
+    asked = IPv4Address(address)
+    paired = zip(own.addresses, own.prefixes, strict=False)
+    return next((source for source, prefix in paired if asked in IPv4Network(prefix)), own.addresses[0])
+
+
+def _sites(store: Store, view: View) -> Iterator[tuple[Place, Site, Presence]]:
     for network_id in store.find_ids(Network, "transit", True):
-        for own in _gateways(view, network_id):
-            active = view.ask(active_gateway, own.router_id)
-            for address in own.addresses if active is not None else ():
-                yield (network_id, address), Site(active or "", own.mac_address), own
+        for own in view.ask(presences, network_id):
+            for address in own.addresses:
+                yield (network_id, address), Site(own.chassis_id, own.mac_address), own
         for row in store.find(FloatingIP, "network", network_id):
             live = view.ask(floating, row.id)
-            if live is not None:
-                yield (network_id, row.address), Site(live.site, live.mac_address), live.gateway
+            around = view.ask(presence, f"router/{live.gateway.router_id}") if live is not None else None
+            if live is not None and around is not None:
+                yield (network_id, row.address), Site(live.site, live.mac_address), around
             for forwarding_id in store.find_ids(PortForwarding, "floatingip", row.id)[:1]:
                 forwarded = view.ask(forwarding, forwarding_id)
-                active = view.ask(active_gateway, forwarded.gateway.router_id) if forwarded is not None else None
-                if forwarded is not None and active is not None:
-                    yield (network_id, row.address), Site(active, forwarded.mac_address), forwarded.gateway
+                around = view.ask(presence, f"router/{row.router_id}")
+                if forwarded is not None and around is not None:
+                    yield (network_id, row.address), Site(around.chassis_id, forwarded.mac_address), around
 
 
-def _is_near(own: Gateway, address: str) -> bool:
+def _is_near(own: Presence, address: str) -> bool:
     return any(IPv4Address(address) in IPv4Network(prefix) for prefix in own.prefixes)

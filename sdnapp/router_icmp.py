@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 from flows.fields import ETH_TYPE_IPV4, IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP
 from flows.flow import Flow
 from flows.pipeline import NEIGHBOURS, ROUTES
-from topology.routing import address_towards, interfaces, live_interface
+from topology.interfaces import interfaces, live_interface
+from topology.routing import address_towards
 from topology.store import Store
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flows.engine import Engine
 from sdnapp.realization import CONFIRMED, IN_WORDS, Realization, are_confirmed, is_active
-from topology import doors, facts, routing
+from topology import doors, facts, interfaces, routing
 from topology.gateway import Gateway, gateway
 from topology.store import Store
 from topology.values import ROUTER_GATEWAY, ROUTER_INTERFACE, Network, Port, Router
@@ -28,7 +28,7 @@ class Status:
     def standings(self, port_id: str) -> dict[str, str]:
         """Return, for each chassis that must hold a port's flows, where it stands, in words."""
         ask = self.engine.ask
-        if (interface := ask(routing.live_interface, port_id)) is not None:
+        if (interface := ask(interfaces.live_interface, port_id)) is not None:
             router_id = interface.router_id
             around = {*ask(routing.reaching_router, router_id), *ask(facts.hosts, interface.network.id)}
             owners = (f"port/{port_id}", f"router/{router_id}")
@@ -59,7 +59,7 @@ class Status:
         router = self.store.get(Router, router_id)
         if router is None or not router.admin_state_up:
             return DOWN
-        ids = (*self.engine.ask(routing.interfaces, router_id), *self.store.find_ids(Port, "gateway_of", router_id))
+        ids = (*self.engine.ask(interfaces.interfaces, router_id), *self.store.find_ids(Port, "gateway_of", router_id))
         return ACTIVE if all(self.of_port(port_id) == ACTIVE for port_id in ids) else DOWN
 
     def of_floatingip(self, floatingip_id: str) -> str:
@@ -91,7 +91,7 @@ class Status:
         return f"not plugged: no chassis has an interface with external_ids:iface-id={port.id}"
 
     def _is_active(self, port_id: str, standings: dict[str, str]) -> bool:
-        if self.engine.ask(routing.live_interface, port_id) is not None:
+        if self.engine.ask(interfaces.live_interface, port_id) is not None:
             return are_confirmed(standings)
         if (outside := self._gateway(port_id)) is not None:
             active = self.engine.ask(doors.active_gateway, outside.router_id)
@@ -118,6 +118,4 @@ class Status:
         router = self.store.get(Router, port.device_id)
         if router is None:
             return f"there is no router {port.device_id}"
-        if not router.admin_state_up:
-            return f"its router {router.id} is administratively down"
-        return "routers do not serve its network, which is no overlay"
+        return f"its router {router.id} is administratively down"

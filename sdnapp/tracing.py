@@ -10,7 +10,7 @@ from flows.flow import Flow, show_action, show_term
 from flows.packets import Packet, arp_request, icmp_echo
 from flows.pipeline import TABLES
 from flows.simulator import Fabric, Walk
-from topology import facts, routing
+from topology import facts, interfaces
 from topology.addressing import SERVICE_MAC, int_to_mac
 from topology.store import Store
 from topology.values import Chassis, Network, Port, PortBinding, Subnet
@@ -118,7 +118,7 @@ def _group_mac(store: Store, port: Port, to: str) -> str | None:
 
 
 def _mac_of(store: Store, engine: Engine, port: Port, address: str) -> str | None:
-    interface_id = engine.ask(routing.interface_at, port.network_id, address)
+    interface_id = engine.ask(interfaces.interface_at, port.network_id, address)
     interface = store.get(Port, interface_id) if interface_id is not None else None
     if interface is not None:
         return interface.mac_address

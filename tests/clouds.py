@@ -88,11 +88,11 @@ class Cloud(ABC):
             "flat": Segment("flat", None, "physnet2"),
         }
         segment = segments.get(kind) or Segment(kind, next(self._vnis))
-        return self._put(Network(name, f"tenant of {name}", next(self._numbers), segment, **values))
+        return self.put(Network(name, f"tenant of {name}", next(self._numbers), segment, **values))
 
     def subnet(self, network: Network, cidr: str = "10.0.0.0/24", **values: Any) -> Subnet:
         """Create a subnet, with DHCP unless the story says otherwise."""
-        return self._put(Subnet(f"{network.id}/{cidr}", network.project_id, network.id, cidr, **values))
+        return self.put(Subnet(f"{network.id}/{cidr}", network.project_id, network.id, cidr, **values))
 
     def port(self, name: str, network: Network, address: str, at: str | None = None, **values: Any) -> Port:
         """Create a port with an address of the network's first subnet, and plug it in if the story says where.
@@ -106,14 +106,14 @@ class Cloud(ABC):
             "fixed_ips": (FixedIP(subnet.id, address),),
             "security_groups": (OPEN,),
         }
-        port = self._put(Port(name, network.project_id, network.id, number, **{**defaults, **values}))
+        port = self.put(Port(name, network.project_id, network.id, number, **{**defaults, **values}))
         if at:
             self.bind(port, at)
         return port
 
     def security_group(self, name: str, *rules: dict[str, Any], **values: Any) -> SecurityGroup:
         """Create a security group with some rules."""
-        group = self._put(SecurityGroup(name, f"tenant of {name}", next(self._numbers), **values))
+        group = self.put(SecurityGroup(name, f"tenant of {name}", next(self._numbers), **values))
         for each in rules:
             self.rule(group, **each)
         return group
@@ -121,16 +121,16 @@ class Cloud(ABC):
     def rule(self, group: SecurityGroup, direction: str = "ingress", **values: Any) -> SecurityGroupRule:
         """Add a rule to a security group."""
         rule_id = f"{group.id} rule {next(self._numbers)}"
-        return self._put(SecurityGroupRule(rule_id, group.project_id, group.id, direction, **values))
+        return self.put(SecurityGroupRule(rule_id, group.project_id, group.id, direction, **values))
 
     def address_group(self, name: str, *addresses: str) -> AddressGroup:
         """Create an address group."""
-        return self._put(AddressGroup(name, f"tenant of {name}", next(self._numbers), addresses=addresses))
+        return self.put(AddressGroup(name, f"tenant of {name}", next(self._numbers), addresses=addresses))
 
     def router(self, name: str, *networks: Network, routes: tuple[tuple[str, str], ...] = (), **values: Any) -> Router:
         """Create a router with an interface on the first subnet of each network, at its gateway address."""
         rows = tuple(Route(*route) for route in routes)
-        router = self._put(Router(name, "tenant", next(self._numbers), routes=rows, **values))
+        router = self.put(Router(name, "tenant", next(self._numbers), routes=rows, **values))
         for network in networks:
             (subnet, *_) = self.store.find(Subnet, "network", network.id)
             assert subnet.gateway_ip is not None
@@ -150,7 +150,7 @@ class Cloud(ABC):
         transit = Segment("geneve", next(self._vnis))
         network = self.network(name, kind, external=True, transit=transit, **values)
         self.subnet(network, "203.0.113.0/24", gateway_ip=UPSTREAM, enable_dhcp=False)
-        self._put(Neighbour(f"{network.id}/{UPSTREAM}", network.id, UPSTREAM, UPSTREAM_MAC))
+        self.put(Neighbour(f"{network.id}/{UPSTREAM}", network.id, UPSTREAM, UPSTREAM_MAC))
         return network
 
     def gateway(self, router: Router, network: Network, address: str, **values: Any) -> Port:
@@ -167,13 +167,13 @@ class Cloud(ABC):
         )
         if port is not None:
             values |= {"port_id": port.id, "fixed_ip_address": port.fixed_ips[0].ip_address}
-        return self._put(FloatingIP(name, "tenant", network.id, address, holds.id, **values))
+        return self.put(FloatingIP(name, "tenant", network.id, address, holds.id, **values))
 
     def forward(self, address: FloatingIP, port: Port, external: int, internal: int, protocol: str = "tcp") -> None:
         """Forward a port of a floating IP to a port's address."""
         number = f"forwarding {next(self._numbers)}"
         inside = port.fixed_ips[0].ip_address
-        self._put(PortForwarding(number, address.id, protocol, external, external, port.id, inside, internal, internal))
+        self.put(PortForwarding(number, address.id, protocol, external, external, port.id, inside, internal, internal))
 
     def doors(self, gateways: tuple[str, ...], doors: tuple[str, ...] = CHASSIS) -> None:
         """Say which chassis are gateway chassis, and which have a way to the physical networks."""
@@ -181,17 +181,24 @@ class Cloud(ABC):
         for name in CHASSIS:
             self._observe(name)
 
+    def put(self, row: Any) -> Any:
+        """Store a row as it is, and return it."""
+        with self.store.transaction() as tx:
+            tx.put(row)
+        self.follow()
+        return row
+
     def change(self, row: Any, **values: Any) -> Any:
         """Change a row as it is now, and return it."""
         current = self.store.get(type(row), row.id)
         assert current is not None
-        return self._put(replace(current, **values))
+        return self.put(replace(current, **values))
 
     def delete(self, row: Any) -> None:
         """Delete a row."""
         with self.store.transaction() as tx:
             tx.delete(type(row), row.id)
-        self._follow()
+        self.follow()
 
     def bind(self, port: Port, at: str) -> None:
         """Plug an interface with the port's id into a chassis, which tells."""
@@ -263,7 +270,7 @@ class Cloud(ABC):
             joined |= {port.network_id for port in interfaces if port.device_id in devices}
         return joined
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Bring the flows in step with the store."""
         changes, self._changes[:] = list(self._changes), []
         self.engine.update(changes)
@@ -272,12 +279,6 @@ class Cloud(ABC):
             changes, self._changes[:] = list(self._changes), []
             self.engine.update(changes)
         assert self.engine.failures == {}
-
-    def _put(self, row: Any) -> Any:
-        with self.store.transaction() as tx:
-            tx.put(row)
-        self._follow()
-        return row
 
     def _observe(self, name: str) -> None:
         chassis = Chassis(
@@ -292,7 +293,7 @@ class Cloud(ABC):
             ),
         )
         observe(self.store, chassis, self._plugged[name])
-        self._follow()
+        self.follow()
 
     def _is_watched(self, name: str, other: str) -> bool:
         return name != other and bool({name, other} & {*self._gateways})
@@ -315,6 +316,7 @@ class Cloud(ABC):
             )
             assert "vlan_vid" not in packet, "instances see no tags"
         owners = {f"port/{sender.id}", *(f"router/{router_id}" for router_id in self.store.ids(Router))}
+        owners |= {f"port/{port.id}" for port in self.store.all(Port) if port.device_owner == ROUTER_INTERFACE}
         assert all(flow.owner in owners for _, flow, _ in walk.to_controller)
 
 

@@ -13,6 +13,7 @@ pytest.register_assert_rewrite(
     "tests.clouds",
     "tests.gateway_stories",
     "tests.packet_stories",
+    "tests.provider_stories",
     "tests.router_stories",
     "tests.real_ovs.real_cloud",
 )

@@ -5,13 +5,13 @@ between the external network and the chassis that translate, so any of them can 
 for a router's external address, so that its MAC address is in one place of the physical network.
 """
 
-from hashlib import blake2b
 from typing import NamedTuple
 
 from topology.facts import View, encap_ip, live_port, networks_at, whereabouts
-from topology.gateway import Gateway, gateway, gateways_on, is_door
+from topology.gateway import Gateway, gateway, gateways_on, in_order, is_door, preferred
+from topology.provider import networks_entering, provider_interfaces
 from topology.routing import networks_of, networks_reached, reach, reaching_router, with_all_behind
-from topology.values import Chassis, FloatingIP, Network, Outage, Port, PortForwarding, Translation
+from topology.values import Chassis, FloatingIP, Network, Port, PortForwarding, Translation
 
 
 class Floating(NamedTuple):
@@ -42,11 +42,7 @@ class Forwarding(NamedTuple):
 
 
 def gateway_chassis(view: View, router_id: str) -> tuple[str, ...]:
-    """Return the chassis that can serve a router's gateway, the preferred one first.
-
-    The order differs by router, so that the work is spread, and stays when other chassis come or go (RFC 2992 speaks of
-    such hashing; here the highest of the pairs' digests wins).
-    """
+    """Return the chassis that can serve a router's gateway, the preferred one first."""
     own = view.ask(gateway, router_id)
     if own is None:
         return ()
@@ -59,17 +55,12 @@ def gateway_chassis(view: View, router_id: str) -> tuple[str, ...]:
         and view.ask(is_door, chassis.id, own.network.id)
         and view.ask(encap_ip, chassis.id, own.transit.network_type) is not None
     ]
-    return tuple(sorted(able, key=lambda chassis_id: _digest(router_id, chassis_id), reverse=True))
+    return in_order(router_id, able)
 
 
 def active_gateway(view: View, router_id: str) -> str | None:
-    """Return the chassis that answers for a router's external address: the preferred one of those that can be reached.
-
-    Where none can, it stays with the preferred one, which may well carry on by itself.
-    """
-    able = view.ask(gateway_chassis, router_id)
-    reached = [chassis_id for chassis_id in able if view.get(Outage, chassis_id) is None]
-    return next(iter(reached or able), None)
+    """Return the chassis that answers for a router's external address: of those in reach the preferred one."""
+    return preferred(view, view.ask(gateway_chassis, router_id))
 
 
 def watched(view: View, chassis_id: str) -> tuple[str, ...]:
@@ -78,7 +69,7 @@ def watched(view: View, chassis_id: str) -> tuple[str, ...]:
     Everybody watches the gateway chassis, which watch everybody: BFD has two ends.
     """
     own = view.get(Chassis, chassis_id)
-    if own is None or not view.find_ids(Network, "transit", True):
+    if own is None or not any(view.ask(gateways_on, each) for each in view.find_ids(Network, "transit", True)):
         return ()
     others = (view.get(Chassis, other) for other in view.find_ids(Chassis, "every", True) if other != chassis_id)
     found = {other.encap_ip for other in others if other is not None and (own.gateway or other.gateway)}
@@ -137,13 +128,13 @@ def translation(view: View, owner: str, chassis_id: str) -> Translation | None:
 
 
 def translators(view: View, router_id: str) -> tuple[str, ...]:
-    """Return the chassis that translate for a router, sorted: those from whose ports packets come to it."""
+    """Return the chassis that translate for a router, sorted: those from which packets come to it."""
     own = view.ask(gateway, router_id)
     return view.ask(reaching_router, router_id) if own is not None else ()
 
 
 def externals_reached(view: View, chassis_id: str) -> tuple[str, ...]:
-    """Return the external networks that packets of a chassis's own ports can come to, sorted."""
+    """Return the external networks that packets which enter at a chassis can come to, sorted."""
     found = (view.ask(gateway, router_id) for router_id in view.ask(reach, chassis_id).routers)
     return tuple(sorted({own.network.id for own in found if own is not None}))
 
@@ -186,7 +177,8 @@ def networks_served(view: View, chassis_id: str) -> tuple[str, ...]:
 
 def networks_heard(view: View, chassis_id: str) -> tuple[str, ...]:
     """Return the networks whose packets a chassis takes from the core, sorted."""
-    return tuple(sorted({*view.ask(networks_at, chassis_id), *view.ask(externals_carried, chassis_id)}))
+    own = (view.ask(fact, chassis_id) for fact in (networks_at, networks_entering, externals_carried))
+    return tuple(sorted({network_id for each in own for network_id in each}))
 
 
 def networks_sent_to(view: View, chassis_id: str) -> tuple[str, ...]:
@@ -195,15 +187,21 @@ def networks_sent_to(view: View, chassis_id: str) -> tuple[str, ...]:
     return tuple(sorted({network_id for each in own for network_id in each}))
 
 
-def externals_at(view: View, chassis_id: str) -> tuple[str, ...]:
-    """Return the external networks whose frames a chassis exchanges with other chassis, sorted."""
-    return tuple(sorted({*view.ask(externals_reached, chassis_id), *view.ask(externals_carried, chassis_id)}))
+def networks_detoured(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the provider networks that packets at a chassis come to, but that it has no way to, sorted."""
+    reached = set(view.ask(networks_reached, chassis_id))
+    every = (each for each in view.find_ids(Network, "transit", True) if each in reached)
+    return tuple(
+        each for each in every if view.ask(provider_interfaces, each) and not view.ask(is_door, chassis_id, each)
+    )
+
+
+def networks_in_transit(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the physical networks whose frames a chassis exchanges with other chassis, sorted."""
+    facts = (externals_reached, externals_carried, networks_entering, networks_detoured)
+    return tuple(sorted({network_id for fact in facts for network_id in view.ask(fact, chassis_id)}))
 
 
 def _translates(view: View, router_id: str) -> bool:
     own = view.ask(gateway, router_id)
     return own is None or own.snat
-
-
-def _digest(router_id: str, chassis_id: str) -> bytes:
-    return blake2b(f"{router_id} {chassis_id}".encode(), digest_size=8).digest()

@@ -1,9 +1,11 @@
 """Routers' gateways to external networks, and the chassis that have a way there. Facts as in ``topology.facts``."""
 
+from collections.abc import Iterable
+from hashlib import blake2b
 from typing import NamedTuple
 
 from topology.facts import LiveNetwork, View, live_network
-from topology.values import Chassis, Network, Port, Router, Segment, Subnet
+from topology.values import Chassis, Network, Outage, Port, Router, Segment, Subnet
 
 
 class Gateway(NamedTuple):
@@ -60,3 +62,25 @@ def is_door(view: View, chassis_id: str, network_id: str) -> bool:
     """Return whether a chassis has a way of its own to an external network."""
     chassis, network = view.get(Chassis, chassis_id), view.ask(live_network, network_id)
     return chassis is not None and network is not None and network.segment.physical_network in dict(chassis.patch_ports)
+
+
+def in_order(what: str, chassis_ids: Iterable[str]) -> tuple[str, ...]:
+    """Return chassis in the order in which they serve something, the preferred one first.
+
+    The order differs by what they serve, so that the work is spread, and stays when others come or go (RFC 2992 speaks
+    of such hashing; here the highest of the pairs' digests wins).
+    """
+    return tuple(sorted(chassis_ids, key=lambda chassis_id: _digest(what, chassis_id), reverse=True))
+
+
+def preferred(view: View, able: tuple[str, ...]) -> str | None:
+    """Return the first of some chassis that can be reached.
+
+    Where none can, it stays with the preferred one, which may well carry on by itself.
+    """
+    reached = [chassis_id for chassis_id in able if view.get(Outage, chassis_id) is None]
+    return next(iter(reached or able), None)
+
+
+def _digest(what: str, chassis_id: str) -> bytes:
+    return blake2b(f"{what} {chassis_id}".encode(), digest_size=8).digest()

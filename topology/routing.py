@@ -8,25 +8,13 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
-from topology.facts import LiveNetwork, View, hosts, live_network, live_port, networks_at
+from topology.facts import View, hosts, live_port, networks_at
 from topology.gateway import Gateway, gateway
-from topology.values import ROUTER_INTERFACE, Chassis, Port, Router, Subnet
+from topology.interfaces import LiveInterface, interface_at, interfaces, live_interface, routers_on
+from topology.provider import networks_entering
+from topology.values import Chassis, Port, Router
 
 DEFAULT = "0.0.0.0/0"
-
-
-class LiveInterface(NamedTuple):
-    """A router's interface that is up together with its router and network: on an overlay, or its gateway."""
-
-    id: str
-    key: int
-    router_id: str
-    router_key: int
-    network: LiveNetwork
-    mac_address: str
-    addresses: tuple[str, ...]
-    prefixes: tuple[str, ...]
-    is_gateway: bool = False
 
 
 class NextHop(NamedTuple):
@@ -44,58 +32,15 @@ class RoutesTo(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """What packets of a chassis's own ports can come to: ids of routers, and of networks (its own included)."""
+    """What packets that enter at a chassis can come to: ids of routers, and of networks (their own included)."""
 
     routers: frozenset[str]
     networks: frozenset[str]
 
 
-def live_interface(view: View, port_id: str) -> LiveInterface | None:
-    """Return the interface if its router routes by it."""
-    port = view.get(Port, port_id)
-    if port is None or not port.admin_state_up or port.device_owner != ROUTER_INTERFACE:
-        return None
-    router, network = view.get(Router, port.device_id), view.ask(live_network, port.network_id)
-    if router is None or not router.admin_state_up or network is None or not network.segment.is_overlay:
-        return None
-    fixed = [each for each in port.fixed_ips if ":" not in each.ip_address]
-    subnets = (view.get(Subnet, subnet_id) for subnet_id in dict.fromkeys(each.subnet_id for each in fixed))
-    return LiveInterface(
-        port.id,
-        port.key,
-        router.id,
-        router.key,
-        network,
-        port.mac_address,
-        tuple(each.ip_address for each in fixed),
-        tuple(subnet.cidr for subnet in subnets if subnet is not None and subnet.ip_version == 4),
-    )
-
-
-def interfaces(view: View, router_id: str) -> tuple[str, ...]:
-    """Return the ids of a router's live interfaces, sorted."""
-    ids = view.find_ids(Port, "interface_of", router_id)
-    return tuple(port_id for port_id in ids if view.ask(live_interface, port_id) is not None)
-
-
-def routers_on(view: View, network_id: str) -> tuple[str, ...]:
-    """Return the ids of the routers that have a live interface on a network, sorted."""
-    found = (view.ask(live_interface, port_id) for port_id in view.find_ids(Port, "interface_on", network_id))
-    return tuple(sorted({interface.router_id for interface in found if interface is not None}))
-
-
 def networks_of(view: View, router_id: str) -> tuple[str, ...]:
     """Return the ids of the networks that a router joins, sorted."""
     return tuple(sorted({interface.network.id for interface in _interfaces(view, router_id)}))
-
-
-def interface_at(view: View, network_id: str, address: str) -> str | None:
-    """Return the id of the live interface that has an address on a network, or None."""
-    for port_id in view.find_ids(Port, "address", address):
-        interface = view.ask(live_interface, port_id)
-        if interface is not None and interface.network.id == network_id:
-            return port_id
-    return None
 
 
 def is_neighbour(view: View, network_id: str, address: str) -> bool:
@@ -110,7 +55,7 @@ def routes(view: View, router_id: str) -> tuple[RoutesTo, ...]:
     """Return what a router knows of where to send packets, sorted by prefix; of equal prefixes its own network wins.
 
     A next hop that no interface leads to is left out, and so is one that nobody has while another is there. Who is
-    there on an external network is not known. What nothing else leads to goes upstream, by the gateway.
+    there on a physical network is not known. What nothing else leads to goes upstream, by the gateway.
     """
     joined = _interfaces(view, router_id)
     outside = view.ask(gateway, router_id)
@@ -129,7 +74,8 @@ def routes(view: View, router_id: str) -> tuple[RoutesTo, ...]:
         there = [
             hop
             for hop in hops
-            if hop.interface.is_gateway or view.ask(is_neighbour, hop.interface.network.id, hop.address)
+            if not hop.interface.network.segment.is_overlay
+            or view.ask(is_neighbour, hop.interface.network.id, hop.address)
         ]
         ordered = sorted(there or hops, key=lambda hop: int(IPv4Address(hop.address or 0)))
         found[prefix] = RoutesTo(prefix, tuple(ordered))
@@ -151,12 +97,12 @@ def routers_behind(view: View, router_id: str) -> tuple[str, ...]:
 
 
 def reach(view: View, chassis_id: str) -> Reach:
-    """Return what packets of a chassis's own ports can come to.
+    """Return what packets of a chassis's own ports can come to, and what it routes for physical networks.
 
     Routers answer on all networks next to those that packets are routed by, and their answers take their own ways
     back; so there are more routers than such as lead to further networks.
     """
-    own = view.ask(networks_at, chassis_id)
+    own = (*view.ask(networks_at, chassis_id), *view.ask(networks_entering, chassis_id))
     passed = with_all_behind(view, _routers_on_any(view, own))
     networks = {*own, *_networks_of_all(view, passed)}
     answering = with_all_behind(view, passed | _routers_on_any(view, networks))
@@ -164,12 +110,12 @@ def reach(view: View, chassis_id: str) -> Reach:
 
 
 def networks_reached(view: View, chassis_id: str) -> tuple[str, ...]:
-    """Return the ids of the networks that packets of a chassis's own ports can come to, sorted."""
+    """Return the ids of the networks that packets which enter at a chassis can come to, sorted."""
     return tuple(sorted(view.ask(reach, chassis_id).networks))
 
 
 def reaching_network(view: View, network_id: str) -> tuple[str, ...]:
-    """Return the ids of the chassis whose ports can send to a network, sorted."""
+    """Return the ids of the chassis from which packets come to a network, sorted."""
     if not view.ask(routers_on, network_id):
         return view.ask(hosts, network_id)
     every = view.find_ids(Chassis, "every", True)
@@ -177,7 +123,7 @@ def reaching_network(view: View, network_id: str) -> tuple[str, ...]:
 
 
 def reaching_router(view: View, router_id: str) -> tuple[str, ...]:
-    """Return the ids of the chassis whose ports can send to a router, sorted."""
+    """Return the ids of the chassis from which packets come to a router, sorted."""
     every = view.find_ids(Chassis, "every", True)
     return tuple(chassis_id for chassis_id in every if router_id in view.ask(reach, chassis_id).routers)
 

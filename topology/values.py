@@ -40,8 +40,7 @@ class Segment:
 class Network:
     """A layer-2 network of one project. ``key`` is its number in the pipeline (24 bits, never reused).
 
-    ``transit`` is how what comes from and goes to an external network travels between chassis, once a router has a
-    gateway there.
+    ``transit`` is how what comes from and goes to a physical network travels between chassis, once a router is on it.
     """
 
     id: str

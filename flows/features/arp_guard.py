@@ -13,7 +13,7 @@ from flows.flow import flow
 from flows.pipeline import ARP_GUARD
 from flows.units import Published, Unit, on_chassis, where_network_is
 from topology.facts import View, live_port
-from topology.routing import interfaces, live_interface
+from topology.interfaces import interfaces, live_interface
 from topology.values import Port, Router
 
 

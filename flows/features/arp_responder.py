@@ -12,7 +12,7 @@ from flows.pipeline import ARP_RESPONDER
 from flows.units import Published, Unit, on_chassis, where_network_is
 from topology.addressing import SERVICE_MAC
 from topology.facts import View, is_allowed_to_another, live_network, live_port
-from topology.routing import interfaces, live_interface
+from topology.interfaces import interfaces, live_interface
 from topology.values import Port, Router, Subnet
 
 

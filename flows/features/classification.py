@@ -9,6 +9,7 @@ from flows.units import Published, Unit, on_chassis
 from topology.doors import networks_heard
 from topology.facts import View, live_network, live_port
 from topology.gateway import gateways_on
+from topology.provider import provider_interfaces
 from topology.values import Chassis, Port
 
 
@@ -44,7 +45,8 @@ def from_core(view: View, chassis_id: str, network_id: str) -> Published:
     else:
         ofport = dict(chassis.patch_ports).get(segment.physical_network or "")
         tag = {"vlan_vid": VLAN_PRESENT | segment.segmentation_id if segment.segmentation_id else 0}
-        arrived += (Goto("external_arp" if view.ask(gateways_on, network_id) else "forwarding"),)
+        has_routers = view.ask(gateways_on, network_id) or view.ask(provider_interfaces, network_id)
+        arrived += (Goto("physical_arp" if has_routers else "forwarding"),)
     if ofport is None:
         return
     actions = (PopVlan(), *arrived) if segment.network_type == "vlan" else arrived

@@ -1,12 +1,18 @@
-"""The network's own way out of a chassis: a tunnel with its VNI, or a patch port with its VLAN tag."""
+"""The network's own way out of a chassis: a tunnel with its VNI, or a patch port with its VLAN tag.
+
+To a physical network, what a router has sent goes with the chassis's own MAC address, except at the router's door.
+"""
 
 from flows.actions import Action, Output, PushVlan, SetField
-from flows.fields import VLAN_PRESENT
+from flows.fields import VLAN_PRESENT, mac_to_int
 from flows.flow import flow
 from flows.pipeline import CORE_OUTPUT
 from flows.units import Published, Unit, on_chassis
+from topology.addressing import chassis_mac
 from topology.doors import networks_sent_to
 from topology.facts import View, live_network
+from topology.interfaces import live_interface
+from topology.provider import interface_door, provider_interfaces
 from topology.values import Chassis
 
 
@@ -26,11 +32,14 @@ def encapsulate(view: View, chassis_id: str, network_id: str) -> Published:
             tag = (PushVlan(), SetField("vlan_vid", VLAN_PRESENT | segment.segmentation_id))
     if ofport is None:
         return
-    owner = f"network/{network.id}"
-    yield (
-        on_chassis(chassis_id),
-        flow(CORE_OUTPUT, "encapsulate", "core_output", owner, *tag, Output(ofport), network=network.key),
-    )
+    here, leave, match = on_chassis(chassis_id), (*tag, Output(ofport)), {"network": network.key}
+    yield here, flow(CORE_OUTPUT, "encapsulate", "core_output", f"network/{network.id}", *leave, **match)
+    own = SetField("eth_src", mac_to_int(chassis_mac(chassis_id)))
+    for port_id in view.ask(provider_interfaces, network_id):
+        interface = view.ask(live_interface, port_id)
+        if interface is not None and view.ask(interface_door, port_id) != chassis_id:
+            routed: dict[str, int | str] = {"eth_src": interface.mac_address, **match}
+            yield here, flow(CORE_OUTPUT, "routed", "core_output", f"port/{port_id}", own, *leave, **routed)
 
 
 UNITS = (Unit(encapsulate, over=Chassis, each=networks_sent_to),)

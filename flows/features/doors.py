@@ -8,12 +8,12 @@ from flows.actions import Action, FirstAlive, Goto, Output, SetField
 from flows.features.arp_responder import turned
 from flows.fields import ARP_REQUEST, parse_ipv4
 from flows.flow import Flow, flow
-from flows.pipeline import CLASSIFICATION, DOOR_CHOICE, DOORS, EXTERNAL_ARP, FORWARDING, TRANSIT_OUTPUT
+from flows.pipeline import CLASSIFICATION, DOOR_CHOICE, DOORS, FORWARDING, PHYSICAL_ARP, TRANSIT_OUTPUT
 from flows.units import Published, Unit, on_chassis
 from topology.addressing import SERVICE_MAC
-from topology.doors import active_gateway, externals_at, gateway_chassis, translators, ways_out
+from topology.doors import active_gateway, gateway_chassis, networks_in_transit, translators, ways_out
 from topology.facts import View, encap_ip, live_network
-from topology.gateway import Gateway, gateway
+from topology.gateway import Gateway, gateway, gateways_on
 from topology.values import Chassis, Network, Router
 
 FEATURE = "doors"
@@ -22,7 +22,7 @@ NO_PORT = 0
 
 
 def transit(view: View, chassis_id: str, network_id: str) -> Published:
-    """An external network's frames on their way between chassis."""
+    """A physical network's frames on their way between chassis."""
     chassis, network = view.get(Chassis, chassis_id), view.ask(live_network, network_id)
     row = view.get(Network, network_id)
     if chassis is None or network is None or row is None or row.transit is None:
@@ -34,7 +34,8 @@ def transit(view: View, chassis_id: str, network_id: str) -> Published:
     arrived = (SetField("network", network.key), Goto("tunnel_peers"))
     yield here, flow(CLASSIFICATION, "origin", FEATURE, owner, *arrived, in_port=ofport, tun_id=vni)
     to_holder: dict[str, int | str] = {"network": network.key, "from_core": 0, "eth_dst": SERVICE_MAC}
-    yield here, flow(FORWARDING, "held", FEATURE, owner, Goto("inbound_nat"), **to_holder)
+    if view.ask(gateways_on, network_id):
+        yield here, flow(FORWARDING, "held", FEATURE, owner, Goto("inbound_nat"), **to_holder)
     leave = (SetField("tun_id", vni), Output(ofport))
     yield here, flow(TRANSIT_OUTPUT, "encapsulate", FEATURE, owner, *leave, network=network.key)
 
@@ -102,11 +103,11 @@ def answer(feature: str, owner: str, network_key: int, mac: str, address: str) -
     """Return the flow by which a door answers ARP requests of its external network for an address."""
     asked: dict[str, int | str] = {"network": network_key, "arp_op": ARP_REQUEST, "arp_tpa": address}
     back = (*turned(mac, address), SetField("in_port", NO_PORT), Goto("core_output"))
-    return flow(EXTERNAL_ARP, "answer", feature, owner, *back, **asked)
+    return flow(PHYSICAL_ARP, "answer", feature, owner, *back, **asked)
 
 
 UNITS = (
-    Unit(transit, over=Chassis, each=externals_at),
+    Unit(transit, over=Chassis, each=networks_in_transit),
     Unit(way_out, over=Router, each=translators),
     Unit(own_mac, over=Router),
 )

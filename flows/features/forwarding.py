@@ -52,7 +52,7 @@ def unaddressed(view: View, network_id: str) -> Published:
     )
     if not network.segment.is_overlay:
         away = flow(FORWARDING, "unknown", "forwarding", owner, Goto("core_output"), network=network.key, from_core=0)
-        yield audience, away
+        yield where_network_is_reached(network.id), away
         yield where_doors_are(network.id), away
 
 

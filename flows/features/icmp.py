@@ -4,7 +4,7 @@ An error quotes the packet that it is about, which no flow can do. The controlle
 and what is wrong by the table and the priority.
 """
 
-from flows.actions import Action, Controller, Meter, Move, OutputInPort, SetField
+from flows.actions import Action, Controller, Meter, Move, OutputInPort, Resubmit, SetField
 from flows.control_budget import to_controller
 from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, mac_to_int, parse_ipv4
 from flows.flow import flow
@@ -12,7 +12,8 @@ from flows.pipeline import NEIGHBOURS, ROUTES
 from flows.units import Published, Unit, where_router_is
 from topology.facts import View
 from topology.gateway import gateway
-from topology.routing import interfaces, live_interface
+from topology.interfaces import interfaces, live_interface
+from topology.presence import hears_strangers, presence
 from topology.values import Router
 
 ORIGINAL_TTL = 64
@@ -31,12 +32,16 @@ def own_address(view: View, router_id: str, port_id: str) -> Published:
         return
     around, owner = where_router_is(router_id), f"router/{router_id}"
     report = _report(view, router_id)
-    to_nobody = {"router": here.router_key, "network": here.network.key}
-    yield around, flow(NEIGHBOURS, "unknown", "icmp", owner, *report, **to_nobody)
+    if view.ask(presence, f"port/{port_id}") is None:
+        to_nobody = {"router": here.router_key, "network": here.network.key}
+        yield around, flow(NEIGHBOURS, "unknown", "icmp", owner, *report, **to_nobody)
     for address in here.addresses:
         reply = _echo_reply(here.mac_address, address)
         to_itself: dict[str, int | str] = {"router": here.router_key, "ipv4_dst": address}
         yield around, flow(ROUTES, "echo", "icmp", owner, *reply, **to_itself, **ECHO)
+        if view.ask(hears_strangers, router_id):
+            routed = _routed_echo_reply(address)
+            yield around, flow(ROUTES, "echo_outside", "icmp", owner, *routed, from_port=0, **to_itself, **ECHO)
         yield around, flow(ROUTES, "own", "icmp", owner, *report, **to_itself)
 
 
@@ -63,12 +68,23 @@ def no_way_on(view: View, router_id: str) -> Published:
     yield around, flow(ROUTES, "no_route", "icmp", owner, *report, router=router.key)
 
 
-def _echo_reply(mac: str, address: str) -> tuple[Action, ...]:
+def _turned(address: str, ttl: int) -> tuple[Action, ...]:
     return (
         Move("ipv4_src", "ipv4_dst"),
         SetField("ipv4_src", parse_ipv4(address)),
         SetField("icmp_type", ICMP_ECHO_REPLY),
-        SetField("ip_ttl", ORIGINAL_TTL),
+        SetField("ip_ttl", ttl),
+    )
+
+
+def _routed_echo_reply(address: str) -> tuple[Action, ...]:
+    """Return the actions for who asked from no port of ours: the answer takes the router's way to him."""
+    return (*_turned(address, ORIGINAL_TTL + 1), Resubmit("routes"))
+
+
+def _echo_reply(mac: str, address: str) -> tuple[Action, ...]:
+    return (
+        *_turned(address, ORIGINAL_TTL),
         Move("eth_src", "eth_dst"),
         SetField("eth_src", mac_to_int(mac)),
         OutputInPort(),

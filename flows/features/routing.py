@@ -16,7 +16,8 @@ from flows.flow import flow
 from flows.pipeline import NEIGHBOURS, PATHS, ROUTER_OUTPUT, ROUTES, ROUTING
 from flows.units import Published, Unit, where_network_is, where_network_is_reached, where_router_is
 from topology.facts import View, live_port
-from topology.routing import LiveInterface, NextHop, interfaces, live_interface, routers_on, routes
+from topology.interfaces import LiveInterface, interfaces, live_interface, routers_on
+from topology.routing import NextHop, routes
 from topology.values import Port, Router
 
 NOWHERE = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
@@ -31,20 +32,9 @@ def interface(view: View, router_id: str, port_id: str) -> Published:
     if here is None:
         return
     owner, around = f"port/{port_id}", where_router_is(router_id)
-    yield (
-        where_network_is(here.network.id),
-        flow(
-            ROUTING,
-            "interface",
-            "routing",
-            owner,
-            SetField("router", here.router_key),
-            Goto("routes"),
-            network=here.network.key,
-            eth_dst=here.mac_address,
-            eth_type=ETH_TYPE_IPV4,
-        ),
-    )
+    enter = (SetField("router", here.router_key), Goto("routes"))
+    sent: dict[str, int | str] = {"network": here.network.key, "eth_dst": here.mac_address, "eth_type": ETH_TYPE_IPV4}
+    yield where_network_is(here.network.id), flow(ROUTING, "interface", "routing", owner, *enter, from_core=0, **sent)
     leave = (SetField("eth_src", mac_to_int(here.mac_address)), SetField("in_port", NO_PORT), Goto("forwarding"))
     yield around, flow(ROUTER_OUTPUT, "interface", "routing", owner, *leave, interface=here.key)
     pass_on = (SetField("router", here.router_key), Resubmit("routes"))

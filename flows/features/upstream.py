@@ -8,11 +8,11 @@ from flows.actions import Goto, SetField
 from flows.control_budget import to_controller
 from flows.fields import ARP_REPLY, ARP_REQUEST, mac_to_int, parse_ipv4
 from flows.flow import flow
-from flows.pipeline import EXTERNAL_ARP, UPSTREAM
+from flows.pipeline import PHYSICAL_ARP, UPSTREAM
 from flows.units import Published, Unit, on_chassis, where_external_is_reached, where_router_is
-from topology.doors import active_gateway
 from topology.facts import View, live_network
-from topology.gateway import gateway, gateways_on
+from topology.gateway import gateway
+from topology.presence import Presence, presence, presences
 from topology.values import FloatingIP, Neighbour, Port, Router
 
 FEATURE = "upstream"
@@ -45,23 +45,27 @@ def own_router(view: View, router_id: str) -> Published:
     asking = to_controller(own.key)
     unknown = {"router": own.router_key, "network": network.key}
     yield where_router_is(router_id), flow(UPSTREAM, "unknown", FEATURE, owner, *asking, **unknown)
-    active = view.ask(active_gateway, router_id)
-    if active is not None:
-        for address in own.addresses:
-            told: dict[str, int | str] = {"network": network.key, "arp_op": ARP_REPLY, "arp_tpa": address}
-            yield on_chassis(active), flow(EXTERNAL_ARP, "told", FEATURE, owner, *asking, **told)
+    outside = view.ask(presence, owner)
+    if outside is not None:
+        yield from told(outside)
+
+
+def told(own: Presence) -> Published:
+    """What neighbours answer to a router."""
+    for address in own.addresses:
+        said: dict[str, int | str] = {"network": own.network.key, "arp_op": ARP_REPLY, "arp_tpa": address}
+        heard = flow(PHYSICAL_ARP, "told", FEATURE, own.owner, *to_controller(own.key), **said)
+        yield on_chassis(own.chassis_id), heard
 
 
 def announcement(view: View, neighbour_id: str) -> Published:
     """What a known neighbour says of itself unasked goes to the controller, which asks: it may be another's word."""
     row = view.get(Neighbour, neighbour_id)
-    for router_id in view.ask(gateways_on, row.network_id)[:1] if row is not None else ():
-        own, active = view.ask(gateway, router_id), view.ask(active_gateway, router_id)
-        if row is not None and own is not None and active is not None:
-            said: dict[str, int | str] = {"arp_op": ARP_REQUEST, "arp_spa": row.address, "arp_tpa": row.address}
-            owner, hears = f"router/{router_id}", to_controller(own.key)
-            heard = flow(EXTERNAL_ARP, "announced", FEATURE, owner, *hears, network=own.network.key, **said)
-            yield on_chassis(active), heard
+    for own in view.ask(presences, row.network_id)[:1] if row is not None else ():
+        said: dict[str, int | str] = {"arp_op": ARP_REQUEST, "arp_spa": neighbour_id.partition("/")[2]}
+        said |= {"network": own.network.key, "arp_tpa": said["arp_spa"]}
+        heard = flow(PHYSICAL_ARP, "announced", FEATURE, own.owner, *to_controller(own.key), **said)
+        yield on_chassis(own.chassis_id), heard
 
 
 def floating_address(view: View, floatingip_id: str) -> Published:

@@ -133,8 +133,8 @@ class RealCloud(SimulatedCloud):
             real.install(())
             real.ovs.appctl("dpctl/flush-conntrack")
 
-    def _follow(self) -> None:
-        super()._follow()
+    def follow(self) -> None:
+        super().follow()
         for name, chassis in self._real.items():
             chassis.install(self.engine.desired(name).values())
 

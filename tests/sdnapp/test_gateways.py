@@ -18,7 +18,7 @@ def test_who_serves_and_who_translates() -> None:
     }
     assert all(each["last_port"] == each["first_port"] + BLOCK - 1 and each["in_use"] for each in row["blocks"])
     first = row["chassis"][0]["id"]
-    cloud._put(Outage(first))
+    cloud.put(Outage(first))
     (row,) = told(cloud.store, cloud.engine.view)
     assert [each["state"] for each in row["chassis"]] == ["out", "active"]
     cloud.unbind(net.one, "hv1")

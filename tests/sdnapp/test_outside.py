@@ -37,7 +37,7 @@ class World:
     def tick(self, times: int = 1) -> list[Sent]:
         for _ in range(times):
             self.outside.tick()
-            self.cloud._follow()
+            self.cloud.follow()
         sent, self._sent = self._sent, []
         return sent
 
@@ -57,7 +57,7 @@ class World:
         """Let the physical network say something; what the switch sends on, the controller hears."""
         walk = self.cloud.inject_physical(FLAT, packet)
         said = [self.outside.hear(flow, to_bytes(frame)) for _, flow, frame in walk.to_controller]
-        self.cloud._follow()
+        self.cloud.follow()
         return ", ".join(said)
 
     def answer(self, mac: str = UPSTREAM_MAC, address: str = UPSTREAM) -> str:

@@ -97,7 +97,7 @@ def _external_network(ctx: Context, network_id: str) -> Network:
 def _make(ctx: Context, tx: Transaction, router: Router, network: Network, wanted: list[dict[str, Any]]) -> None:
     if not ctx.store.find_ids(Subnet, "network", network.id):
         raise _bad_request(f"Network {network.id} has no subnet that the router could have an address of")
-    _ensure_transit(ctx, tx, network)
+    segments.ensure_transit(tx, ctx.services.settings, network)
     port_id = str(uuid4())
     addressing = Addressing(tx, network.id, port_id, ROUTER_GATEWAY)
     port = Port(
@@ -113,12 +113,6 @@ def _make(ctx: Context, tx: Transaction, router: Router, network: Network, wante
     )
     _check_apart(ctx, router, port)
     stamp_new(ctx, tx, port)
-
-
-def _ensure_transit(ctx: Context, tx: Transaction, network: Network) -> None:
-    """Give an external network the number under which its frames travel between chassis."""
-    if network.transit is None:
-        tx.put(replace(network, transit=segments.take_transit(tx, ctx.services.settings, network.id)))
 
 
 def _check_apart(ctx: Context, router: Router, port: Port) -> None:

@@ -16,7 +16,7 @@ from sdnapp.api import bodies, policy, quotas
 from sdnapp.api.controller import check_revision, find
 from sdnapp.api.errors import IpAddressAlreadyAllocated, json_response
 from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
-from sdnapp.api.resources import floatingips, mac_addresses
+from sdnapp.api.resources import floatingips, mac_addresses, segments
 from sdnapp.api.resources.extra_routes import needs_prefix
 from sdnapp.api.resources.ports import Ports
 from sdnapp.api.resources.release import release_claims
@@ -95,7 +95,8 @@ class RouterInterfaces:
             raise _bad_request(
                 f"Cannot add interface to router because subnet {subnet.id} is not owned by project making the request"
             )
-        _check(ctx, router, subnet.network_id, [subnet])
+        _check(ctx, router, [subnet])
+        self._prepare(ctx, tx, subnet.network_id)
         quotas.check(ctx, self.ports, [router.project_id])
         port_id = str(uuid4())
         try:
@@ -133,7 +134,8 @@ class RouterInterfaces:
             raise _bad_request("Router port must have one fixed IP on its subnet")
         if port.allowed_address_pairs:
             raise _bad_request("Router port must have no allowed address pairs: it sends what it routes anyhow")
-        _check(ctx, router, port.network_id, subnets)
+        _check(ctx, router, subnets)
+        self._prepare(ctx, tx, port.network_id)
         # Whatever it routes passes: groups go with port security.
         taken = replace(
             port,
@@ -143,6 +145,11 @@ class RouterInterfaces:
             security_groups=(),
         )
         return stamp_changed(ctx, tx, taken)
+
+    def _prepare(self, ctx: Context, tx: Transaction, network_id: str) -> None:
+        network = ctx.store.get(Network, network_id)
+        if network is not None:
+            segments.ensure_transit(tx, ctx.services.settings, network)
 
     def _interface(self, ctx: Context, router: Router, asked: Mapping[str, str]) -> Port:
         """Return the interface that a request to part names."""
@@ -175,14 +182,8 @@ def _asked(body: object) -> dict[str, str]:
     return asked
 
 
-def _check(ctx: Context, router: Router, network_id: str, subnets: Iterable[Subnet]) -> None:
-    """Raise BadRequest for a network that routers do not serve, and for prefixes that the router has already."""
-    network = ctx.store.get(Network, network_id)
-    if network is not None and not network.segment.is_overlay:
-        raise _bad_request(
-            f"network {network_id} is of type {network.segment.network_type}: "
-            "routers serve overlay networks (geneve, vxlan) only so far"
-        )
+def _check(ctx: Context, router: Router, subnets: Iterable[Subnet]) -> None:
+    """Raise BadRequest for prefixes that the router has already."""
     joined = [port for index in ("interface_of", "gateway_of") for port in ctx.store.find(Port, index, router.id)]
     present = [subnet for port in joined for subnet in _subnets(ctx, port)]
     for subnet in subnets:

@@ -1,6 +1,7 @@
 """How a network travels: provider attributes to a segment, its number taken or given, and the MTU that follows."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from neutron_lib import exceptions
@@ -12,7 +13,7 @@ from sdnapp.api.errors import invalid_input
 from sdnapp.api.services import MAX_VNI, Settings
 from topology.allocation import ExhaustedError, TakenError, claim, claim_in_turn, release
 from topology.store import Transaction
-from topology.values import Segment
+from topology.values import Network, Segment
 
 MAX_VLAN = 4094
 # Outer IPv4, UDP and encapsulation headers, and the inner Ethernet header, in octets.
@@ -67,10 +68,16 @@ def take(tx: Transaction, settings: Settings, network_id: str, values: Mapping[s
     raise invalid_input(f"network_type value '{network_type}' not supported")
 
 
-def take_transit(tx: Transaction, settings: Settings, network_id: str) -> Segment:
-    """Take the overlay segment by which chassis exchange an external network's frames. Raises NoNetworkAvailable."""
+def _take_transit(tx: Transaction, settings: Settings, network_id: str) -> Segment:
+    """Take the overlay segment by which chassis exchange a physical network's frames. Raises NoNetworkAvailable."""
     network_type = settings.default_network_type if settings.default_network_type in ("geneve", "vxlan") else "geneve"
     return _take_overlay(tx, settings, network_id, Segment(network_type))
+
+
+def ensure_transit(tx: Transaction, settings: Settings, network: Network) -> None:
+    """Give a physical network the number under which its frames travel between chassis. Raises NoNetworkAvailable."""
+    if network.transit is None and not network.segment.is_overlay:
+        tx.put(replace(network, transit=_take_transit(tx, settings, network.id)))
 
 
 def retag(tx: Transaction, network_id: str, segment: Segment, vlan_id: int) -> Segment:

@@ -7,7 +7,7 @@ import pytest
 
 from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import ADMIN, BLUE, READER, RED, Answer, Api
-from topology.values import Router
+from topology.values import Network, Router
 
 
 def act(api: Api, router_id: str, action: str, who: dict[str, str] = RED, **body: Any) -> Answer:
@@ -206,13 +206,17 @@ def test_no_prefix_twice_on_one_router(api: Api) -> None:
     )
 
 
-def test_networks_that_are_not_served(api: Api) -> None:
+def test_provider_networks_are_routed_and_have_a_number_between_chassis(api: Api) -> None:
     network = api.network(
         ADMIN, provider__network_type="vlan", provider__physical_network="physnet1", provider__segmentation_id=7
     )
-    subnet = api.subnet(network)
-    answer = add(api, router(api, ADMIN), ADMIN, subnet_id=subnet)
-    assert answer.error == (400, "BadRequest") and "of type vlan: routers serve overlay networks" in answer.message
+    assert add(api, router(api, ADMIN), ADMIN, subnet_id=api.subnet(network)).status == 200
+    row = api.store.get(Network, network)
+    assert row is not None and row.transit is not None and row.transit.is_overlay
+    overlay = api.network(ADMIN)
+    assert add(api, router(api, ADMIN), ADMIN, subnet_id=api.subnet(overlay)).status == 200
+    row = api.store.get(Network, overlay)
+    assert row is not None and row.transit is None
 
 
 def test_a_shared_network_is_joined_by_a_port_of_ones_own(api: Api) -> None:

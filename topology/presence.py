@@ -1,0 +1,73 @@
+"""Where routers are on physical networks, as these see them: by gateways and by interfaces on provider networks.
+
+Facts as in ``topology.facts``.
+"""
+
+from typing import NamedTuple
+
+from topology.doors import active_gateway
+from topology.facts import LiveNetwork, View
+from topology.gateway import gateway, gateways_on
+from topology.interfaces import interfaces, live_interface
+from topology.provider import interface_door, provider_interfaces
+from topology.routing import is_neighbour, routes
+
+
+class Presence(NamedTuple):
+    """A router's addresses on a physical network, and the one chassis where they are.
+
+    ``owner`` is the owner of its flows, ``key`` that of its port, ``upstream`` are the next hops that the router's
+    routes name there.
+    """
+
+    owner: str
+    key: int
+    network: LiveNetwork
+    chassis_id: str
+    mac_address: str
+    addresses: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    upstream: tuple[str, ...]
+
+
+def presences(view: View, network_id: str) -> tuple[Presence, ...]:
+    """Return all of a network: routers' gateways first."""
+    owners = [f"router/{router_id}" for router_id in view.ask(gateways_on, network_id)]
+    owners += [f"port/{port_id}" for port_id in view.ask(provider_interfaces, network_id)]
+    return tuple(found for owner in owners if (found := view.ask(presence, owner)) is not None)
+
+
+def presence(view: View, owner: str) -> Presence | None:
+    """Return that of a router's gateway (``router/<id>``) or of an interface (``port/<id>``); None without a door."""
+    kind, _, own_id = owner.partition("/")
+    return _of_gateway(view, own_id) if kind == "router" else _of_interface(view, own_id)
+
+
+def _of_gateway(view: View, router_id: str) -> Presence | None:
+    own, door = view.ask(gateway, router_id), view.ask(active_gateway, router_id)
+    if own is None or door is None:
+        return None
+    place = f"router/{router_id}", own.key, own.network, door
+    return Presence(*place, own.mac_address, own.addresses, own.prefixes, own.upstream)
+
+
+def _of_interface(view: View, port_id: str) -> Presence | None:
+    own, door = view.ask(live_interface, port_id), view.ask(interface_door, port_id)
+    if own is None or door is None:
+        return None
+    hops = {
+        hop.address
+        for known in view.ask(routes, own.router_id)
+        for hop in known.next_hops
+        if hop.interface.id == port_id
+    }
+    strangers = {hop for hop in hops if hop is not None and not view.ask(is_neighbour, own.network.id, hop)}
+    place = f"port/{port_id}", own.key, own.network, door
+    return Presence(*place, own.mac_address, own.addresses, own.prefixes, tuple(sorted(strangers)))
+
+
+def hears_strangers(view: View, router_id: str) -> bool:
+    """Return whether packets come to a router from others than our ports, as they are."""
+    own = view.ask(gateway, router_id)
+    at_doors = (view.ask(interface_door, port_id) for port_id in view.ask(interfaces, router_id))
+    return (own is not None and not own.snat) or any(door is not None for door in at_doors)
