@@ -56,6 +56,16 @@ class FirstAlive(NamedTuple):
 NO_PORT_ALIVE = 0xFFFF
 
 
+class CheckLarger(NamedTuple):
+    """Set a register of one bit to whether the frame, without tags, has more than ``size`` bytes.
+
+    What is behind a segmentation offload counts as its segments do.
+    """
+
+    register: str
+    size: int
+
+
 class Output(NamedTuple):
     """Send out of a port. Open vSwitch drops it where that is the port it came in by."""
 
@@ -137,6 +147,6 @@ class Untrack(NamedTuple):
 
 
 Action = (
-    SetField | Move | PushVlan | PopVlan | DecrementTtl | Spread | FirstAlive | Output | OutputInPort | Meter
-    | Controller | Resubmit | Goto | Track | Commit | Translate | Untrack
+    SetField | Move | PushVlan | PopVlan | DecrementTtl | Spread | FirstAlive | CheckLarger | Output | OutputInPort
+    | Meter | Controller | Resubmit | Goto | Track | Commit | Translate | Untrack
 )  # fmt: skip

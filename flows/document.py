@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flows.actions import (
     Action,
+    CheckLarger,
     Commit,
     Controller,
     DecrementTtl,
@@ -105,6 +106,8 @@ def _deed(action: Action) -> str:
             return f"let `{register}` be one of {ways}, by hash of its connection"
         case FirstAlive(register, watched):
             return f"let `{register}` be the first port of {', '.join(map(str, watched))} that is alive"
+        case CheckLarger(register, size):
+            return f"let `{register}` be 1 if it is larger than {size} bytes, else 0"
         case Output(port):
             return f"send it out of port {port}"
         case OutputInPort():

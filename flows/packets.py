@@ -69,7 +69,8 @@ class Packet(Mapping[str, int]):
     """An immutable mapping from field names to numbers; a field that the packet lacks is not a key.
 
     ``vlan_vid`` is the outermost tag, with the bit ``VLAN_PRESENT``; ``inner_vlans`` holds the tags below it, from
-    the outside in. ``quoted`` is what an ICMP error is about. Raises ValueError for an unknown field or a value that
+    the outside in. ``size`` is a number as fields are, the bytes of the frame without tags, where it matters: nothing
+    matches on it. ``quoted`` is what an ICMP error is about. Raises ValueError for an unknown field or a value that
     does not fit.
     """
 
@@ -277,7 +278,8 @@ def _ipv4(mac: Address, to_mac: Address, address: Address, to_address: Address) 
 
 def _number(name: str, value: Address) -> int:
     if name not in FIELDS:
-        if name in REGISTERS and isinstance(value, int) and 0 <= value < 1 << REGISTERS[name].bits:
+        bits = 16 if name == "size" else REGISTERS[name].bits if name in REGISTERS else 0
+        if isinstance(value, int) and bits and 0 <= value < 1 << bits:
             return value
         raise ValueError(f"{name}={value!r} is no field of a packet")
     number, mask = parse(FIELDS[name], value)
@@ -286,7 +288,7 @@ def _number(name: str, value: Address) -> int:
     return number
 
 
-_ORDER = {name: position for position, name in enumerate((*REGISTERS, *FIELDS))}
+_ORDER = {name: position for position, name in enumerate((*REGISTERS, *FIELDS, "size"))}
 
 
 def _position(name: str) -> int:

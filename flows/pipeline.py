@@ -227,9 +227,10 @@ NEIGHBOURS = Table(
     38,
     "neighbours",
     "From the next hop's address to its MAC address; where it is another router, that one's routes are next. "
-    "Of an address that nobody has, the controller reports that it cannot be reached; on a physical network it asks.",
-    match=frozenset({"router", "network", "next_hop"}),
-    priorities={"router": 110, "port": 100, "neighbour": 90, "unknown": 10},
+    "Of an address that nobody has, the controller reports that it cannot be reached; on a physical network it asks. "
+    "What is larger than the network takes, it reports, too.",
+    match=frozenset({"router", "network", "next_hop", "interface", "too_big"}),
+    priorities={"too_big": 120, "router": 110, "port": 100, "neighbour": 90, "unknown": 10},
     next=("router_output",),
     again=("routes",),
 )
@@ -246,8 +247,8 @@ SOURCE_NAT = Table(
     "source_nat",
     "Translates what leaves a router by its gateway, on the chassis that it comes from: to the floating IP of its "
     "source, or to the router's address and a port of this chassis's own block.",
-    match=frozenset({"router", "ipv4_src", "eth_type"}),
-    priorities={"floating": 110, "router": 100},
+    match=frozenset({"router", "interface", "too_big", "ipv4_src", "eth_type"}),
+    priorities={"too_big": 120, "floating": 110, "router": 100},
     next=("upstream", "drops"),
     unmatched="not_translated",
 )
@@ -304,8 +305,17 @@ EXTERNAL_ADDRESSES = Table(
     "Finds the chassis that translates what is for a router's or floating address: of a router's own, by the block of "
     "source ports. Answers echo requests to routers. Copies other ICMP to all that translate for the router: it names "
     "no port, and only the chassis with the connection takes it.",
-    match=frozenset({"network", "eth_dst", "ipv4_dst", "icmp_type", "icmp_code", "ip_proto"}) | {"tcp_dst", "udp_dst"},
-    priorities={"echo": 130, "forwarding": 125, "floating": 120, "icmp": 110, "block": 100, "routed": 50},
+    match=frozenset({"network", "eth_dst", "ipv4_dst", "icmp_type", "icmp_code", "ip_proto"})
+    | {"tcp_dst", "udp_dst", "too_big"},
+    priorities={
+        "too_big": 140,
+        "echo": 130,
+        "forwarding": 125,
+        "floating": 120,
+        "icmp": 110,
+        "block": 100,
+        "routed": 50,
+    },
     next=("inbound_nat", "transit_output", "drops"),
     again=("routes", "forwarding"),
     unmatched="unknown_destination",
@@ -474,6 +484,7 @@ REGISTERS: dict[str, Register] = {
         Register("path", 3, 24, 8, "Which of several next hops it takes.", "routes", "paths"),
         Register("next_hop", 4, 0, 32, "IPv4 address of the next hop on its network.", "routes", "upstream"),
         Register("interface", 5, 0, 32, "Key of the interface by which it leaves.", "routes", "door_choice"),
+        Register("too_big", 9, 16, 1, "1 when it is larger than its way on takes.", "routes", "external_addresses"),
         Register("door", 9, 0, 16, "Watch port of the gateway chassis by which it leaves.", "doors", "door_choice"),
         Register(
             "security_group", 6, 0, 32, "Key of the security group that is asked.",

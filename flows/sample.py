@@ -105,7 +105,8 @@ def sample_cloud() -> SampleCloud:
     with store.transaction() as tx:
         for key, (network_id, segment) in enumerate(NETWORKS.items(), 1):
             transit = Segment("geneve", TRANSITS[network_id]) if network_id in TRANSITS else None
-            tx.put(Network(network_id, "sample", key, segment, external=network_id == "world", transit=transit))
+            values: dict[str, Any] = {"transit": transit, "mtu": 1500 if network_id == "lab" else 1450}
+            tx.put(Network(network_id, "sample", key, segment, external=network_id == "world", **values))
             served = segment.is_overlay
             cidr, gateway = f"10.0.{key - 1}.0/24", f"10.0.{key - 1}.1"
             tx.put(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from flows.actions import (
     NO_PORT_ALIVE,
     Action,
+    CheckLarger,
     Commit,
     Controller,
     DecrementTtl,
@@ -293,6 +294,8 @@ class _Walk:
             case FirstAlive(register, ports):
                 alive = (port for port in ports if port in self._switch.ports and port not in self._switch.dead)
                 state.write(register, next(alive, NO_PORT_ALIVE))
+            case CheckLarger(register, size):
+                state.write(register, int(state.read("size") > size))
             case Output(port):
                 if port != state.read("in_port"):
                     self._emit(port)

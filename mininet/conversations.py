@@ -1,5 +1,6 @@
 """Instances that talk by ICMP, TCP and UDP: who gets an answer from whom, and when a conversation ends."""
 
+import hashlib
 import secrets
 import select
 import socket
@@ -100,6 +101,20 @@ def seen_as(instance: Instance, address: str, port: int) -> tuple[str, int] | No
         except OSError:
             return None
     return (seen, int(source_port)) if source_port else None
+
+
+def arrived_whole(instance: Instance, address: str, port: int, size: int) -> bool:
+    """Whether ``size`` random bytes come to a ``sum`` service as they were sent."""
+    text = secrets.token_bytes(size)
+    with _open(instance, socket.SOCK_STREAM) as end:
+        end.settimeout(60)
+        try:
+            end.connect((address, port))
+            end.sendall(text)
+            end.shutdown(socket.SHUT_WR)
+            return end.recv(100).decode() == hashlib.sha256(text).hexdigest()
+        except OSError:
+            return False
 
 
 def _is_answered(service: str, instance: Instance, other: Instance) -> bool:

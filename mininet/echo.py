@@ -1,14 +1,16 @@
 """Answers whatever it hears with the same: ``python echo.py tcp/80 udp/53 ...``, run in an instance's namespace.
 
-``seen/81`` is TCP as well; there it tells whoever connects by which address and port he is seen.
+``seen/81`` is TCP as well; there it tells whoever connects by which address and port he is seen. ``sum/82``, too: it
+hears somebody out, and tells him the SHA-256 digest of it all.
 """
 
+import hashlib
 import selectors
 import socket
 import sys
 from contextlib import suppress
 
-KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "seen": socket.SOCK_STREAM}
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "seen": socket.SOCK_STREAM, "sum": socket.SOCK_STREAM}
 
 
 def main() -> None:
@@ -41,6 +43,10 @@ def _answer(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> Non
         peer, (address, port) = end.accept()
         with peer, suppress(ConnectionError):
             peer.sendall(f"{address} {port}".encode())
+    elif key.data == "sum":
+        peer, _ = end.accept()
+        with peer, suppress(ConnectionError, TimeoutError):
+            _hear_out(peer)
     elif key.data == "udp":
         text, sender = end.recvfrom(65536)
         end.sendto(text, sender)
@@ -54,6 +60,14 @@ def _answer(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> Non
         else:
             selector.unregister(end)
             end.close()
+
+
+def _hear_out(peer: socket.socket) -> None:
+    peer.settimeout(30)
+    digest = hashlib.sha256()
+    while text := peer.recv(65536):
+        digest.update(text)
+    peer.sendall(digest.hexdigest().encode())
 
 
 if __name__ == "__main__":

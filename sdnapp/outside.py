@@ -19,6 +19,7 @@ from topology.facts import View
 from topology.presence import Presence, presence, presences
 from topology.store import Store
 from topology.values import (
+    FLOATING_IP,
     ROUTER_GATEWAY,
     ROUTER_INTERFACE,
     Chassis,
@@ -217,7 +218,7 @@ def as_received(store: Store, datapath_id: str, port: int, frame: bytes) -> byte
         return frame
     for row in store.find(Port, "mac", int_to_mac(int.from_bytes(frame[6:12], "big"))):
         network = store.get(Network, row.network_id)
-        if row.device_owner in (ROUTER_INTERFACE, ROUTER_GATEWAY) and network is not None:
+        if row.device_owner in (ROUTER_INTERFACE, ROUTER_GATEWAY, FLOATING_IP) and network is not None:
             return arp.tagged(frame, network.segment.segmentation_id)
     return frame
 

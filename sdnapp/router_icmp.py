@@ -10,15 +10,17 @@ from typing import Any, NamedTuple, TypeVar
 
 from flows.fields import ETH_TYPE_IPV4, IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP
 from flows.flow import Flow
-from flows.pipeline import NEIGHBOURS, ROUTES
+from flows.pipeline import EXTERNAL_ADDRESSES, NEIGHBOURS, ROUTES
+from topology.gateway import gateway
 from topology.interfaces import interfaces, live_interface
+from topology.packet_size import largest_in, largest_out
 from topology.routing import address_towards
 from topology.store import Store
 
 T = TypeVar("T")
 
 UNREACHABLE, TIME_EXCEEDED = 3, 11
-NETWORK, HOST, PROTOCOL, PORT = range(4)
+NETWORK, HOST, PROTOCOL, PORT, FRAGMENTATION = range(5)
 """Codes of ``UNREACHABLE`` (RFC 792)."""
 _ERRORS = frozenset({UNREACHABLE, 4, 5, TIME_EXCEEDED, 12})
 """Types that are errors themselves, which get none (RFC 1812, section 4.3.2.7)."""
@@ -73,14 +75,22 @@ def report(store: Store, flow: Flow, frame: bytes) -> bytes | Silence:
         return Silence("broadcast")
     is_own = kind[0] == UNREACHABLE and kind[1] in (PROTOCOL, PORT)
     own = str(receiver) if is_own else address_towards(view, router_id, str(sender))
+    mtu = 0
+    if kind == (UNREACHABLE, FRAGMENTATION):
+        mtu = _largest(view, flow, router_id)
+        outside = view.ask(gateway, router_id)
+        if flow.table == EXTERNAL_ADDRESSES.number and outside is not None:
+            own = next(iter(outside.addresses), None)
     if own is None or own == str(sender):
         return Silence("no address of its own")
-    error = _error(*kind, packet, IPv4Address(own), sender)
+    error = _error((*kind, mtu), packet, IPv4Address(own), sender)
     return frame[6:12] + frame[:6] + frame[12:14] + error
 
 
 def _kind(flow: Flow, protocol: int) -> tuple[int, int] | Silence:
     """Return type and code of what is wrong, by the flow that says so."""
+    if any(term.field == "too_big" for term in flow.match):
+        return UNREACHABLE, FRAGMENTATION
     if flow.table == NEIGHBOURS.number:
         return UNREACHABLE, HOST
     if flow.priority == ROUTES.priorities["expired"]:
@@ -101,9 +111,23 @@ def _is_broadcast(view: _Plain, router_id: str, address: IPv4Address) -> bool:
     return False
 
 
-def _error(kind: int, code: int, about: bytes, source: IPv4Address, target: IPv4Address) -> bytes:
+def _largest(view: _Plain, flow: Flow, router_id: str) -> int:
+    """Return the size that would have passed where a flow has stopped a packet."""
+    if flow.table == EXTERNAL_ADDRESSES.number:
+        return view.ask(largest_in, router_id) or 0
+    keys = {term.value for term in flow.match if term.field == "interface"}
+    outside = view.ask(gateway, router_id)
+    if outside is not None and outside.key in keys:
+        return view.ask(largest_out, router_id, outside.port_id) or 0
+    found = (view.ask(live_interface, port_id) for port_id in view.ask(interfaces, router_id))
+    leaving = next((each.id for each in found if each is not None and each.key in keys), "")
+    return view.ask(largest_out, router_id, leaving) or 0
+
+
+def _error(what: tuple[int, int, int], about: bytes, source: IPv4Address, target: IPv4Address) -> bytes:
+    """Return the packet; ``what`` is its type and code, and for ``FRAGMENTATION`` the MTU (RFC 1191, section 4)."""
     quoted = about[: _LONGEST - _HEADER.size - 8]
-    message = struct.pack("!BBHI", kind, code, 0, 0) + quoted
+    message = struct.pack("!BBxxI", *what) + quoted
     message = message[:2] + _checksum(message) + message[4:]
     size = _HEADER.size + len(message)
     fields = (0x45, _INTERNETWORK_CONTROL, size, 0, 0, _TTL, IP_PROTO_ICMP, 0, source.packed, target.packed)

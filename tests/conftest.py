@@ -12,6 +12,7 @@ pytest.register_assert_rewrite(
     "tests.address_stories",
     "tests.clouds",
     "tests.gateway_stories",
+    "tests.packet_size_stories",
     "tests.packet_stories",
     "tests.provider_stories",
     "tests.router_stories",

@@ -4,11 +4,13 @@ Each story takes an empty ``tests.clouds.Cloud`` and holds on the simulator and 
 of every packet (isolation, no copy sent twice, nothing returned to the core) the cloud checks at each one. Here is
 connectivity; ``tests.address_stories`` has ARP, spoofing and DHCP, ``tests.router_stories`` routers,
 ``tests.gateway_stories`` their gateways, ``tests.provider_stories`` routers on physical networks,
+``tests.packet_size_stories`` MTUs,
 ``tests.security_stories`` security groups, ``tests.spoofing_stories`` attackers' tricks.
 """
 
 import tests.address_stories
 import tests.gateway_stories
+import tests.packet_size_stories
 import tests.provider_stories
 import tests.router_stories
 import tests.security_stories

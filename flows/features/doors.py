@@ -4,16 +4,29 @@ Frames of an external network travel between chassis as they are on the network 
 that a gateway hands to the chassis that translates are for ``SERVICE_MAC``, so that they can only go inwards.
 """
 
-from flows.actions import Action, FirstAlive, Goto, Output, SetField
+from collections.abc import Iterator
+
+from flows.actions import Action, CheckLarger, FirstAlive, Goto, Output, SetField
+from flows.control_budget import to_controller
 from flows.features.arp_responder import turned
+from flows.features.routing import ETHERNET
 from flows.fields import ARP_REQUEST, parse_ipv4
 from flows.flow import Flow, flow
-from flows.pipeline import CLASSIFICATION, DOOR_CHOICE, DOORS, FORWARDING, PHYSICAL_ARP, TRANSIT_OUTPUT
+from flows.pipeline import (
+    CLASSIFICATION,
+    DOOR_CHOICE,
+    DOORS,
+    EXTERNAL_ADDRESSES,
+    FORWARDING,
+    PHYSICAL_ARP,
+    TRANSIT_OUTPUT,
+)
 from flows.units import Published, Unit, on_chassis
 from topology.addressing import SERVICE_MAC
 from topology.doors import active_gateway, gateway_chassis, networks_in_transit, translators, ways_out
 from topology.facts import View, encap_ip, live_network
 from topology.gateway import Gateway, gateway, gateways_on
+from topology.packet_size import largest_in
 from topology.values import Chassis, Network, Router
 
 FEATURE = "doors"
@@ -90,13 +103,24 @@ def own_mac(view: View, router_id: str) -> Published:
     own = view.ask(gateway, router_id)
     if own is None:
         return
-    owner, found = f"router/{router_id}", Goto("external_addresses")
+    owner = f"router/{router_id}"
     for chassis_id in view.ask(gateway_chassis, router_id):
-        asked: dict[str, int | str] = {"network": own.network.key, "eth_dst": own.mac_address}
-        yield on_chassis(chassis_id), flow(FORWARDING, "external", FEATURE, owner, found, **asked)
+        for each in for_mac(view, FEATURE, owner, own, own.mac_address):
+            yield on_chassis(chassis_id), each
     active = view.ask(active_gateway, router_id)
     for address in own.addresses if active is not None else ():
         yield on_chassis(active or ""), answer(FEATURE, owner, own.network.key, own.mac_address, address)
+
+
+def for_mac(view: View, feature: str, owner: str, own: Gateway, mac: str) -> Iterator[Flow]:
+    """Take what is for a MAC address of a router's on its external network, unless it is too large for what follows."""
+    match: dict[str, int | str] = {"network": own.network.key, "eth_dst": mac}
+    largest = view.ask(largest_in, own.router_id) or 0
+    check, found = CheckLarger("too_big", largest + ETHERNET), Goto("external_addresses")
+    yield flow(FORWARDING, "external", feature, owner, check, found, **match)
+    # The controller finds the router by the owner.
+    report, about = to_controller(own.key), f"router/{own.router_id}"
+    yield flow(EXTERNAL_ADDRESSES, "too_big", "icmp", about, *report, too_big=1, **match)
 
 
 def answer(feature: str, owner: str, network_key: int, mac: str, address: str) -> Flow:

@@ -8,11 +8,12 @@ from flows.actions import Action, Controller, Meter, Move, OutputInPort, Resubmi
 from flows.control_budget import to_controller
 from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, mac_to_int, parse_ipv4
 from flows.flow import flow
-from flows.pipeline import NEIGHBOURS, ROUTES
+from flows.pipeline import NEIGHBOURS, ROUTES, SOURCE_NAT
 from flows.units import Published, Unit, where_router_is
 from topology.facts import View
 from topology.gateway import gateway
 from topology.interfaces import interfaces, live_interface
+from topology.packet_size import largest_out
 from topology.presence import hears_strangers, presence
 from topology.values import Router
 
@@ -68,6 +69,26 @@ def no_way_on(view: View, router_id: str) -> Published:
     yield around, flow(ROUTES, "no_route", "icmp", owner, *report, router=router.key)
 
 
+def too_big(view: View, router_id: str, port_id: str) -> Published:
+    """What is larger than its next network takes."""
+    here = view.ask(live_interface, port_id)
+    if here is not None and view.ask(largest_out, router_id, port_id) is not None:
+        report = _report(view, router_id)
+        larger = {"interface": here.key, "too_big": 1}
+        yield where_router_is(router_id), flow(NEIGHBOURS, "too_big", "icmp", f"router/{router_id}", *report, **larger)
+
+
+def too_big_outside(view: View, router_id: str) -> Published:
+    """What is larger than the way to the external network, or from there, takes."""
+    own = view.ask(gateway, router_id)
+    if own is None:
+        return
+    report, owner = to_controller(own.key), f"router/{router_id}"
+    if view.ask(largest_out, router_id, own.port_id) is not None:
+        larger = {"interface": own.key, "too_big": 1}
+        yield where_router_is(router_id), flow(SOURCE_NAT, "too_big", "icmp", owner, *report, **larger)
+
+
 def _turned(address: str, ttl: int) -> tuple[Action, ...]:
     return (
         Move("ipv4_src", "ipv4_dst"),
@@ -102,4 +123,6 @@ UNITS = (
     Unit(own_address, over=Router, each=interfaces),
     Unit(external_address, over=Router),
     Unit(no_way_on, over=Router),
+    Unit(too_big, over=Router, each=interfaces),
+    Unit(too_big_outside, over=Router),
 )

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 
 from flows.actions import Action, Goto, Move, Resubmit, SetField, Translate, Untrack
 from flows.drops import drop
-from flows.features.doors import NO_PORT, answer
+from flows.features.doors import NO_PORT, answer, for_mac
 from flows.features.icmp import ORIGINAL_TTL
 from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, IP_PROTO_ICMP, mac_to_int, parse_ipv4
 from flows.flow import Flow, flow
-from flows.pipeline import EXTERNAL_ADDRESSES, FORWARDING, INBOUND_NAT, INBOUND_VERDICT
+from flows.pipeline import EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT
 from flows.units import EVERYONE, Published, Unit, on_chassis
 from topology.addressing import SERVICE_MAC
 from topology.doors import floating, forwarding, gateway_chassis, translation, translators
@@ -80,7 +80,8 @@ def to_floating(view: View, floatingip_id: str) -> Published:
     doors = {live.site} if live.site == live.holder else {*view.ask(gateway_chassis, own.router_id)}
     for chassis_id in sorted(doors):
         here, hand = on_chassis(chassis_id), _hand(view, own, chassis_id, live.holder, Goto)
-        yield here, _for_mac(owner, own, live.mac_address)
+        for each in for_mac(view, FEATURE, owner, own, live.mac_address):
+            yield here, each
         yield here, flow(EXTERNAL_ADDRESSES, "floating", FEATURE, owner, *hand, **to_it)
     yield on_chassis(live.site), answer(FEATURE, owner, own.network.key, live.mac_address, live.address)
 
@@ -95,7 +96,8 @@ def to_forwarded(view: View, forwarding_id: str) -> Published:
     doors = view.ask(gateway_chassis, own.router_id)
     for chassis_id in doors:
         # Several forwardings of one address have these in common.
-        yield on_chassis(chassis_id), _for_mac(f"address/{live.address}", own, live.mac_address)
+        for each in for_mac(view, FEATURE, f"address/{live.address}", own, live.mac_address):
+            yield on_chassis(chassis_id), each
     for active in doors[:1]:
         common = answer(FEATURE, f"address/{live.address}", own.network.key, live.mac_address, live.address)
         yield on_chassis(active), common
@@ -149,11 +151,6 @@ def _unknown(owner: str, own: Gateway, address: str) -> Flow:
     """Return the flow that ends what is for an external address still, after the translation."""
     match: dict[str, int | str] = {"network": own.network.key, "ipv4_dst": address}
     return flow(INBOUND_VERDICT, "unknown", FEATURE, owner, *drop("not_translated"), **match)
-
-
-def _for_mac(owner: str, own: Gateway, mac: str) -> Flow:
-    match: dict[str, int | str] = {"network": own.network.key, "eth_dst": mac}
-    return flow(FORWARDING, "external", FEATURE, owner, Goto("external_addresses"), **match)
 
 
 def _echo_reply(own: Gateway, address: str) -> tuple[Action, ...]:

@@ -9,7 +9,7 @@ router, not before: until then it is told from its header who sent it.
 
 from ipaddress import IPv4Network
 
-from flows.actions import Action, DecrementTtl, Goto, Move, Resubmit, SetField, Spread
+from flows.actions import Action, CheckLarger, DecrementTtl, Goto, Move, Resubmit, SetField, Spread
 from flows.drops import drop
 from flows.fields import ETH_TYPE_IPV4, mac_to_int, parse_ipv4
 from flows.flow import flow
@@ -17,11 +17,14 @@ from flows.pipeline import NEIGHBOURS, PATHS, ROUTER_OUTPUT, ROUTES, ROUTING
 from flows.units import Published, Unit, where_network_is, where_network_is_reached, where_router_is
 from topology.facts import View, live_port
 from topology.interfaces import LiveInterface, interfaces, live_interface, routers_on
+from topology.packet_size import largest_out
 from topology.routing import NextHop, routes
 from topology.values import Port, Router
 
 NOWHERE = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 """What routers do not forward: this host, loopback, link-local (RFC 3927, section 2.7), multicast, and the reserved."""
+ETHERNET = 14
+"""Bytes of an Ethernet header without tags."""
 NO_PORT = 0
 """Of a packet that came in by no port Open vSwitch knows, it sends a copy out of any."""
 
@@ -51,7 +54,7 @@ def prefixes(view: View, router_id: str) -> Published:
     for known in view.ask(routes, router_id):
         length = ("prefix", IPv4Network(known.prefix).prefixlen)
         match: dict[str, int | str] = {"router": router.key, "ipv4_dst": known.prefix}
-        towards = [_towards(hop) for hop in known.next_hops]
+        towards = [_towards(view, router_id, hop) for hop in known.next_hops]
         if len(towards) == 1:
             actions: tuple[Action, ...] = (DecrementTtl(), *towards[0])
         else:
@@ -95,8 +98,10 @@ def nowhere(view: View, router_id: str) -> Published:
             )
 
 
-def _towards(hop: NextHop) -> tuple[Action, ...]:
+def _towards(view: View, router_id: str, hop: NextHop) -> tuple[Action, ...]:
     leaving: LiveInterface = hop.interface
+    largest = view.ask(largest_out, router_id, leaving.id)
+    check = (CheckLarger("too_big", largest + ETHERNET),) if largest is not None else ()
     address: Action = Move("ipv4_dst", "next_hop")
     if hop.address is not None:
         address = SetField("next_hop", parse_ipv4(hop.address))
@@ -104,6 +109,7 @@ def _towards(hop: NextHop) -> tuple[Action, ...]:
         SetField("interface", leaving.key),
         SetField("network", leaving.network.key),
         address,
+        *check,
         Goto("source_nat" if leaving.is_gateway else "neighbours"),
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from flows.actions import (
     Action,
+    CheckLarger,
     Commit,
     Controller,
     DecrementTtl,
@@ -227,6 +228,11 @@ def _first_alive(action: FirstAlive) -> bytes:
     return _nicira(13, form, *values)
 
 
+def _check_larger(action: CheckLarger) -> bytes:
+    register = REGISTERS[action.register]
+    return _nicira(49, "!HHI", action.size, register.offset, _register_header(register.number))
+
+
 def _place(name: str) -> tuple[int, int]:
     """Return the header and first bit of a field or register."""
     if (register := REGISTERS.get(name)) is not None:
@@ -270,6 +276,7 @@ _ACTIONS: dict[type, Callable[[Any], bytes]] = {
     DecrementTtl: lambda action: struct.pack("!HHxxxx", 24, 8),
     Spread: _spread,
     FirstAlive: _first_alive,
+    CheckLarger: _check_larger,
     Output: lambda action: _output(action.port),
     OutputInPort: lambda action: _output(PORT_IN),
     Controller: lambda action: _output(PORT_CONTROLLER, WHOLE_PACKET),

@@ -26,6 +26,10 @@ from topology.addressing import int_to_mac
 
 UDP_PORTS = {"geneve": 6081, "vxlan": 4789}
 _ETHERNET_IN_GENEVE = 0x6558
+_HEADERS = 14 + 20
+"""Bytes of Ethernet and IPv4."""
+_LARGE = 1300
+"""Bytes from which a frame's size is a part of what the simulator's packets say."""
 _FRAGMENT_SIZE = 1240
 """Bytes in the first of two fragments, IPv4 header apart: Open vSwitch takes smaller ones for an attack."""
 _MORE_FRAGMENTS, _DO_NOT_FRAGMENT = 0x2000, 0x4000
@@ -69,6 +73,8 @@ def from_bytes(frame: bytes) -> Packet:
             fields |= dict(zip(names, struct.unpack_from(form, frame, at + 20), strict=True))
         if fields.get("icmp_type") in ICMP_ERRORS:
             quoted = _quoted(frame[at + 28 :])
+    if len(frame) - 4 * len(tags) >= _LARGE:
+        fields["size"] = len(frame) - 4 * len(tags)
     if tags:
         fields["vlan_vid"] = tags[0]
     return Packet(fields, tuple(tags[1:]), quoted)
@@ -137,6 +143,10 @@ def _ipv4(packet: Packet) -> bytes:
         content = content[:2] + struct.pack("!H", _checksum(content)) + content[4:]
     else:
         content = bytes(16)
+    if "size" in packet:
+        content = content.ljust(packet["size"] - _HEADERS, b"\0")
+        if protocol == IP_PROTO_UDP:
+            content = content[:4] + struct.pack("!H", len(content)) + content[6:]
     fragment = packet.get("ip_frag", 0)
     if fragment == FIRST_FRAGMENT:
         content, place = content.ljust(_FRAGMENT_SIZE, b"\0"), _MORE_FRAGMENTS

@@ -6,6 +6,7 @@ import pytest
 
 from flows.actions import (
     Action,
+    CheckLarger,
     Commit,
     Controller,
     DecrementTtl,
@@ -104,6 +105,7 @@ MATCHES: list[tuple[Match, str]] = [
     ((Term("next_hop", 0x0A000001, None),), masked(next_hop=0x0A000001)),
     ((Term("interface", 9, None),), masked(interface=9)),
     ((Term("door", 9, None),), masked(door=9)),
+    ((Term("too_big", 1, None),), masked(too_big=1)),
     ((Term("to_port", 0x10, 0xF0),), f"reg{REGISTERS['to_port'].number}=0x10/0xf0"),
 ]
 
@@ -133,6 +135,7 @@ ACTIONS: list[tuple[Match, tuple[Action, ...], str]] = [
     ((), (Untrack(),), "ct_clear"),
     ((IPV4,), (DecrementTtl(),), "dec_ttl"),
     ((), (Spread("path", 3),), f"multipath(symmetric_l3l4,0,hash_threshold,3,0,{place('path')})"),
+    ((), (CheckLarger("too_big", 1464),), f"check_pkt_larger(1464)->{place('too_big')}"),
     (
         (),
         (FirstAlive("door", (3, 7)),),

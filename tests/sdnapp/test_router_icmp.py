@@ -12,7 +12,9 @@ from flows.flow import Flow
 from flows.packets import Packet, icmp, icmp_echo, ipv4, tcp, udp
 from flows.pipeline import TABLES
 from sdnapp.router_icmp import Silence, report
-from tests.clouds import SimulatedCloud
+from tests.clouds import UPSTREAM_MAC, SimulatedCloud
+from tests.gateway_stories import FAR, FLAT, OUTSIDE, floating, mac_of, outward
+from tests.provider_stories import plant
 from tests.real_ovs.frames import from_bytes, to_bytes
 from tests.router_stories import Joined, chain, interface, joined
 from topology.store import Store
@@ -128,3 +130,27 @@ def test_a_router_that_is_gone_says_nothing(net):
     flow = flow_to_controller(cloud, packet)
     assert report(Store(), flow, to_bytes(packet)) == Silence("no address of its own")
     assert Engine(Store()).desired("hv1") == {} and flow.table in TABLES.by_number
+
+
+def test_what_is_too_large_is_told_the_size_that_passes() -> None:
+    """RFC 1191, section 4. From outside, it is the router's address there that speaks."""
+    cloud = SimulatedCloud()
+    net = plant(cloud)
+    cloud.change(net.plant, mtu=1500)
+    packet = icmp_echo(net.press.mac_address, net.to_plant.mac_address, "10.0.2.12", ONE).but(size=1514)
+    ((_, flow, frame),) = cloud.inject("vlanpress@hv2", packet).to_controller
+    reply = report(cloud.store, flow, to_bytes(frame))
+    assert isinstance(reply, bytes) and told(reply) == ("10.0.2.1", 3, 4, 1450)
+
+    cloud = SimulatedCloud()
+    out = outward(cloud)
+    each = floating(cloud, out, 20, out.one)
+    begun = udp(UPSTREAM_MAC, mac_of(cloud, each), FAR, each.address, udp_src=7, udp_dst=53).but(size=1500)
+    ((_, flow, frame),) = cloud.inject_physical(FLAT, begun).to_controller
+    reply = report(cloud.store, flow, to_bytes(frame))
+    assert isinstance(reply, bytes) and told(reply) == (OUTSIDE, 3, 4, 1400)
+    assert reply[6:12] == to_bytes(begun)[:6], "by the MAC address that it was sent to"
+
+
+def told(reply: bytes) -> tuple[str, int, int, int]:
+    return str(IPv4Address(reply[26:30])), reply[34], reply[35], int.from_bytes(reply[40:42], "big")

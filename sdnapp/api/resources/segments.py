@@ -12,12 +12,13 @@ from sdnapp.api.attributes import is_set
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.services import MAX_VNI, Settings
 from topology.allocation import ExhaustedError, TakenError, claim, claim_in_turn, release
+from topology.packet_size import ENVELOPE
 from topology.store import Transaction
 from topology.values import Network, Segment
 
 MAX_VLAN = 4094
 # Outer IPv4, UDP and encapsulation headers, and the inner Ethernet header, in octets.
-_OVERHEAD = {"geneve": 50, "vxlan": 50, "vlan": 0, "flat": 0}
+_OVERHEAD = {"geneve": ENVELOPE, "vxlan": ENVELOPE, "vlan": 0, "flat": 0}
 
 
 def max_mtu(settings: Settings, segment: Segment) -> int:
