@@ -92,7 +92,7 @@ PHYSICAL_ARP = Table(
     "ARP of a physical network that routers are on, as its doors hear it: requests for routers' and floating addresses "
     "are answered where the address is, what neighbours say goes to the controller.",
     match=frozenset({"network", "arp_op", "arp_spa", "arp_tpa"}),
-    priorities={"answer": 110, "told": 100, "announced": 90},
+    priorities={"answer": 110, "told": 100, "seen": 95, "announced": 90},
     next=("routing", "core_output"),
     miss="routing",
 )

@@ -15,6 +15,7 @@ from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_c
 from os_ken.lib import hub
 from os_ken.ofproto import ofproto_v1_3
 
+from flows.flow import Flow
 from sdnapp.api.identity import confirmed
 from sdnapp.api.services import Settings
 from sdnapp.api.wsgi import make_app
@@ -29,6 +30,7 @@ from sdnapp.ovsdb.connection import Callbacks
 from sdnapp.ovsdb.server import OvsdbServer
 from sdnapp.punts import Punts
 from sdnapp.responders import Responders
+from sdnapp.sight import Sight
 from sdnapp.sqlite_storage import open_storage
 from topology.doors import watched
 from topology.store import Store
@@ -104,7 +106,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         )
         self._outages = Outages(self._store, lambda chassis_id: self._controller.datapath_of(chassis_id) is not None)
         self._outside = Outside(self._store, lambda: self._controller.engine.view, send)
-        self._responders = Responders(self._store, _dhcp_settings(self._options), self._outside.hear)
+        self._sight = Sight(self._store, lambda: self._controller.engine.view, send)
+        self._responders = Responders(self._store, _dhcp_settings(self._options), self._hear)
         self._punts = Punts(self._responders, self._send_back)
         self._punted = hub.Event()
         self._controller = Controller(
@@ -165,6 +168,10 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self._punts.arrived(datapath_id, in_port, cookie, frame)
         self._punted.set()
 
+    def _hear(self, flow: Flow, frame: bytes) -> str:
+        is_own = flow.owner.startswith("network/")
+        return self._sight.hear(frame) if is_own else self._outside.hear(flow, frame)
+
     def _send_back(self, datapath_id: str, port: int, frame: bytes) -> None:
         self._switches.packet_out(datapath_id, port, port, as_received(self._store, datapath_id, port, frame))
 
@@ -183,6 +190,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             hub.sleep(1)
             try:
                 self._outages.tick()
+                self._sight.tick()
                 self._outside.tick()
             except Exception:
                 LOG.exception("external networks could not be looked after; it is tried again")

@@ -21,6 +21,7 @@ class Arp(NamedTuple):
     mac: str
     address: str
     target: str
+    to_mac: str
 
     @property
     def is_announcement(self) -> bool:
@@ -47,8 +48,9 @@ def parse(frame: bytes) -> Arp | None:
     """Return what an untagged ARP frame says; None for any other, and for one that contradicts itself."""
     if len(frame) < _ETHERNET + _BODY.size or frame[12:14] != struct.pack("!H", ETH_TYPE_ARP):
         return None
-    *kind, operation, sender, address, _, target = _BODY.unpack_from(frame, _ETHERNET)
+    *kind, operation, sender, address, receiver, target = _BODY.unpack_from(frame, _ETHERNET)
     mac = int.from_bytes(sender, "big")
     if tuple(kind) != _KIND or sender != frame[6:12] or mac >> 40 & 1 or not mac:
         return None
-    return Arp(operation, int_to_mac(mac), str(IPv4Address(address)), str(IPv4Address(target)))
+    to_mac = int_to_mac(int.from_bytes(receiver, "big"))
+    return Arp(operation, int_to_mac(mac), str(IPv4Address(address)), str(IPv4Address(target)), to_mac)

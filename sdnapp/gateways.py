@@ -7,9 +7,9 @@ from topology.facts import View
 from topology.gateway import Gateway, gateway
 from topology.store import Store
 from topology.translation import PORTS
-from topology.values import FloatingIP, Network, Outage, Router, Translation
+from topology.values import FloatingIP, Network, NoUpstream, Outage, Router, Translation
 
-ACTIVE, STANDBY, OUT = "active", "standby", "out"
+ACTIVE, STANDBY, OUT, NO_UPSTREAM = "active", "standby", "out", "no upstream"
 
 
 def told(store: Store, view: View) -> list[dict[str, Any]]:
@@ -29,7 +29,9 @@ def _row(store: Store, view: View, router: Router, own: Gateway) -> dict[str, An
     def state(chassis_id: str) -> str:
         if chassis_id == active:
             return ACTIVE
-        return OUT if store.get(Outage, chassis_id) is not None else STANDBY
+        if store.get(Outage, chassis_id) is not None:
+            return OUT
+        return NO_UPSTREAM if store.get(NoUpstream, f"{own.network.id}/{chassis_id}") is not None else STANDBY
 
     taken = sorted(store.find(Translation, "owner", router.id), key=lambda row: row.first_port)
     needing = set(view.ask(translators, router.id)) if own.snat else set()

@@ -19,6 +19,9 @@ from topology.values import Network, Port, Router, Row, Subnet
 LOG = logging.getLogger(__name__)
 
 
+_ACCOUNTS: dict[str, type[Port | Router | Network]] = {"router": Router, "network": Network}
+
+
 class Responders:
     """Knows the flows that lead to the controller, and answers what they bring."""
 
@@ -60,12 +63,12 @@ class Responders:
                     self._holders[flow.cookie] += 1
 
     def account(self, cookie: int) -> tuple[str, str] | None:
-        """Return the project and the port or router at whose cost a packet is answered; None if its flow is no more."""
+        """Return the project and what of it a packet is answered at the cost of; None if its flow is no more."""
         flow = self._flows.get(cookie)
         if flow is None:
             return None
         kind, _, owner_id = flow.owner.partition("/")
-        row = self._store.get(Router, owner_id) if kind == "router" else self._store.get(Port, owner_id)
+        row: Port | Router | Network | None = self._store.get(_ACCOUNTS.get(kind, Port), owner_id)
         return (row.project_id, row.id) if row is not None else None
 
     def answer(self, cookie: int, frame: bytes) -> bytes | None:

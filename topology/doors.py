@@ -60,7 +60,8 @@ def gateway_chassis(view: View, router_id: str) -> tuple[str, ...]:
 
 def active_gateway(view: View, router_id: str) -> str | None:
     """Return the chassis that answers for a router's external address: of those in reach the preferred one."""
-    return preferred(view, view.ask(gateway_chassis, router_id))
+    own = view.ask(gateway, router_id)
+    return preferred(view, view.ask(gateway_chassis, router_id), own.network.id) if own is not None else None
 
 
 def watched(view: View, chassis_id: str) -> tuple[str, ...]:

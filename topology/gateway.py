@@ -5,7 +5,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from topology.facts import LiveNetwork, View, live_network
-from topology.values import Chassis, Network, Outage, Port, Router, Segment, Subnet
+from topology.values import Chassis, Network, NoUpstream, Outage, Port, Router, Segment, Subnet
 
 
 class Gateway(NamedTuple):
@@ -73,13 +73,14 @@ def in_order(what: str, chassis_ids: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(chassis_ids, key=lambda chassis_id: _digest(what, chassis_id), reverse=True))
 
 
-def preferred(view: View, able: tuple[str, ...]) -> str | None:
-    """Return the first of some chassis that can be reached.
+def preferred(view: View, able: tuple[str, ...], network_id: str) -> str | None:
+    """Return the first of some chassis that can be reached, and that reaches the network's upstream router.
 
     Where none can, it stays with the preferred one, which may well carry on by itself.
     """
     reached = [chassis_id for chassis_id in able if view.get(Outage, chassis_id) is None]
-    return next(iter(reached or able), None)
+    leading = [chassis_id for chassis_id in reached if view.get(NoUpstream, f"{network_id}/{chassis_id}") is None]
+    return next(iter(leading or reached or able), None)
 
 
 def _digest(what: str, chassis_id: str) -> bytes:

@@ -32,7 +32,8 @@ def interface_doors(view: View, port_id: str) -> tuple[str, ...]:
 
 def interface_door(view: View, port_id: str) -> str | None:
     """Return the door of a router's interface, or None."""
-    return preferred(view, view.ask(interface_doors, port_id))
+    interface = view.ask(live_interface, port_id)
+    return preferred(view, view.ask(interface_doors, port_id), interface.network.id) if interface is not None else None
 
 
 def networks_entering(view: View, chassis_id: str) -> tuple[str, ...]:

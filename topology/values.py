@@ -339,6 +339,16 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
+class NoUpstream:
+    """An external network whose upstream router answers other gateway chassis, but not this one.
+
+    ``id`` is ``<network id>/<chassis id>``.
+    """
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbour:
     """Who has an address on an external network, as a gateway has heard. ``id`` is ``<network id>/<address>``."""
 

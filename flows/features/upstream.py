@@ -9,11 +9,11 @@ from flows.control_budget import to_controller
 from flows.fields import ARP_REPLY, ARP_REQUEST, mac_to_int, parse_ipv4
 from flows.flow import flow
 from flows.pipeline import PHYSICAL_ARP, UPSTREAM
-from flows.units import Published, Unit, on_chassis, where_external_is_reached, where_router_is
+from flows.units import Published, Unit, on_chassis, where_doors_are, where_external_is_reached, where_router_is
 from topology.facts import View, live_network
-from topology.gateway import gateway
+from topology.gateway import gateway, gateways_on
 from topology.presence import Presence, presence, presences
-from topology.values import FloatingIP, Neighbour, Port, Router
+from topology.values import FloatingIP, Neighbour, Network, Port, Router
 
 FEATURE = "upstream"
 
@@ -68,6 +68,14 @@ def announcement(view: View, neighbour_id: str) -> Published:
         yield on_chassis(own.chassis_id), heard
 
 
+def seen(view: View, network_id: str) -> Published:
+    """What a neighbour answers to a gateway chassis that asks on behalf of no router (RFC 5227, section 2.1.1)."""
+    for own in view.ask(presences, network_id)[:1] if view.ask(gateways_on, network_id) else ():
+        said: dict[str, int | str] = {"network": own.network.key, "arp_op": ARP_REPLY, "arp_tpa": "0.0.0.0"}
+        heard = flow(PHYSICAL_ARP, "seen", FEATURE, f"network/{network_id}", *to_controller(own.key), **said)
+        yield where_doors_are(network_id), heard
+
+
 def floating_address(view: View, floatingip_id: str) -> Published:
     """A floating IP is on the external network, too, whether it stands for somebody or not."""
     row = view.get(FloatingIP, floatingip_id)
@@ -85,5 +93,6 @@ UNITS = (
     Unit(neighbour, over=Neighbour),
     Unit(announcement, over=Neighbour),
     Unit(own_router, over=Router),
+    Unit(seen, over=Network),
     Unit(floating_address, over=FloatingIP),
 )

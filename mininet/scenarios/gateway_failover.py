@@ -14,7 +14,7 @@ ECHO = 80
 
 
 def run(cloud: Cloud, checks: Checks) -> None:
-    """One instance, two gateway chassis that it is not on; the one that serves its router is killed, and comes back."""
+    """One instance, two gateway chassis that it is not on; the one that serves its router fails in several ways."""
     world, upstream = cloud.make_world(), cloud.add_upstream()
     serve(upstream, [f"tcp/{ECHO}"])
     cloud.make_gateway("h2", "h3")
@@ -56,6 +56,25 @@ def run(cloud: Cloud, checks: Checks) -> None:
     answers = ping(web, FAR)
     checks.check("when it has returned, web pings the world", "all answered", answers, answers.all)
     checks.check("the TCP connection goes on", True, last_heard([talk], 0, 2)[talk.name] > 0)
+
+    _until_watched(cloud)
+    ping(web, FAR)
+    active = _at_the_door(cloud, port["mac_address"]) or ""
+    probe = Ping(web, FAR, count=800, interval=0.02)
+    cut = time.monotonic()
+    cloud.hypervisors[active].ip("link set lan down")
+    dark = probe.result().dark
+    checks.check(f"{active}'s link outside is cut; pings are dark for", "7 s at most", f"{dark:.2f} s", dark <= 7)
+    checks.check("the TCP connection goes on", True, last_heard([talk], cut, 2)[talk.name] > 0)
+    (other,) = cloud.hypervisors.keys() - {"h1", active}
+    checks.check("as the controller says", {active: "no upstream", other: "active"}, _told(cloud))
+    cloud.hypervisors[active].ip("link set lan up")
+    for _ in range(200):
+        if _told(cloud)[active] != "no upstream":
+            break
+        time.sleep(0.1)
+    answers = ping(web, FAR)
+    checks.check("when it is mended, web pings the world", "all answered", answers, answers.all)
 
     _until_watched(cloud)
     ping(web, FAR)

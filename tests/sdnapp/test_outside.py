@@ -174,7 +174,9 @@ _ANY = World()
 
 def test_arp_frames_read_back() -> None:
     frame = arp.request(UPSTREAM_MAC, "10.0.0.1", "10.0.0.2")
-    assert len(frame) == 60 and arp.parse(frame) == arp.Arp(1, UPSTREAM_MAC, "10.0.0.1", "10.0.0.2")
+    assert len(frame) == 60 and arp.parse(frame) == arp.Arp(
+        1, UPSTREAM_MAC, "10.0.0.1", "10.0.0.2", "00:00:00:00:00:00"
+    )
     tagged = arp.request(UPSTREAM_MAC, "10.0.0.1", "10.0.0.1", vlan_id=7)
     assert from_bytes(tagged)["vlan_vid"] == 0x1007 and arp.parse(tagged) is None
     assert arp.parse(frame[:6] + bytes(6) + frame[12:]) is None, "from another than it says"
