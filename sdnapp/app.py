@@ -209,6 +209,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         options = self._options
         settings = Settings(
             default_network_type=options.tenant_network_type,
+            external_network_type=options.external_network_type or options.tenant_network_type,
             vni_ranges=(options.vni_range,),
             vlan_ranges=options.vlan_ranges,
             underlay_mtu=options.underlay_mtu,

@@ -102,6 +102,13 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         help="Encapsulation of the networks that tenants create.",
     ),
     cfg.StrOpt(
+        "external-network-type",
+        default="",
+        choices=["", "vlan"],
+        help="Type of external networks that are created without one: with vlan, their VLAN ids come from vlan_ranges. "
+        "Empty: as of tenants' networks, which lead nowhere, so that a type has to be named.",
+    ),
+    cfg.StrOpt(
         "vni-range",
         default=f"1:{VNI_MAX}",
         help="Network identifiers (VNI, 24 bits) that tenants' overlay networks take, as FIRST:LAST, both inclusive.",
@@ -181,6 +188,7 @@ class Options:
     api_client_certificates: bool
     underlay_mtu: int
     tenant_network_type: str
+    external_network_type: str
     vni_range: tuple[int, int]
     vlan_ranges: dict[str, list[tuple[int, int]]]
     quota_network: int

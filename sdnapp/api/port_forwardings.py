@@ -8,6 +8,7 @@ from uuid import uuid4
 from neutron_lib import exceptions
 from neutron_lib.api.definitions import fip_pf_description, fip_pf_port_range
 from neutron_lib.api.definitions import floating_ip_port_forwarding as definition
+from neutron_lib.exceptions import l3 as errors
 from webob import Request, Response
 
 from sdnapp.api import bodies, listing, policy
@@ -15,7 +16,7 @@ from sdnapp.api.attributes import AttributeMap, is_set
 from sdnapp.api.controller import check_revision, find
 from sdnapp.api.errors import json_response
 from sdnapp.api.resource import Context, stamp_changed, stamp_new
-from sdnapp.api.resources.floatingips import FloatingIPs, forget_forwarding, router_between, show_forwarding
+from sdnapp.api.resources.floatingips import FloatingIPs, forget_forwarding, forwarding_values, router_between
 from topology.store import Transaction
 from topology.values import FixedIP, FloatingIP, Port, PortForwarding
 
@@ -79,14 +80,21 @@ class PortForwardings:
     def create(self, ctx: Context, request: Request, row_id: str) -> Response:
         """Forward a port, or a range of ports.
 
-        Raises BadRequest, PortNotFound, ExternalGatewayForFloatingIPNotFound, PortHasBindingFloatingIP.
+        Raises BadRequest, PortNotFound, ExternalGatewayForFloatingIPNotFound, PortHasBindingFloatingIP,
+        FloatingIPPortAlreadyAssociated.
         """
         values = self.attributes.for_create(ctx.who, self._body(ctx, request))
         with ctx.store.transaction() as tx:
             row = self._floatingip(ctx, row_id, "update_floatingip")
             check_revision(request, row)
             if row.port_id is not None:
-                raise _bad_request(f"Floating IP {row.id} stands for port {row.port_id} altogether")
+                raise errors.FloatingIPPortAlreadyAssociated(
+                    port_id=values["internal_port_id"],
+                    fip_id=row.id,
+                    floating_ip_address=row.address,
+                    fixed_ip=values["internal_ip_address"],
+                    net_id=row.network_id,
+                )
             blank = PortForwarding(str(uuid4()), row.id, "tcp", 0, 0, "", "", 0, 0)
             forwarding = self._checked(ctx, tx, row, blank, values)
             forwarding = stamp_new(ctx, tx, forwarding)
@@ -146,6 +154,12 @@ class PortForwardings:
                     floating_ip_address=row.address, fip_id=row.id, port_id=port.id, fixed_ip=fixed.ip_address
                 )
         for beside in _of(ctx, row):
+            if beside.id != forwarding.id and _has_same_target(beside, forwarding):
+                raise _bad_request(
+                    "A duplicate port forwarding entry with same attributes already exists: "
+                    f"{beside.protocol} {beside.internal_first}:{beside.internal_last} of "
+                    f"{beside.internal_ip_address} is the target of {beside.id}"
+                )
             if beside.id != forwarding.id and _overlap(beside, forwarding):
                 raise _bad_request(
                     "A duplicate port forwarding entry with same attributes already exists: "
@@ -158,7 +172,7 @@ class PortForwardings:
 
 def show(forwarding: PortForwarding) -> dict[str, Any]:
     """Return a port forwarding as its own requests show it."""
-    return {"description": forwarding.description} | show_forwarding(forwarding)
+    return {"description": forwarding.description} | forwarding_values(forwarding)
 
 
 def _of(ctx: Context, row: FloatingIP) -> list[PortForwarding]:
@@ -214,6 +228,15 @@ def _target(ctx: Context, row: FloatingIP, forwarding: PortForwarding) -> tuple[
 def _overlap(one: PortForwarding, other: PortForwarding) -> bool:
     same = one.protocol == other.protocol
     return same and one.external_first <= other.external_last and other.external_first <= one.external_last
+
+
+def _has_same_target(one: PortForwarding, other: PortForwarding) -> bool:
+    same = (one.protocol, one.port_id, one.internal_ip_address)
+    return (
+        same == (other.protocol, other.port_id, other.internal_ip_address)
+        and one.internal_first <= other.internal_last
+        and other.internal_first <= one.internal_last
+    )
 
 
 def _bad_request(message: str) -> exceptions.BadRequest:

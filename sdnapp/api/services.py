@@ -22,6 +22,7 @@ class Settings:
     """
 
     default_network_type: str = "geneve"
+    external_network_type: str = "geneve"
     vni_ranges: Ranges = ((1, MAX_VNI),)
     vlan_ranges: Mapping[str, Ranges] = field(default_factory=dict)
     underlay_mtu: int = 1500

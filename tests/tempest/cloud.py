@@ -44,6 +44,7 @@ v3_endpoint_type = public
 
 [network]
 public_network_id = {public}
+build_timeout = 20
 floating_network_name = public
 
 [network-feature-enabled]
@@ -76,7 +77,9 @@ def main() -> None:
         with store.transaction() as tx:
             tx.put(Chassis("c1", hostname="node1", encap_ip="192.0.2.1", encap_types=("geneve",)))
         store.close()
-        options = ("--sdnapp-store-url", url, "--sdnapp-vlan-ranges", "physnet1:100:199")
+        networks = ("--sdnapp-vlan-ranges", "physnet1:100:199", "--sdnapp-external-network-type", "vlan")
+        # One class makes more routers before it deletes any.
+        options = ("--sdnapp-store-url", url, "--sdnapp-quota-router", "-1", *networks)
         with RunningController(*options) as controller:
             extensions = [each["alias"] for each in controller.call("GET", "/v2.0/extensions")["extensions"]]
             external = {"router:external": True} if "external-net" in extensions else {}

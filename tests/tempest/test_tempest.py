@@ -91,7 +91,7 @@ TESTS = [
         "id": f"{PORTS}.test_router[id-2]",
         "status": "fail",
         "skipped": "",
-        "text": "404 POST http://x/v2.0/routers 0.1s",
+        "text": "Unrecognized attribute(s) 'is_default'",
     },
     {"id": f"{PORTS}.test_odd[id-3]", "status": "fail", "skipped": "", "text": "201 POST http://x/v2.0/routers 0.1s"},
     {"id": f"setUpClass ({TAGS})", "status": "skip", "skipped": "trunk extension not enabled.", "text": ""},
@@ -105,7 +105,8 @@ def test_each_class_is_counted_with_its_reasons() -> None:
     assert report.counts(found) == "1 passed, 2 failed, 2 skipped"
     assert [each.name for each in report.unexplained(found)] == ["PortsTest"]
     text = report.render(found, {"tempest": "47.0.0", "neutron-tempest-plugin": "3.3.0"}, 38)
-    assert f"| `test_ports.PortsTest` | 1 | 2 |  | {report.UNEXPLAINED}; routers are not served yet |" in text
+    why = f"{report.UNEXPLAINED}; `auto-allocated-topology` is not served"
+    assert f"| `test_ports.PortsTest` | 1 | 2 |  | {why} |" in text
     assert "| `admin.test_tag.TagTest` |  |  | 1 | skipped without `trunk` |" in text
     assert "| `admin.test_tag.TagTestV6` |  |  | 1 | skipped without IPv6 |" in text
     assert (

@@ -35,6 +35,12 @@ _FORWARDINGS = "port_forwardings"
 _DETAILS = ("name", "network_id", "mac_address", "admin_state_up", "device_id", "device_owner")
 
 
+class FipInUseByPortForwarding(exceptions.InUse):  # type: ignore[misc]
+    """Its port forwardings must go first."""
+
+    message = "Floating IP %(id)s in use by Port Forwarding resources."
+
+
 class FloatingIPs(Resource[FloatingIP]):
     """Addresses of external networks that stand for those of instances."""
 
@@ -126,14 +132,18 @@ class FloatingIPs(Resource[FloatingIP]):
     def update(self, ctx: Context, tx: Transaction, row: FloatingIP, values: dict[str, Any]) -> FloatingIP:
         """Associate, disassociate, describe. Raises what association raises."""
         row = replace(row, description=values.get("description", row.description))
+        if not values:
+            # Before there was a description, no attributes meant no association, and clients may still say it so.
+            return self._associated(ctx, row, {"port_id": None})
         if "port_id" not in values and "fixed_ip_address" not in values:
             return row
+        if "port_id" in values:
+            _check_not_forwarding(ctx, row)
         return self._associated(ctx, row, {"port_id": row.port_id, **values})
 
     def delete(self, ctx: Context, tx: Transaction, row: FloatingIP) -> None:
-        """Give back the address; its port forwardings go as well."""
-        for forwarding_id in ctx.store.find_ids(PortForwarding, "floatingip", row.id):
-            tx.delete(PortForwarding, forwarding_id)
+        """Give back the address. Raises FipInUseByPortForwarding."""
+        _check_not_forwarding(ctx, row)
         release_claims(tx, row.floating_port_id)
         tx.delete(Port, row.floating_port_id)
         tx.delete(FloatingIP, row.id)
@@ -160,8 +170,6 @@ class FloatingIPs(Resource[FloatingIP]):
                     fixed_ip=fixed.ip_address,
                     net_id=row.network_id,
                 )
-        if ctx.store.find_ids(PortForwarding, "floatingip", row.id):
-            raise _bad_request(f"Floating IP {row.id} has port forwardings; delete them before it is associated")
         return replace(row, port_id=port.id, fixed_ip_address=fixed.ip_address, router_id=router.id)
 
 
@@ -203,6 +211,20 @@ def forget_forwarding(ctx: Context, tx: Transaction, forwarding: PortForwarding)
     row = ctx.store.get(FloatingIP, forwarding.floatingip_id)
     if row is not None and not ctx.store.find_ids(PortForwarding, "floatingip", row.id):
         stamp_changed(ctx, tx, replace(row, router_id=None))
+
+
+def forget_unused(ctx: Context, tx: Transaction, network_id: str) -> None:
+    """Delete the floating IPs of a network that goes, as far as they stand for nobody."""
+    for row in ctx.store.find(FloatingIP, "network", network_id):
+        if row.router_id is None:
+            release_claims(tx, row.floating_port_id)
+            tx.delete(Port, row.floating_port_id)
+            tx.delete(FloatingIP, row.id)
+
+
+def _check_not_forwarding(ctx: Context, row: FloatingIP) -> None:
+    if ctx.store.find_ids(PortForwarding, "floatingip", row.id):
+        raise FipInUseByPortForwarding(id=row.id)
 
 
 def needed_by(ctx: Context, router_id: str, subnet_id: str) -> bool:
@@ -279,6 +301,13 @@ def _port_details(ctx: Context, row: FloatingIP) -> dict[str, Any] | None:
 
 
 def show_forwarding(each: PortForwarding) -> dict[str, Any]:
+    """Return a port forwarding as a floating IP shows it: ranges only where they are more than one port."""
+    shown = forwarding_values(each)
+    several = each.external_first != each.external_last
+    return {name: value for name, value in shown.items() if several or not name.endswith("_range")}
+
+
+def forwarding_values(each: PortForwarding) -> dict[str, Any]:
     """Return a port forwarding as the API shows it; a single port as a number, too."""
     external, internal = (each.external_first, each.external_last), (each.internal_first, each.internal_last)
     return {

@@ -35,7 +35,7 @@ from sdnapp.api.resource import (
     is_shared,
     networks_of,
 )
-from sdnapp.api.resources import default_group, rbac, segments
+from sdnapp.api.resources import default_group, floatingips, rbac, segments
 from sdnapp.api.resources.address_scopes import scope_of_network
 from sdnapp.api.resources.release import AUTO_DELETED, release_claims
 from sdnapp.api.resources.subnet_prefixes import give_back
@@ -164,7 +164,8 @@ class Networks(Resource[Network]):
         settings = ctx.services.settings
         network_id = str(uuid4())
         check_hints(values[_HINTS])
-        segment = segments.take(tx, settings, network_id, segments.wanted(values))
+        is_external = bool(values.get(_EXTERNAL))
+        segment = segments.take(tx, settings, network_id, segments.wanted(values), is_external=is_external)
         network = Network(
             id=network_id,
             project_id=values["project_id"],
@@ -214,7 +215,8 @@ class Networks(Resource[Network]):
 
     def delete(self, ctx: Context, tx: Transaction, row: Network) -> None:
         """Take along its subnets and those ports that the network itself brought; refuse while others are there."""
-        ports = ctx.store.find(Port, "network", row.id)
+        floatingips.forget_unused(ctx, tx, row.id)
+        ports = tx.find(Port, "network", row.id)
         if users := [port.id for port in ports if port.device_owner not in AUTO_DELETED]:
             reason = (
                 f"There are one or more ports still in use on the network, id for these ports is: {','.join(users)}"

@@ -46,8 +46,10 @@ def wanted(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in listed[0].items() if is_set(value)}
 
 
-def take(tx: Transaction, settings: Settings, network_id: str, values: Mapping[str, Any]) -> Segment:
-    """Take the segment that the provider attributes ask for, or one of the default type.
+def take(
+    tx: Transaction, settings: Settings, network_id: str, values: Mapping[str, Any], *, is_external: bool
+) -> Segment:
+    """Take the segment that the provider attributes ask for, or one of the default type for external or other networks.
 
     Raises InvalidInput, TunnelIdInUse, VlanIdInUse, FlatNetworkInUse, NoNetworkAvailable.
     """
@@ -57,7 +59,7 @@ def take(tx: Transaction, settings: Settings, network_id: str, values: Mapping[s
     if network_type is None:
         if physical_network is not None or segmentation_id is not None:
             raise invalid_input("network_type required")
-        network_type = settings.default_network_type
+        network_type = settings.external_network_type if is_external else settings.default_network_type
     wanted = Segment(network_type, segmentation_id, physical_network or None)
     match network_type:
         case "geneve" | "vxlan":

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.sdnapp.api.stand_ins import BLUE, RED, Answer, Api
+from tests.sdnapp.api.stand_ins import ADMIN, BLUE, RED, Answer, Api
 from tests.sdnapp.api.test_gateways import joined, lan, world
-from topology.values import Port, PortForwarding
+from topology.values import FloatingIP, Port, PortForwarding
 
 __all__ = ("lan", "world")
 
@@ -59,7 +59,8 @@ def test_ports_lead_to_several_instances(behind: Behind) -> None:
     assert behind.forward(two, external_port=2222, internal_port=22, protocol="udp").status == 201
     shown = behind.shown()
     assert shown["router_id"] == behind.router and shown["port_id"] is None
-    assert [each["external_port_range"] for each in shown["port_forwardings"]].count("8000:8009") == 1
+    ranges = [each.get("external_port_range") for each in shown["port_forwardings"]]
+    assert ranges.count("8000:8009") == 1 and ranges.count(None) == len(ranges) - 1, "of one port, no range is shown"
     listed = behind.api.call("GET", f"{behind.path}?protocol=udp&fields=protocol", None, RED).body
     assert listed == {"port_forwardings": [{"protocol": "udp"}]}
 
@@ -111,7 +112,16 @@ def test_an_address_is_forwarded_or_stands_for_another(behind: Behind, world: st
     one, two = behind.ports
     assert behind.forward(one, external_port=22, internal_port=22).status == 201
     whole = behind.api.put("floatingips", behind.floatingip, RED, port_id=two)
-    assert whole.status == 400 and "has port forwardings" in whole.message
+    assert whole.error == (409, "FipInUseByPortForwarding")
+    assert behind.api.put("floatingips", behind.floatingip, RED, description="mine").status == 200
+    for_one = behind.api.create("floatingips", RED, floating_network_id=world, port_id=one)["id"]
+    answer = behind.api.call(
+        "POST",
+        f"/v2.0/floatingips/{for_one}/port_forwardings",
+        behind.body(one, external_port=22, internal_port=22),
+        RED,
+    )
+    assert answer.error == (409, "FloatingIPPortAlreadyAssociated")
     behind.api.create("floatingips", RED, floating_network_id=world, port_id=two)
     refused = behind.forward(two, external_port=23, internal_port=22)
     assert refused.error == (409, "PortHasBindingFloatingIP")
@@ -136,5 +146,32 @@ def test_they_go_with_their_port_and_their_address(behind: Behind) -> None:
     interface = {"port_id": next(iter(behind.api.store.find_ids(Port, "interface_of", behind.router)))}
     path = f"/v2.0/routers/{behind.router}/remove_router_interface"
     assert behind.api.call("PUT", path, interface, RED).error == (409, "RouterInterfaceInUseByFloatingIP")
-    assert behind.api.call("DELETE", f"/v2.0/floatingips/{behind.floatingip}", None, RED).status == 204
+    path = f"/v2.0/floatingips/{behind.floatingip}"
+    assert behind.api.call("DELETE", path, None, RED).error == (409, "FipInUseByPortForwarding")
+    assert behind.api.call("DELETE", f"/v2.0/ports/{two}", None, RED).status == 204
     assert behind.api.store.all(PortForwarding) == []
+    assert behind.api.call("DELETE", path, None, RED).status == 204
+
+
+def test_one_target_is_forwarded_to_once(behind: Behind) -> None:
+    one, two = behind.ports
+    assert behind.forward(one, external_port=2222, internal_port=22).status == 201
+    again = behind.forward(one, external_port=2223, internal_port=22)
+    assert again.status == 400 and "is the target of" in again.message
+    assert behind.forward(two, external_port=2223, internal_port=22).status == 201
+
+
+def test_an_empty_change_disassociates(behind: Behind, world: str) -> None:
+    """As clients did when there was nothing else to change."""
+    row = behind.api.create("floatingips", RED, floating_network_id=world, port_id=behind.ports[0])["id"]
+    answer = behind.api.call("PUT", f"/v2.0/floatingips/{row}", {"floatingip": {}}, RED)
+    assert answer.status == 200 and answer.first["port_id"] is None
+
+
+def test_unused_addresses_go_with_their_network(behind: Behind, world: str) -> None:
+    empty = behind.api.network(ADMIN, **{"router:external": True})
+    behind.api.subnet(empty, "192.0.2.0/24")
+    row = behind.api.create("floatingips", ADMIN, floating_network_id=empty)["id"]
+    assert behind.api.call("DELETE", f"/v2.0/networks/{empty}", None, ADMIN).status == 204
+    assert behind.api.store.get(FloatingIP, row) is None
+    assert behind.api.call("DELETE", f"/v2.0/networks/{world}", None, ADMIN).error == (409, "NetworkInUse")
