@@ -20,6 +20,7 @@ READER = (RED, "reader")
 STRANGER = (BLUE, "member,reader")
 
 _PLURALS = {"rbac-policies": "rbac_policy"}
+_BARE = ("_router_interface", "_addresses")
 _NOT_COMPARED = frozenset({"revision_number", "created_at", "updated_at"})
 ABSENT = "(absent)"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -81,7 +82,7 @@ class Server:
         """Send a request; remember or delete what it made."""
         path, body = self._named(ask.path), ask.raw
         if ask.body is not None:
-            body = self._named(json.dumps({_key(ask.path): ask.body})).encode()
+            body = self._named(json.dumps(ask.body if _is_bare(ask.path) else {_key(ask.path): ask.body})).encode()
         status, text = self._send(ask.method, path, body, ask.who)
         found = _first_of(text)
         made = found.get("id") if status in (200, 201) and isinstance(found, dict) else None
@@ -112,6 +113,11 @@ class Server:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode()
+
+
+def _is_bare(path: str) -> bool:
+    """Return whether a body that is sent to a path has no key around it."""
+    return path.endswith(_BARE)
 
 
 def _key(path: str) -> str:

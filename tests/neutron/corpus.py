@@ -1,4 +1,4 @@
-"""What real Neutron and ours are asked: for each resource of the first group of extensions, good requests and bad.
+"""What real Neutron and ours are asked: for each resource, good requests and bad.
 
 Each story starts from what it makes itself. Then come odd values for each attribute that can be written.
 """
@@ -6,7 +6,14 @@ Each story starts from what it makes itself. Then come odd values for each attri
 from collections.abc import Iterator
 from typing import Any
 
-from tests.neutron import network_stories, port_stories, project_stories, request_stories
+from tests.neutron import (
+    network_stories,
+    port_stories,
+    project_stories,
+    request_stories,
+    router_stories,
+    security_stories,
+)
 from tests.neutron.asking import BLUE, Ask
 from tests.neutron.requesting import post
 
@@ -40,6 +47,14 @@ _WRITTEN: dict[str, tuple[dict[str, Any], str]] = {
         {"object_type": "network", "object_id": "{dn}", "action": "access_as_shared", "target_tenant": BLUE},
         "object_type object_id action target_tenant tenant_id",
     ),
+    "routers": ({}, "name description admin_state_up availability_zone_hints routes tenant_id"),
+    "security-groups": ({"name": "d"}, "name description stateful tenant_id"),
+    "security-group-rules": (
+        {"security_group_id": "{dg}", "direction": "ingress"},
+        "security_group_id direction ethertype protocol port_range_min port_range_max remote_ip_prefix "
+        "remote_group_id remote_address_group_id description tenant_id",
+    ),
+    "address-groups": ({"name": "d"}, "name description addresses tenant_id"),
 }
 
 
@@ -48,6 +63,7 @@ def odd_values() -> Iterator[Ask]:
     yield post("networks", save="dn")
     yield post("networks", save="do")
     yield post("networks", save="ds")
+    yield post("security-groups", save="dg", name="dg")
     for collection, (base, attributes) in _WRITTEN.items():
         wanted = base | ({"object_id": "{do}"} if "object_id" in base else {})
         yield post(collection, save=f"d-{collection}", **wanted | ({"cidr": "10.6.0.0/24"} if "cidr" in base else {}))
@@ -67,6 +83,12 @@ STORIES = (
     project_stories.sharing,
     project_stories.quotas,
     project_stories.tagging,
+    router_stories.routers,
+    router_stories.interfaces,
+    router_stories.extra_routes,
+    security_stories.groups,
+    security_stories.rules,
+    security_stories.address_groups,
     request_stories.lists,
     request_stories.requests,
     odd_values,

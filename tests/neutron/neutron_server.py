@@ -3,6 +3,7 @@
 Ends with its standard input. ``reference`` starts it.
 """
 
+import itertools
 import os
 import sys
 import threading
@@ -15,7 +16,7 @@ _CONFIGURATIONS = '{"tunnel_types": ["geneve", "vxlan"], "bridge_mappings": {"ph
 
 
 def make_tables(url: str) -> None:
-    """Create the tables from the models: Neutron's migrations are not for SQLite."""
+    """Create the tables from the models, and what they hold at first: Neutron's migrations are not for SQLite."""
     from neutron.db.migration.models import head
     from neutron.db.models.agent import Agent
     from neutron_lib import constants
@@ -40,7 +41,30 @@ def make_tables(url: str) -> None:
     }
     with engine.begin() as connection:
         connection.execute(sqlalchemy.insert(Agent.__table__), row)
+        add_first_rules(connection)
     engine.dispose()
+
+
+def add_first_rules(connection: sqlalchemy.Connection) -> None:
+    """Add the templates of the rules that new security groups begin with."""
+    from neutron.db.models.securitygroup_default_rules import SecurityGroupDefaultRule
+    from neutron_lib.db.standard_attr import StandardAttribute
+
+    table = SecurityGroupDefaultRule.__table__
+    for number, (direction, ethertype) in enumerate(itertools.product(("egress", "ingress"), ("IPv4", "IPv6"))):
+        words = f"Legacy default SG rule for {direction} traffic"
+        common = sqlalchemy.insert(StandardAttribute.__table__)
+        made = connection.execute(common, {"resource_type": table.name, "description": words})
+        row = {
+            "id": f"22222222-2222-4333-8444-00000000000{number}",
+            "standard_attr_id": made.inserted_primary_key[0],
+            "direction": direction,
+            "ethertype": ethertype,
+            "remote_group_id": "PARENT" if direction == "ingress" else None,
+            "used_in_default_sg": True,
+            "used_in_non_default_sg": direction == "egress",
+        }
+        connection.execute(sqlalchemy.insert(table), row)
 
 
 def main(settings: str) -> None:
