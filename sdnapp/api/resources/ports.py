@@ -49,6 +49,7 @@ from topology.values import (
 
 REALIZATION = "sdnapp:realization"
 _HOST, _VIF, _DETAILS = portbindings.HOST_ID, portbindings.VIF_TYPE, portbindings.VIF_DETAILS
+_NO_STATUS = constants.PORT_STATUS_NOTAPPLICABLE
 _VNIC, _PROFILE = portbindings.VNIC_TYPE, portbindings.PROFILE
 _PAIRS, _SECURITY, _OPTIONS = (
     allowedaddresspairs.ADDRESS_PAIRS,
@@ -121,7 +122,10 @@ class Ports(Resource[Port]):
         "network_id": column("network_id"),
         "admin_state_up": column("admin_state_up"),
         "mac_address": column("mac_address"),
-        "status": lambda ctx, port: ctx.services.port_status(port.id),
+        "status": lambda ctx, port: (
+            # It holds an address for a floating IP, which has a status of its own.
+            _NO_STATUS if port.device_owner == FLOATING_IP else ctx.services.port_status(port.id)
+        ),
         "device_id": column("device_id"),
         "device_owner": column("device_owner"),
         "fixed_ips": lambda ctx, port: [
@@ -144,7 +148,7 @@ class Ports(Resource[Port]):
         REALIZATION: lambda ctx, port: dict(ctx.services.realization(port.id)),
     }
     schemas: ClassVar = STANDARD_SCHEMAS | {
-        "status": one_of(("ACTIVE", "DOWN")),
+        "status": one_of(("ACTIVE", "DOWN", _NO_STATUS)),
         "mac_address": MAC,
         _PAIRS: list_of(record({"ip_address": STRING, "mac_address": MAC}, ("ip_address", "mac_address"))),
         _OPTIONS: list_of(record({"opt_name": STRING, "opt_value": STRING, "ip_version": one_of((4, 6))})),

@@ -134,6 +134,12 @@ def test_addresses_run_out(api: Api, world: str) -> None:
     assert len(api.store.find_ids(Port, "network", world)) == 5, "nothing is left of what failed"
 
 
+def test_the_port_that_holds_a_floating_ip_has_no_status_of_its_own(api: Api, world: str) -> None:
+    one = api.create("floatingips", RED, floating_network_id=world)["id"]
+    (port,) = api.call("GET", f"/v2.0/ports?device_id={one}", None, ADMIN).body["ports"]
+    assert port["device_owner"] == "network:floatingip" and port["status"] == "N/A"
+
+
 def test_a_floating_ip_stands_for_an_address(api: Api, world: str, lan: str) -> None:
     router, port = joined(api, world, lan), api.port(lan, RED)
     one = api.create("floatingips", RED, floating_network_id=world, port_id=port)
