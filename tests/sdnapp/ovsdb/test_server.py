@@ -217,7 +217,7 @@ def test_what_means_nothing_to_the_controller_is_not_told(watcher: Watcher) -> N
 def test_a_switch_that_refuses_is_told_and_not_flooded(watcher: Watcher, caplog: pytest.LogCaptureFixture) -> None:
     with switch_of(watcher, "hv1") as switch:
         switch.refuses = "not allowed"
-        wait_for(lambda: watcher.server.status()[0]["problems"], "the refusal is told")
+        wait_for(lambda: any(each["problems"] for each in watcher.server.status()), "the refusal is told")
         [problem] = watcher.server.status()[0]["problems"]
         assert problem.startswith("bridge br-int: made") and "not allowed" in problem
         time.sleep(1.5)
