@@ -16,7 +16,7 @@ from flows.flow import Flow, flow
 from flows.pipeline import EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT
 from flows.units import EVERYONE, Published, Unit, on_chassis
 from topology.addressing import SERVICE_MAC
-from topology.doors import floating, forwarding, gateway_chassis, translation, translators
+from topology.doors import active_gateway, floating, forwarding, gateway_chassis, translation, translators
 from topology.facts import View, encap_ip
 from topology.gateway import Gateway, gateway
 from topology.values import FloatingIP, PortForwarding, Router, Translation
@@ -98,7 +98,8 @@ def to_forwarded(view: View, forwarding_id: str) -> Published:
         # Several forwardings of one address have these in common.
         for each in for_mac(view, FEATURE, f"address/{live.address}", own, live.mac_address):
             yield on_chassis(chassis_id), each
-    for active in doors[:1]:
+    active = view.ask(active_gateway, own.router_id)
+    if active is not None:
         common = answer(FEATURE, f"address/{live.address}", own.network.key, live.mac_address, live.address)
         yield on_chassis(active), common
     yield on_chassis(live.holder), _unknown(f"address/{live.address}", own, live.address)

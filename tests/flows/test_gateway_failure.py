@@ -1,8 +1,10 @@
 """Gateways that fail before the controller knows: the other chassis find the next one by themselves."""
 
-from tests.clouds import CHASSIS, SimulatedCloud
-from tests.gateway_stories import Outward, ask_far, outside, outward
+from flows.packets import arp_request
+from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
+from tests.gateway_stories import FLAT, OUTSIDE, Outward, ask_far, outside, outward
 from topology.doors import ways_out
+from topology.values import Outage
 
 
 def doors_of(cloud: SimulatedCloud, net: Outward, port: int = 40000) -> list[str]:
@@ -39,3 +41,19 @@ def test_one_gateway_needs_no_choice() -> None:
     assert not [flow for flow in cloud.flows("hv1").values() if flow.feature == "doors" and "door" in str(flow.match)]
     cloud.dead = {"hv3"}
     assert doors_of(cloud, net) == ["hv3"]
+
+
+def test_a_forwarding_address_is_where_its_router_is() -> None:
+    cloud = SimulatedCloud()
+    net = outward(cloud, ("hv2", "hv3"), ("hv2", "hv3"))
+    each = cloud.floating_ip(net.world, "203.0.113.30", router_id="hub")
+    cloud.forward(each, net.one, 2222, 22)
+    asked = [arp_request(UPSTREAM_MAC, UPSTREAM, address) for address in (OUTSIDE, each.address)]
+
+    def answering() -> list[str]:
+        return [chassis_id for packet in asked for chassis_id, _ in outside(cloud.inject_physical(FLAT, packet))]
+
+    first, second = cloud.engine.ask(ways_out, "hub", "hv1")
+    assert answering() == [first, first]
+    cloud.put(Outage(first))
+    assert answering() == [second, second]
