@@ -4,12 +4,11 @@ import struct
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
-from flows.fields import ARP_REQUEST, ETH_TYPE_ARP, ETH_TYPE_VLAN, mac_to_int
+from flows.fields import ARP_REQUEST, ETH_TYPE_ARP, ETH_TYPE_VLAN, ETHERNET_HEADER, mac_to_int
 from topology.addressing import int_to_mac
 
 _BROADCAST, _NOBODY = (1 << 48) - 1, 0
 _BODY = struct.Struct("!HHBBH6s4s6s4s")
-_ETHERNET = 14
 _KIND = (1, 0x0800, 6, 4)
 """Ethernet and IPv4, with the lengths of their addresses."""
 
@@ -46,9 +45,9 @@ def tagged(frame: bytes, vlan_id: int | None) -> bytes:
 
 def parse(frame: bytes) -> Arp | None:
     """Return what an untagged ARP frame says; None for any other, and for one that contradicts itself."""
-    if len(frame) < _ETHERNET + _BODY.size or frame[12:14] != struct.pack("!H", ETH_TYPE_ARP):
+    if len(frame) < ETHERNET_HEADER + _BODY.size or frame[12:14] != struct.pack("!H", ETH_TYPE_ARP):
         return None
-    *kind, operation, sender, address, receiver, target = _BODY.unpack_from(frame, _ETHERNET)
+    *kind, operation, sender, address, receiver, target = _BODY.unpack_from(frame, ETHERNET_HEADER)
     mac = int.from_bytes(sender, "big")
     if tuple(kind) != _KIND or sender != frame[6:12] or mac >> 40 & 1 or not mac:
         return None

@@ -17,9 +17,8 @@ from topology.store import Store
 from topology.values import Network, Port, Router, Row, Subnet
 
 LOG = logging.getLogger(__name__)
-
-
 _ACCOUNTS: dict[str, type[Port | Router | Network]] = {"router": Router, "network": Network}
+"""Kinds of owners at whose cost packets are answered; all others are ports."""
 
 
 class Responders:

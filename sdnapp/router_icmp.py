@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, NamedTuple, TypeVar
 
-from flows.fields import ETH_TYPE_IPV4, IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP
+from flows.fields import ETH_TYPE_IPV4, ETHERNET_HEADER, IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP
 from flows.flow import Flow
 from flows.pipeline import EXTERNAL_ADDRESSES, NEIGHBOURS, ROUTES
 from topology.gateway import gateway
@@ -16,6 +16,7 @@ from topology.interfaces import interfaces, live_interface
 from topology.packet_size import largest_in, largest_out
 from topology.routing import address_towards
 from topology.store import Store
+from topology.values import Port
 
 T = TypeVar("T")
 
@@ -29,7 +30,6 @@ _LONGEST = 576
 _INTERNETWORK_CONTROL = 0xC0
 """Type of service of errors (RFC 1812, section 4.3.2.5)."""
 _TTL = 64
-_ETHERNET = 14
 _HEADER = struct.Struct("!BBHHHBBH4s4s")
 
 
@@ -52,9 +52,9 @@ class _Plain:
 
 def report(store: Store, flow: Flow, frame: bytes) -> bytes | Silence:
     """Return the ICMP error about a frame that a router's flow has sent here, or why there is none."""
-    if len(frame) < _ETHERNET + _HEADER.size or frame[12:14] != ETH_TYPE_IPV4.to_bytes(2, "big"):
+    if len(frame) < ETHERNET_HEADER + _HEADER.size or frame[12:14] != ETH_TYPE_IPV4.to_bytes(2, "big"):
         return Silence("no IPv4 packet")
-    packet = frame[_ETHERNET:]
+    packet = frame[ETHERNET_HEADER:]
     first, _, length, _, place, _, protocol, _, source, target = _HEADER.unpack_from(packet)
     header_size = (first & 0xF) * 4
     if first >> 4 != 4 or not _HEADER.size <= header_size <= length <= len(packet):
@@ -116,12 +116,11 @@ def _largest(view: _Plain, flow: Flow, router_id: str) -> int:
     if flow.table == EXTERNAL_ADDRESSES.number:
         return view.ask(largest_in, router_id) or 0
     keys = {term.value for term in flow.match if term.field == "interface"}
-    outside = view.ask(gateway, router_id)
-    if outside is not None and outside.key in keys:
-        return view.ask(largest_out, router_id, outside.port_id) or 0
-    found = (view.ask(live_interface, port_id) for port_id in view.ask(interfaces, router_id))
-    leaving = next((each.id for each in found if each is not None and each.key in keys), "")
-    return view.ask(largest_out, router_id, leaving) or 0
+    for port_id in (*view.ask(interfaces, router_id), *view.find_ids(Port, "gateway_of", router_id)):
+        port = view.get(Port, port_id)
+        if port is not None and port.key in keys:
+            return view.ask(largest_out, router_id, port_id) or 0
+    return 0
 
 
 def _error(what: tuple[int, int, int], about: bytes, source: IPv4Address, target: IPv4Address) -> bytes:

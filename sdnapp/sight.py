@@ -12,20 +12,19 @@ from collections.abc import Callable, Iterator
 from flows.fields import ARP_REPLY
 from sdnapp import arp
 from sdnapp.outside import Send
-from topology.addressing import chassis_mac
+from topology.addressing import UNSPECIFIED, chassis_mac
 from topology.doors import gateway_chassis
 from topology.facts import View
 from topology.gateway import gateways_on
 from topology.presence import Presence, presences
 from topology.store import Store
-from topology.values import Chassis, Network, NoUpstream
+from topology.values import Network, NoUpstream
 
 LOG = logging.getLogger(__name__)
 PATIENCE = 3
 """Questions in a row without an answer after which a chassis counts as cut off."""
 RETURN = 5
 """Answers in a row after which it counts as back."""
-NOBODY = "0.0.0.0"
 
 Place = tuple[str, str]
 """A network's id and a chassis's."""
@@ -44,14 +43,12 @@ class Sight:
         said = arp.parse(frame)
         if said is None or said.operation != ARP_REPLY:
             return "no ARP reply"
-        for row in self._store.find(Chassis, "every", True):
-            if chassis_mac(row.id) == said.to_mac:
-                for place in [place for place in self._missed if place[1] == row.id]:
-                    if said.address == self._asked(place[0]):
-                        self._missed[place] = 0
-                        self._answered[place] += 1
-                return "seen"
-        return "for nobody"
+        meant = [place for place in self._missed if chassis_mac(place[1]) == said.to_mac]
+        for place in meant:
+            if said.address == self._asked(place[0]):
+                self._missed[place] = 0
+                self._answered[place] += 1
+        return "seen" if meant else "for nobody"
 
     def tick(self) -> None:
         """Judge by the answers so far, and ask again."""
@@ -93,7 +90,7 @@ class Sight:
         if self._missed[place]:
             self._answered[place] = 0
         self._missed[place] += 1
-        frame = arp.request(chassis_mac(chassis_id), NOBODY, target, own.network.segment.segmentation_id)
+        frame = arp.request(chassis_mac(chassis_id), UNSPECIFIED, target, own.network.segment.segmentation_id)
         self._send(chassis_id, physical_network, frame)
 
     def _change(self, row_id: str, *, lost: bool) -> None:

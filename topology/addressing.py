@@ -5,6 +5,9 @@ from hashlib import blake2b
 SERVICE_MAC = "fa:16:3e:ff:ff:fe"
 """The MAC address of services that every chassis offers by itself: DHCP, and a gateway that nobody else provides."""
 
+UNSPECIFIED = "0.0.0.0"
+"""The sender of an ARP request that speaks for nobody (RFC 5227, section 2.1.1), and so the target of its answer."""
+
 
 def chassis_mac(chassis_id: str) -> str:
     """Return the MAC address by which a chassis sends to physical networks what it has routed, locally administered.

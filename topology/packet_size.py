@@ -12,16 +12,13 @@ ENVELOPE = 50
 def largest_out(view: View, router_id: str, port_id: str) -> int | None:
     """Return what may leave a router by an interface or its gateway at most; None where nothing larger comes in.
 
-    By the gateway, a packet may have to go through a tunnel to the gateway chassis.
+    By the gateway, a packet may have to go through a tunnel to the gateway chassis. What has come in by it
+    (``largest_in``) passes everywhere.
     """
-    sizes = _sizes(view, router_id)
-    own = view.ask(gateway, router_id)
-    outside = _mtu(view, own.network.id) if own is not None else 0
+    sizes, own = _sizes(view, router_id), view.ask(gateway, router_id)
+    here = sizes.get(port_id, 0)
     if own is not None and port_id == own.port_id:
-        here = outside - ENVELOPE
-    else:
-        here = sizes.pop(port_id, 0)
-        sizes["gateway"] = largest_in(view, router_id) or outside
+        here = _mtu(view, own.network.id) - ENVELOPE
     return here if here and any(size > here for size in sizes.values()) else None
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from flows.actions import Action, CheckLarger, FirstAlive, Goto, Output, SetField
 from flows.control_budget import to_controller
 from flows.features.arp_responder import turned
-from flows.features.routing import ETHERNET
-from flows.fields import ARP_REQUEST, parse_ipv4
+from flows.features.routing import NO_PORT
+from flows.fields import ARP_REQUEST, ETHERNET_HEADER, parse_ipv4
 from flows.flow import Flow, flow
 from flows.pipeline import (
     CLASSIFICATION,
@@ -30,8 +30,6 @@ from topology.packet_size import largest_in
 from topology.values import Chassis, Network, Router
 
 FEATURE = "doors"
-NO_PORT = 0
-"""See ``features/routing.py``: a packet may leave by the port that it came in by."""
 
 
 def transit(view: View, chassis_id: str, network_id: str) -> Published:
@@ -116,7 +114,7 @@ def for_mac(view: View, feature: str, owner: str, own: Gateway, mac: str) -> Ite
     """Take what is for a MAC address of a router's on its external network, unless it is too large for what follows."""
     match: dict[str, int | str] = {"network": own.network.key, "eth_dst": mac}
     largest = view.ask(largest_in, own.router_id) or 0
-    check, found = CheckLarger("too_big", largest + ETHERNET), Goto("external_addresses")
+    check, found = CheckLarger("too_big", largest + ETHERNET_HEADER), Goto("external_addresses")
     yield flow(FORWARDING, "external", feature, owner, check, found, **match)
     # The controller finds the router by the owner.
     report, about = to_controller(own.key), f"router/{own.router_id}"

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 
 from flows.actions import Action, Goto, Move, Resubmit, SetField, Translate, Untrack
 from flows.drops import drop
-from flows.features.doors import NO_PORT, answer, for_mac
+from flows.features.doors import answer, for_mac
 from flows.features.icmp import ORIGINAL_TTL
+from flows.features.routing import NO_PORT
 from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, IP_PROTO_ICMP, mac_to_int, parse_ipv4
 from flows.flow import Flow, flow
 from flows.pipeline import EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT

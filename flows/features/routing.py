@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 
 from flows.actions import Action, CheckLarger, DecrementTtl, Goto, Move, Resubmit, SetField, Spread
 from flows.drops import drop
-from flows.fields import ETH_TYPE_IPV4, mac_to_int, parse_ipv4
+from flows.fields import ETH_TYPE_IPV4, ETHERNET_HEADER, mac_to_int, parse_ipv4
 from flows.flow import flow
 from flows.pipeline import NEIGHBOURS, PATHS, ROUTER_OUTPUT, ROUTES, ROUTING
 from flows.units import Published, Unit, where_network_is, where_network_is_reached, where_router_is
@@ -23,8 +23,6 @@ from topology.values import Port, Router
 
 NOWHERE = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 """What routers do not forward: this host, loopback, link-local (RFC 3927, section 2.7), multicast, and the reserved."""
-ETHERNET = 14
-"""Bytes of an Ethernet header without tags."""
 NO_PORT = 0
 """Of a packet that came in by no port Open vSwitch knows, it sends a copy out of any."""
 
@@ -101,7 +99,7 @@ def nowhere(view: View, router_id: str) -> Published:
 def _towards(view: View, router_id: str, hop: NextHop) -> tuple[Action, ...]:
     leaving: LiveInterface = hop.interface
     largest = view.ask(largest_out, router_id, leaving.id)
-    check = (CheckLarger("too_big", largest + ETHERNET),) if largest is not None else ()
+    check = (CheckLarger("too_big", largest + ETHERNET_HEADER),) if largest is not None else ()
     address: Action = Move("ipv4_dst", "next_hop")
     if hop.address is not None:
         address = SetField("next_hop", parse_ipv4(hop.address))

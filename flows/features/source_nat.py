@@ -5,6 +5,7 @@ What was to be translated and was not, because no port is left, finds no source 
 """
 
 from flows.actions import Goto, SetField, Translate
+from flows.features.routing import NO_PORT
 from flows.fields import ETH_TYPE_IPV4, mac_to_int, parse_ipv4
 from flows.flow import flow
 from flows.pipeline import EXTERNAL_SOURCE, SOURCE_NAT
@@ -15,8 +16,6 @@ from topology.gateway import gateway
 from topology.values import FloatingIP, PortForwarding, Router
 
 FEATURE = "source_nat"
-NO_PORT = 0
-"""See ``features/routing.py``."""
 
 
 def of_router(view: View, router_id: str) -> Published:

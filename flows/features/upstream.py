@@ -10,6 +10,7 @@ from flows.fields import ARP_REPLY, ARP_REQUEST, mac_to_int, parse_ipv4
 from flows.flow import flow
 from flows.pipeline import PHYSICAL_ARP, UPSTREAM
 from flows.units import Published, Unit, on_chassis, where_doors_are, where_external_is_reached, where_router_is
+from topology.addressing import UNSPECIFIED
 from topology.facts import View, live_network
 from topology.gateway import gateway, gateways_on
 from topology.presence import Presence, presence, presences
@@ -61,17 +62,19 @@ def told(own: Presence) -> Published:
 def announcement(view: View, neighbour_id: str) -> Published:
     """What a known neighbour says of itself unasked goes to the controller, which asks: it may be another's word."""
     row = view.get(Neighbour, neighbour_id)
-    for own in view.ask(presences, row.network_id)[:1] if row is not None else ():
-        said: dict[str, int | str] = {"arp_op": ARP_REQUEST, "arp_spa": neighbour_id.partition("/")[2]}
-        said |= {"network": own.network.key, "arp_tpa": said["arp_spa"]}
-        heard = flow(PHYSICAL_ARP, "announced", FEATURE, own.owner, *to_controller(own.key), **said)
+    if row is None:
+        return
+    said: dict[str, int | str] = {"arp_op": ARP_REQUEST, "arp_spa": row.address, "arp_tpa": row.address}
+    for own in view.ask(presences, row.network_id)[:1]:
+        hears = to_controller(own.key)
+        heard = flow(PHYSICAL_ARP, "announced", FEATURE, own.owner, *hears, network=own.network.key, **said)
         yield on_chassis(own.chassis_id), heard
 
 
 def seen(view: View, network_id: str) -> Published:
     """What a neighbour answers to a gateway chassis that asks on behalf of no router (RFC 5227, section 2.1.1)."""
     for own in view.ask(presences, network_id)[:1] if view.ask(gateways_on, network_id) else ():
-        said: dict[str, int | str] = {"network": own.network.key, "arp_op": ARP_REPLY, "arp_tpa": "0.0.0.0"}
+        said: dict[str, int | str] = {"network": own.network.key, "arp_op": ARP_REPLY, "arp_tpa": UNSPECIFIED}
         heard = flow(PHYSICAL_ARP, "seen", FEATURE, f"network/{network_id}", *to_controller(own.key), **said)
         yield where_doors_are(network_id), heard
 

@@ -153,14 +153,14 @@ class PortForwardings:
                 raise PortHasBindingFloatingIP(
                     floating_ip_address=row.address, fip_id=row.id, port_id=port.id, fixed_ip=fixed.ip_address
                 )
-        for beside in _of(ctx, row):
-            if beside.id != forwarding.id and _has_same_target(beside, forwarding):
+        for beside in (each for each in _of(ctx, row) if each.id != forwarding.id):
+            if _has_same_target(beside, forwarding):
                 raise _bad_request(
                     "A duplicate port forwarding entry with same attributes already exists: "
                     f"{beside.protocol} {beside.internal_first}:{beside.internal_last} of "
                     f"{beside.internal_ip_address} is the target of {beside.id}"
                 )
-            if beside.id != forwarding.id and _overlap(beside, forwarding):
+            if _overlap(beside, forwarding):
                 raise _bad_request(
                     "A duplicate port forwarding entry with same attributes already exists: "
                     f"{beside.protocol} {beside.external_first}:{beside.external_last} of {row.address} is {beside.id}"

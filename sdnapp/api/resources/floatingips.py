@@ -144,9 +144,7 @@ class FloatingIPs(Resource[FloatingIP]):
     def delete(self, ctx: Context, tx: Transaction, row: FloatingIP) -> None:
         """Give back the address. Raises FipInUseByPortForwarding."""
         _check_not_forwarding(ctx, row)
-        release_claims(tx, row.floating_port_id)
-        tx.delete(Port, row.floating_port_id)
-        tx.delete(FloatingIP, row.id)
+        _forget(tx, row)
 
     def _associated(self, ctx: Context, row: FloatingIP, values: Mapping[str, Any]) -> FloatingIP:
         """Return the floating IP as it stands for what ``values`` name.
@@ -217,9 +215,13 @@ def forget_unused(ctx: Context, tx: Transaction, network_id: str) -> None:
     """Delete the floating IPs of a network that goes, as far as they stand for nobody."""
     for row in ctx.store.find(FloatingIP, "network", network_id):
         if row.router_id is None:
-            release_claims(tx, row.floating_port_id)
-            tx.delete(Port, row.floating_port_id)
-            tx.delete(FloatingIP, row.id)
+            _forget(tx, row)
+
+
+def _forget(tx: Transaction, row: FloatingIP) -> None:
+    release_claims(tx, row.floating_port_id)
+    tx.delete(Port, row.floating_port_id)
+    tx.delete(FloatingIP, row.id)
 
 
 def _check_not_forwarding(ctx: Context, row: FloatingIP) -> None:
