@@ -22,6 +22,7 @@ from sdnapp.api.wsgi import make_app
 from sdnapp.config import Options, load_options
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
+from sdnapp.openflow.receipt import Receipt
 from sdnapp.openflow.switches import Switches, listen_securely, set_defaults
 from sdnapp.operations import Operations
 from sdnapp.outages import Outages
@@ -30,6 +31,7 @@ from sdnapp.ovsdb.connection import Callbacks
 from sdnapp.ovsdb.server import OvsdbServer
 from sdnapp.punts import Punts
 from sdnapp.responders import Responders
+from sdnapp.restarts import Restarts
 from sdnapp.sight import Sight
 from sdnapp.sqlite_storage import open_storage
 from topology.doors import watched
@@ -91,6 +93,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             LOG.info("the store is new: %s; switches that hold flows of another lose them", self._options.store_url)
         else:
             LOG.info("the store is %s, at revision %d", self._options.store_url, self._store.revision)
+        self._restarts = Restarts(self._store)
         self._changed = hub.Event()
         # The controller drives the switches and hears of them: whichever is made first refers to the other by name.
         self._switches = Switches(
@@ -98,6 +101,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             on_disconnected=lambda datapath_id: self._controller.switch_disconnected(datapath_id),
             on_confirmed=lambda datapath_id, revision: self._controller.confirmed(datapath_id, revision),
             on_rejected=lambda datapath_id, flow, reason: self._controller.rejected(datapath_id, flow, reason),
+            on_reconciled=self._reconciled,
             on_packet_in=self._packet_in,
             on_ports=lambda datapath_id, names: self._controller.ports_named(datapath_id, names),
         )
@@ -127,7 +131,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             tls=credentials.context(demanding=True) if credentials else None,
         )
         self._operations = Operations(
-            self._controller, self._punts, self._switches.status, self._ovsdb.status, self._switches.counts
+            *(self._controller, self._punts, self._switches.status, self._ovsdb.status, self._switches.counts),
+            restarts=self._restarts,
         )
 
     def start(self) -> None:
@@ -163,6 +168,11 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
     def _switch_connected(self, datapath_id: str, address: str, certificate_name: str | None) -> None:
         self._controller.switch_connected(datapath_id, certificate_name)
         hub.spawn_after(OVSDB_GRACE, self._controller.adopt_by_name, datapath_id)
+
+    def _reconciled(self, datapath_id: str, receipt: Receipt, seconds: float) -> None:
+        chassis_id = self._controller.chassis_of(datapath_id)
+        if chassis_id is not None:
+            self._restarts.reconciled(chassis_id, receipt, seconds, datetime.now(UTC))
 
     def _packet_in(self, datapath_id: str, in_port: int, cookie: int, frame: bytes) -> None:
         self._punts.arrived(datapath_id, in_port, cookie, frame)

@@ -12,6 +12,7 @@ from sdnapp.controller import Controller
 from sdnapp.drops import Ask, Drops
 from sdnapp.punts import Punts
 from sdnapp.realization import DEAD
+from sdnapp.restarts import Restarts
 from sdnapp.tracing import flow_row, trace
 from topology import facts
 from topology.store import Store
@@ -27,9 +28,17 @@ class Operations:
     """
 
     def __init__(
-        self, controller: Controller, punts: Punts, switches: Report, databases: Report, counts: Ask = lambda table: {}
+        self,
+        controller: Controller,
+        punts: Punts,
+        switches: Report,
+        databases: Report,
+        counts: Ask = lambda table: {},
+        *,
+        restarts: Restarts | None = None,
     ) -> None:
         self._controller = controller
+        self._restarts = restarts or Restarts(controller.store)
         self._punts = punts
         self._switches = switches
         self._databases = databases
@@ -130,6 +139,10 @@ class Operations:
         self._controller.catch_up()
         return gateways.told(self._store, self._controller.engine.view)
 
+    def restarts(self) -> list[dict[str, Any]]:
+        """Return the receipts of the last times that chassis were brought in sync, newest first."""
+        return self._restarts.told()
+
     def drops(self, port_id: str | None = None, name: str | None = None) -> dict[str, Any] | None:
         """Return what was dropped, of a port if one is given, on a chassis likewise; None for an unknown chassis."""
         chassis_id = self._id_of(name) if name is not None else None
@@ -167,6 +180,7 @@ class Operations:
                 lines.append(f"sdnapp_meter_mods_sent_total{label} {each['openflow']['meter_mods_sent']}")
                 lines.append(f"sdnapp_flows_rejected_total{label} {each['openflow']['rejected']}")
                 lines.append(f"sdnapp_packet_outs_dropped_total{label} {each['openflow']['packets_dropped']}")
+        lines += self._restarts.metrics()
         for (feature, outcome), count in sorted(controller.responders.counts.items()):
             lines.append(f'sdnapp_packet_ins_total{{feature="{feature}",outcome="{outcome}"}} {count}')
         lines.append(f"sdnapp_packet_ins_waiting {self._punts.waiting}")

@@ -64,6 +64,12 @@ def gateways(ctx: Context, request: Request) -> Response:
     return json_response({"gateways": ctx.services.operator.gateways()})
 
 
+def restarts(ctx: Context, request: Request) -> Response:
+    """``GET /sdnapp/restarts``."""
+    _admins_only(ctx)
+    return json_response({"restarts": ctx.services.operator.restarts()})
+
+
 def trace(ctx: Context, request: Request) -> Response:
     """``GET /sdnapp/trace?port=&to=``."""
     _admins_only(ctx)

@@ -71,6 +71,10 @@ class Operator(Protocol):
         """Return, for each router with a gateway, the chassis that serve it and those that translate."""
         ...
 
+    def restarts(self) -> list[dict[str, Any]]:
+        """Return what it took to bring chassis in sync, the last few times."""
+        ...
+
     def drops(self, port_id: str | None, chassis_id: str | None) -> dict[str, Any] | None:
         """Return what was dropped, of a port and on a chassis if named; None if there is no such chassis.
 

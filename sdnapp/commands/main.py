@@ -5,7 +5,20 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sdnapp.commands import apply, ca, chassis, chassis_init, drops, export, flows, gateways, status, trace, wait
+from sdnapp.commands import (
+    apply,
+    ca,
+    chassis,
+    chassis_init,
+    drops,
+    export,
+    flows,
+    gateways,
+    restarts,
+    status,
+    trace,
+    wait,
+)
 from sdnapp.commands.client import DEFAULT_URL
 from sdnapp.commands.errors import CommandError
 
@@ -48,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     actions = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     chassis_init.add(actions, common)
     chassis.add(actions, common)
-    for command in (ca, status, flows, trace, drops, gateways, wait, apply, export):
+    for command in (ca, status, flows, trace, drops, gateways, restarts, wait, apply, export):
         command.add(commands, common)
     return whole
 

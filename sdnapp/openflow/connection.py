@@ -6,6 +6,7 @@ The same green thread writes: one piece of a bundle, then whatever else is in th
 """
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ from sdnapp.openflow.messages import (
     message,
     more_replies_follow,
 )
-from sdnapp.openflow.session import Broken, Confirmed, Effect, Rejected, Send, Session, Unmetered
+from sdnapp.openflow.receipt import Receipt
+from sdnapp.openflow.session import Broken, Confirmed, Effect, Reconciled, Rejected, Send, Session, State, Unmetered
 from sdnapp.ovsdb.targets import address_text
 from sdnapp.tls import peer_name
 
@@ -59,6 +61,8 @@ class Callbacks:
     """It holds all that was desired as of a revision: (datapath id, revision)."""
     on_rejected: Callable[[str, Flow, str], None]
     """It does not take a flow: (datapath id, flow, the switch's reason). Told before the revision is confirmed."""
+    on_reconciled: Callable[[str, Receipt, float], None]
+    """It is in sync for the first time since it came: (datapath id, receipt, seconds since its first assignment)."""
     on_packet_in: Callable[[str, int, int, bytes], None]
     """A flow sent a packet to the controller: (datapath id, port, cookie, packet)."""
     on_ports: Callable[[str, Mapping[int, str]], None]
@@ -77,6 +81,7 @@ class Connection:
         self._packets_taken = 0
         self._callbacks = callbacks
         self._since = datetime.now(UTC)
+        self._assigned_at = 0.0
         self._ports = {number: port.name.decode(errors="replace") for number, port in datapath.ports.items()}
         self._inbox: Any = hub.Queue()
         self._outgoing: deque[Iterator[bytes]] = deque()
@@ -110,7 +115,7 @@ class Connection:
 
     def post(self, step: Step) -> None:
         """Have a step of the session taken and its effects carried out, soon."""
-        self._inbox.put(lambda: self._carry_out(step(self.session)))
+        self._inbox.put(lambda: self._take(step))
 
     def send(self, data: bytes) -> None:
         """Send a message, unless too many wait already."""
@@ -233,6 +238,11 @@ class Connection:
         self.datapath.send(b"".join(piece))
         hub.sleep(0)
 
+    def _take(self, step: Step) -> None:
+        if self.session.state is State.HELD:
+            self._assigned_at = time.monotonic()
+        self._carry_out(step(self.session))
+
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Send):
@@ -241,6 +251,9 @@ class Connection:
                 self.tell(self._callbacks.on_confirmed, self.datapath_id, effect.revision)
             elif isinstance(effect, Rejected):
                 self.tell(self._callbacks.on_rejected, self.datapath_id, effect.flow, effect.reason)
+            elif isinstance(effect, Reconciled):
+                seconds = time.monotonic() - self._assigned_at
+                self.tell(self._callbacks.on_reconciled, self.datapath_id, effect.receipt, seconds)
             elif isinstance(effect, Unmetered):
                 LOG.warning(
                     "switch %s at %s has no meters: what its instances send to the controller is not limited there, "

@@ -108,6 +108,9 @@ HEADERS: dict[str, int] = {
 """Each field's OXM or NXM header: class, number, length in bytes. A field stands after those that it presupposes, as a
 switch reads a match from left to right."""
 
+MATCH_AT = 40
+"""Where the match begins in the body of a flow mod."""
+
 _ORDER = {name: position for position, name in enumerate(HEADERS)}
 _BODY = struct.Struct("!QQBBHHHIIIHxx")
 
@@ -165,6 +168,18 @@ def encode_match(match: Match) -> bytes:
     ]
     tlvs += [_tlv(_header_of(term.field), term.value, term.mask) for term in headers]
     return _oxm_match(b"".join(tlvs))
+
+
+def canonical(match: bytes) -> bytes:
+    """Return what an ``ofp_match`` at the beginning of ``match`` says, whatever the order in which it says it."""
+    end = int.from_bytes(match[2:4], "big")
+    position, entries = 4, []
+    while position < end:
+        following = position + 4 + match[position + 3]
+        entries.append(match[position:following])
+        position = following
+    entries.sort()
+    return b"".join(entries)
 
 
 def encode_instructions(actions: tuple[Action, ...]) -> bytes:

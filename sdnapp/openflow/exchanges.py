@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from flows.flow import Flow, Match
-from sdnapp.openflow.encoding import addition, deletion, strict_deletion
+from sdnapp.openflow.encoding import MATCH_AT, addition, canonical, deletion, strict_deletion
 from sdnapp.openflow.messages import (
     BARRIER_REQUEST,
     BUNDLE_COMMIT,
@@ -52,6 +52,10 @@ class Reading:
         return features_request(self.features_xid), config_request(self.config_xid), flow_stats_request(self.xid)
 
 
+Place = tuple[int, int, bytes]
+"""Table, priority and canonical match: where there is one flow on a switch."""
+
+
 @dataclass
 class Bundle:
     """A bundle under way. Its messages take transaction ids one after another: open, mods, commit, barrier."""
@@ -69,6 +73,9 @@ class Bundle:
     failure: str = "the switch gave no reason"
     refused: dict[int, str] = field(default_factory=dict)
     """Reasons, by position among the mods."""
+    replaced: int = 0
+    """How many of the added take the place of a stale one, as far as messages have been made."""
+    _vacated: set[Place] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self.stale) + len(self.deleted) + len(self.added)
@@ -102,11 +109,17 @@ class Bundle:
         # Deletions first: a flow of an older controller may have the very match of one that is added.
         if position < len(self.stale):
             entry = self.stale[position]
+            if self.added:
+                self._vacated.add((entry.table, entry.priority, canonical(entry.match)))
             return strict_deletion(entry.table, entry.priority, entry.match)
         position -= len(self.stale)
         if position < len(self.deleted):
             return deletion(self.deleted[position])
-        return addition(self.added[position - len(self.deleted)], self.metered)
+        flow = self.added[position - len(self.deleted)]
+        body = addition(flow, self.metered)
+        if self._vacated and (flow.table, flow.priority, canonical(body[MATCH_AT:])) in self._vacated:
+            self.replaced += 1
+        return body
 
     def refused_additions(self) -> dict[Flow, str]:
         """Return the added flows that were refused, with the reasons."""

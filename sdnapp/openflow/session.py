@@ -11,7 +11,8 @@ is sent where nothing differs.
 
 *Sending.* A difference goes out as one bundle (OpenFlow extension 230), applied in order and wholly or not at all,
 followed by a barrier. There is one bundle at a time; what changes meanwhile is gathered for the next. A bundle is not
-limited in size: an upgrade that changes every flow must never leave packets between two half tables.
+limited in size: an upgrade that changes every flow must never leave packets between two half tables. The first time
+that a revision is confirmed, a receipt says what was read and what was sent for it.
 
 *Meters.* Flows that lead to the controller name meters; see ``meters`` for when those come and go.
 
@@ -30,6 +31,7 @@ from sdnapp.openflow.exchanges import XIDS, Bundle, Reading
 from sdnapp.openflow.messages import FlowEntry
 from sdnapp.openflow.meter_messages import meter_mod
 from sdnapp.openflow.meters import Meters
+from sdnapp.openflow.receipt import Receipt, Tally
 
 PATIENCE = 3
 """Bundles that may fail one after another before their size is halved."""
@@ -79,7 +81,14 @@ class Unmetered:
     """The switch has no meters: what instances send to the controller is not limited there."""
 
 
-Effect = Send | Confirmed | Rejected | Broken | Unmetered
+@dataclass(frozen=True)
+class Reconciled:
+    """The switch has been brought in sync for the first time; the receipt says what that took."""
+
+    receipt: Receipt
+
+
+Effect = Send | Confirmed | Rejected | Broken | Unmetered | Reconciled
 
 
 class Session:
@@ -111,6 +120,8 @@ class Session:
         self._limit: int | None = None
         self._failures = 0
         self._mods_since_confirmed = 0
+        self._tally: Tally | None = None
+        """From the end of read-back to the first confirmation."""
 
     @property
     def state(self) -> State:
@@ -216,6 +227,7 @@ class Session:
             return []
         self._reading = None
         self._installed, self._stale = set(reading.found), reading.stale
+        self._tally = Tally(len(reading.found) + len(reading.stale), (self._desired or set()) - self._installed)
         self._touched = dict.fromkeys(self._installed ^ (self._desired or set()))
         return self._send_difference()
 
@@ -260,7 +272,7 @@ class Session:
         effects, following = self._reject(bundle), self._send_difference()
         if bundle.revision is not None and self._bundle is not None:
             # What has changed meanwhile is under way; this much is certain now.
-            effects.append(self._confirm(bundle.revision))
+            effects += self._confirm(bundle.revision)
         return effects + following
 
     # Inner parts
@@ -284,7 +296,7 @@ class Session:
         effects += self._send_meters(self._meters.take_idle())
         if self._unanswered:
             self._unanswered = False
-            effects.append(self._confirm(self._desired_revision))
+            effects += self._confirm(self._desired_revision)
         return effects
 
     def _send_meters(self, commands: list[tuple[int, Meter]]) -> list[Effect]:
@@ -323,6 +335,8 @@ class Session:
 
     def _done(self, bundle: Bundle) -> None:
         self._failures = 0
+        if self._tally is not None:
+            self._tally.count(bundle)
         if self._limit is not None:
             self._limit *= 2
         self._installed.difference_update(bundle.deleted, bundle.overwritten.values())
@@ -357,14 +371,20 @@ class Session:
                 continue
             self._refused[flow] = reason
             self.rejected += 1
+            if self._tally is not None:
+                self._tally.refused += 1
             self.last_error = f"flow of {flow.owner} ({flow.feature}) refused: {reason}"
             effects.append(Rejected(flow, reason))
         return effects
 
-    def _confirm(self, revision: int) -> Confirmed:
+    def _confirm(self, revision: int) -> list[Effect]:
         self.revision = revision
         mods, self._mods_since_confirmed = self._mods_since_confirmed, 0
-        return Confirmed(revision, mods)
+        effects: list[Effect] = [Confirmed(revision, mods)]
+        if self._tally is not None:
+            effects.append(Reconciled(self._tally.receipt()))
+            self._tally = None
+        return effects
 
     def _break(self, reason: str) -> list[Effect]:
         self.last_error = reason

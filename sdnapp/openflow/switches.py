@@ -24,6 +24,7 @@ from sdnapp.openflow import messages, meter_messages
 from sdnapp.openflow.connection import PROBE, Callbacks, Connection, Step
 from sdnapp.openflow.counts import Counts, counts_of
 from sdnapp.openflow.messages import MalformedMessage
+from sdnapp.openflow.receipt import Receipt
 from sdnapp.openflow.session import State
 from sdnapp.openflow.tap import tap
 from sdnapp.ovsdb.targets import address_text
@@ -81,12 +82,13 @@ class Switches:
         on_disconnected: Callable[[str], None],
         on_confirmed: Callable[[str, int], None],
         on_rejected: Callable[[str, Flow, str], None],
+        on_reconciled: Callable[[str, Receipt, float], None],
         on_packet_in: Callable[[str, int, int, bytes], None],
         on_ports: Callable[[str, Mapping[int, str]], None],
     ) -> None:
         """See ``Callbacks`` for what each is called with, and when."""
         self._callbacks = Callbacks(
-            on_connected, on_disconnected, on_confirmed, on_rejected, on_packet_in, on_ports
+            on_connected, on_disconnected, on_confirmed, on_rejected, on_reconciled, on_packet_in, on_ports
         )  # fmt: skip
         self._connections: dict[Datapath, Connection] = {}
         self._by_id: dict[str, Connection] = {}

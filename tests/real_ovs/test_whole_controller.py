@@ -1,5 +1,6 @@
 """The whole controller with real Open vSwitch: API in, flows and port status out; restarts, renumbering, migration."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,12 @@ class Cloud:
             return row if row["state"] == "in sync" else None
 
         return wait_for(in_sync, f"{chassis} is in sync") or {}
+
+    def receipt(self, chassis: str) -> dict[str, Any]:
+        """The newest receipt of a chassis."""
+        rows = self.controller.call("GET", "/sdnapp/restarts")["restarts"]
+        found: dict[str, Any] = next(row for row in rows if row["chassis"] == chassis)
+        return found
 
     def sent(self, chassis: str) -> float:
         return self.controller.metric(f'sdnapp_flow_mods_sent_total{{chassis="{chassis}"}}')
@@ -144,6 +151,15 @@ def test_a_restart_of_the_controller_sends_no_flow_change(cloud: Cloud) -> None:
         assert cloud.sent(chassis) == 0, "a restart with unchanged intent sends nothing"
         assert cloud.controller.metric(f'sdnapp_meter_mods_sent_total{{chassis="{chassis}"}}') == 0
         assert cloud.dump(chassis) == before[chassis]
+        receipt = cloud.receipt(chassis)
+        assert (receipt["read"], receipt["occasion"]) == (len(before[chassis]), "start")
+        assert (receipt["added"], receipt["changed"], receipt["removed"], receipt["dark"]) == (0, 0, 0, "nothing")
+        label = f'chassis="{chassis}"'
+        read = cloud.controller.metric(f'sdnapp_reconciliation_flows{{{label},flows="read"}}')
+        assert read == len(before[chassis])
+        assert re.search(
+            rf"chassis {chassis} \(start\): {len(before[chassis])} flows read, 0 added, ", cloud.controller.log
+        )
 
 
 def test_what_changed_while_the_controller_was_away_is_mended_and_nothing_else(cloud: Cloud) -> None:
@@ -157,12 +173,17 @@ def test_what_changed_while_the_controller_was_away_is_mended_and_nothing_else(c
     switch = cloud.switches["hv1"]
     switch.ofctl("del-flows", "br-int", "table=45")
     switch.ofctl("add-flow", "br-int", "table=60,priority=7,actions=drop")
+    altered = next(line for line in before if "in_port=" in line).partition(", ")[2].partition(" actions=")[0]
+    switch.ofctl("add-flow", "br-int", f"cookie=0x5,{altered},actions=drop")
     deleted = sum("table=45," in line for line in before)
     assert deleted
     cloud.controller.start()
     cloud.wait_in_sync("hv1")
     assert cloud.dump("hv1") == before
-    assert cloud.sent("hv1") == deleted + 1
+    receipt = cloud.receipt("hv1")
+    assert (receipt["added"], receipt["changed"], receipt["removed"]) == (deleted, 1, 1)
+    assert (receipt["lacking"], receipt["dark"]) == (deleted + 1, "possibly")
+    assert f"port/{first['id']}" in receipt["owners"]
 
 
 def test_a_restart_of_the_switch_converges_to_the_same_flows(cloud: Cloud) -> None:
@@ -176,6 +197,9 @@ def test_a_restart_of_the_switch_converges_to_the_same_flows(cloud: Cloud) -> No
     wait_for(lambda: cloud.dump("hv1") == before, "the same flows")
     for port in (first, second):
         cloud.controller.wait_status(port["id"])
+    receipt = cloud.receipt("hv1")
+    assert (receipt["occasion"], receipt["read"], receipt["added"]) == ("return", 0, len(before))
+    assert receipt["dark"] == "everything"
 
 
 def test_a_restart_of_the_database_disturbs_nothing(cloud: Cloud) -> None:

@@ -144,6 +144,7 @@ DESCRIPTIONS: Mapping[Any, Callable[..., Operation]] = {
     operator.flows: others.flows,
     operator.drops: others.drops,
     operator.gateways: others.gateways,
+    operator.restarts: others.restarts,
 }
 """By the function that serves it, what describes an operation: called with what is bound to the function."""
 

@@ -1,9 +1,10 @@
 """What the operator's views answer, as JSON schemas; docs/operator-api.md says it in words."""
 
 from flows.drops import REASONS
-from sdnapp.api.schemas import BOOLEAN, COUNT, INTEGER, STRING, Schema, list_of, nullable, one_of, record
+from sdnapp.api.schemas import BOOLEAN, COUNT, INTEGER, STRING, TIME, Schema, list_of, nullable, one_of, record
 from sdnapp.drops import OVER_BUDGET, QUEUE_FULL
 from sdnapp.gateways import ACTIVE, OUT, STANDBY
+from sdnapp.restarts import EVERYTHING, NOTHING, POSSIBLY, RETURN, START
 
 _STATE = one_of(("dead", "syncing", "in sync"))
 _TEXTS: Schema = {"type": "object", "additionalProperties": STRING}
@@ -82,3 +83,13 @@ _GATEWAY = {
     "floating_ips": COUNT,
 }
 GATEWAYS = _all(gateways=list_of(record(_GATEWAY, _GATEWAY)))
+
+_RESTART = {
+    **dict.fromkeys(("chassis", "hostname"), STRING),
+    "at": TIME,
+    "occasion": one_of((START, RETURN)),
+    "dark": one_of((NOTHING, POSSIBLY, EVERYTHING)),
+    **dict.fromkeys(("milliseconds", "read", "lacking", "added", "changed", "removed", "refused"), COUNT),
+    "owners": list_of(STRING),
+}
+RESTARTS = _all(restarts=list_of(record(_RESTART, _RESTART)))

@@ -223,6 +223,7 @@ drops = _view(
 
 
 gateways = _view("gateways", "Show which chassis serve the gateways of routers", views.GATEWAYS)
+restarts = _view("restarts", "Show what it took to bring chassis in sync", views.RESTARTS)
 
 
 def trace() -> Operation:

@@ -44,6 +44,9 @@ class StandInOperator:
     def gateways(self) -> list[dict[str, Any]]:
         return []
 
+    def restarts(self) -> list[dict[str, Any]]:
+        return []
+
     def drops(self, port_id: str | None, chassis_id: str | None) -> dict[str, Any] | None:
         return {"drops": [], "silent": []} if chassis_id in (None, "hv1") else None
 

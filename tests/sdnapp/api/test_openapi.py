@@ -121,6 +121,7 @@ def test_the_views_of_a_real_controller_are_as_described() -> None:
         ("/sdnapp/trace", {}, {"port": "p1", "to": "10.0.0.77"}),
         ("/sdnapp/drops", {}, {}),
         ("/sdnapp/gateways", {}, {}),
+        ("/sdnapp/restarts", {}, {}),
         ("/sdnapp/drops", {}, {"port": "p1", "chassis": "b"}),
         ("/realized", {}, {}),
     ):

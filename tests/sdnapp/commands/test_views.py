@@ -343,3 +343,35 @@ def test_gateways(stub, sdnapp):
     assert json.loads(sdnapp("gateways", "--json")[1])["gateways"][0] == GATEWAY
     stub.answer("/sdnapp/gateways", {"gateways": []})
     assert sdnapp("gateways") == (0, "no router has a gateway\n", "")
+
+
+RESTART = {
+    "chassis": "a-1",
+    "hostname": "hv1",
+    "at": "2026-01-02T03:04:05.678+00:00",
+    "occasion": "start",
+    "milliseconds": 1234,
+    "dark": "possibly",
+    "read": 5012,
+    "lacking": 1,
+    "owners": ["port/p9"],
+    "added": 17,
+    "changed": 18,
+    "removed": 19,
+    "refused": 0,
+}
+
+
+def test_restarts(stub, sdnapp):
+    quiet = RESTART | {"hostname": "", "dark": "nothing", "lacking": 0, "owners": [], "occasion": "return"}
+    stub.answer("/sdnapp/restarts", {"restarts": [RESTART, quiet]})
+    status, out, _ = sdnapp("restarts")
+    first, second = out.splitlines()[1:]
+    assert status == 0
+    for text in ("2026-01-02T03:04:05", "hv1", "start", "5012", "17", "18", "19", "1234"):
+        assert text in first
+    assert first.endswith("possibly: 1 flows were lacking, of port/p9")
+    assert "a-1" in second and "return" in second and second.endswith("nothing")
+    assert json.loads(sdnapp("restarts", "--json")[1])["restarts"][0] == RESTART
+    stub.answer("/sdnapp/restarts", {"restarts": []})
+    assert sdnapp("restarts") == (0, "no chassis has been brought in sync since the controller started\n", "")

@@ -15,7 +15,7 @@ from sdnapp.openflow.connection import PACKETS_WAITING, PIECE, Callbacks, Connec
 from sdnapp.openflow.session import Session
 from tests.sdnapp.openflow.test_session import a_flow, nothing_read
 
-NAMES = ("connected", "disconnected", "confirmed", "rejected", "packet_in", "ports")
+NAMES = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packet_in", "ports")
 
 
 def until(condition: Callable[[], Any], what: str) -> None:
@@ -197,7 +197,7 @@ def test_a_failing_callback_does_not_stop_the_session(
     told.fail = True
     connection.post(lambda session: session.assign([], 1))
     connection.post(nothing_read)
-    until(lambda: told.events[-1][0] == "confirmed", "the first revision is confirmed")
+    until(lambda: told.events[-1][0] == "reconciled", "the first revision is confirmed")
     connection.post(lambda session: session.update([], [], 2))
     until(lambda: told.events[-1] == ("confirmed", "00000000000000ab", 2), "the second revision is confirmed")
     assert connection.is_open

@@ -10,7 +10,19 @@ from flows.actions import Controller, Meter, Move, Output
 from flows.flow import Flow, Term
 from sdnapp.openflow.encoding import addition, encode_match
 from sdnapp.openflow.meter_messages import METER_MOD
-from sdnapp.openflow.session import PATIENCE, Broken, Confirmed, Effect, Rejected, Send, Session, State, Unmetered
+from sdnapp.openflow.receipt import Receipt
+from sdnapp.openflow.session import (
+    PATIENCE,
+    Broken,
+    Confirmed,
+    Effect,
+    Reconciled,
+    Rejected,
+    Send,
+    Session,
+    State,
+    Unmetered,
+)
 from tests.sdnapp.openflow.fake_switch import FakeSwitch
 
 
@@ -36,6 +48,7 @@ class Wire:
         self.rejected: list[Rejected] = []
         self.broken: list[Broken] = []
         self.unmetered = 0
+        self.receipts: list[Receipt] = []
 
     def perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -47,6 +60,8 @@ class Wire:
                 self.rejected.append(effect)
             elif isinstance(effect, Unmetered):
                 self.unmetered += 1
+            elif isinstance(effect, Reconciled):
+                self.receipts.append(effect.receipt)
             else:
                 self.broken.append(effect)
 
@@ -410,6 +425,46 @@ def test_a_meter_that_is_refused_costs_its_flows_and_is_tried_again_with_them() 
     wire.update([a_metered_flow(3)], [], revision=2)
     wire.settle()
     assert wire.switch.meters.keys() == {1, 2} and a_metered_flow(3).cookie in wire.holds()
+
+
+def test_a_receipt_says_what_was_read_and_done() -> None:
+    first = Wire()
+    first.assign([a_flow(place) for place in range(1, 5)])
+    first.settle()
+    assert first.receipts == [Receipt(0, 4, tuple(f"port/{place}" for place in range(1, 5)), 4, 0, 0, 0)]
+    again = Wire(first.switch)
+    again.assign([a_flow(1), a_flow(2), a_flow(3, variant=1), a_flow(9)])
+    again.settle()
+    assert again.receipts == [Receipt(4, 2, ("port/3", "port/9"), 1, 1, 1, 0)]
+    again.update([a_flow(5)], [], revision=2)
+    again.settle()
+    assert len(again.receipts) == 1
+    third = Wire(first.switch)
+    third.assign([a_flow(1), a_flow(2), a_flow(3, variant=1), a_flow(9), a_flow(5)])
+    third.settle()
+    assert third.receipts == [Receipt(5, 0, (), 0, 0, 0, 0)]
+
+
+def test_a_receipt_counts_what_is_refused_and_what_changes_meanwhile() -> None:
+    wire = Wire()
+    wire.switch.disliked_at_commit.add(a_flow(3).cookie)
+    wire.assign([a_flow(1), a_flow(3)])
+    wire.update([a_flow(4)], [], revision=2)
+    wire.settle()
+    assert wire.receipts == [Receipt(0, 3, ("port/1", "port/3", "port/4"), 2, 0, 0, 1)]
+
+
+def test_a_receipt_knows_a_match_whose_fields_stand_in_another_order() -> None:
+    first = Wire()
+    flow = Flow(
+        *(0, 100, (Term("eth_type", 0x0800, None), Term("in_port", 1, None)), (Output(1),)), "classification", "port/1"
+    )
+    match = encode_match(flow.match)
+    in_port, eth_type = match[4:12], match[12:18]
+    first.switch.table[0, 100, match[:4] + eth_type + in_port + match[18:]] = 77, b""
+    first.assign([flow])
+    first.settle()
+    assert first.receipts == [Receipt(1, 1, ("port/1",), 0, 1, 0, 0)]
 
 
 PLACES = st.integers(1, 5)
