@@ -1,6 +1,7 @@
 """An API client that keeps its connection, and several of them at once."""
 
 import json
+import select
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ class Client:
     def call(self, method: str, path: str, body: Any = None) -> tuple[float, Any]:
         """Return the seconds from sending a request to having its whole answer, and the answer."""
         octets = None if body is None else json.dumps(body).encode()
+        self._connect()
         started = time.perf_counter()
         self._connection.request(method, f"/v2.0/{path}", octets, self._headers)
         response = self._connection.getresponse()
@@ -39,6 +41,17 @@ class Client:
         if response.status >= 300:
             raise RuntimeError(f"{method} {path}: {response.status} {text[:500].decode(errors='replace')}")
         return seconds, json.loads(text) if text else None
+
+    def _connect(self) -> None:
+        """Have a connection, outside the time that is measured.
+
+        A server closes one that was idle for long, as it is while another subject has its turn. Nothing but that end can
+        be read where no answer is due. Nothing has been sent then, so that no request is ever made twice.
+        """
+        if self._connection.sock is not None and select.select([self._connection.sock], [], [], 0)[0]:
+            self._connection.close()
+        if self._connection.sock is None:
+            self._connection.connect()
 
 
 def at_once(clients: list[Client], seconds: float, step: Callable[[Client], bool]) -> float:

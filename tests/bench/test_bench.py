@@ -2,8 +2,11 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -37,6 +40,50 @@ def test_api_is_measured_at_each_size_and_the_peer_up_to_its_own() -> None:
 def test_a_request_that_fails_ends_the_benchmark() -> None:
     with subjects.sdnapp() as subject, subject.client() as client, pytest.raises(RuntimeError, match="404"):
         at_once([client], 9.0, lambda each: bool(each.call("DELETE", "ports/nonesuch")))
+
+
+def test_a_connection_that_the_server_closed_while_it_idled_is_made_anew() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = threading.Event()
+
+        def serve() -> None:
+            for _ in range(2):  # One answer for each connection.
+                connection, _ = server.accept()
+                with connection:
+                    asked.append(connection.recv(65536).partition(b"\r\n")[0])
+                    connection.sendall(answer)
+                closed.set()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with Client(f"http://127.0.0.1:{server.getsockname()[1]}", {}) as client:
+            client.call("POST", "ports", {})
+            assert closed.wait(9)
+            client.call("POST", "ports", {})
+        thread.join()
+    assert asked == [b"POST /v2.0/ports HTTP/1.1"] * 2
+
+
+def test_a_request_that_was_sent_is_not_sent_again() -> None:
+    accepted = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            with suppress(OSError):  # The test closes the server.
+                while True:
+                    connection, _ = server.accept()
+                    accepted.append(connection.recv(65536))
+                    connection.close()
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        with Client(f"http://127.0.0.1:{server.getsockname()[1]}", {}) as client, pytest.raises(ConnectionError):
+            client.call("POST", "ports", {})
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert len(accepted) == 1
 
 
 def test_clients_at_once_are_counted_together() -> None:
