@@ -45,8 +45,8 @@ class Client:
     def _connect(self) -> None:
         """Have a connection, outside the time that is measured.
 
-        A server closes one that was idle for long, as it is while another subject has its turn. Nothing but that end can
-        be read where no answer is due. Nothing has been sent then, so that no request is ever made twice.
+        A server closes one that was idle for long, as it is while another subject has its turn. Nothing but that end
+        can be read where no answer is due. Nothing has been sent then, so that no request is ever made twice.
         """
         if self._connection.sock is not None and select.select([self._connection.sock], [], [], 0)[0]:
             self._connection.close()
