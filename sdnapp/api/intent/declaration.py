@@ -37,7 +37,8 @@ class InFile:
     ``parent`` is the attribute that names the object they are written under. ``references`` are the attributes, or
     ``attribute.key`` for a key of a list's items, that hold ids: the document has names in their place, and writes
     ``network`` for ``network_id``. ``keys`` are attributes by which an object is known among those beside it, the best
-    first. ``chosen`` are attributes that the service chooses where they are left out, and then keeps.
+    first. ``chosen`` are attributes, or ``attribute.key``, that the service chooses where they are left out, and then
+    keeps.
 
     ``defaults`` gives the value of an attribute that is left out, where it follows from other attributes: from context,
     row, and the values that the row is about to have. ``shown`` gives values that differ from the API's view.

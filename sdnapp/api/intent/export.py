@@ -10,6 +10,7 @@ from sdnapp.api.intent.declaration import Reference, written
 from sdnapp.api.intent.document import children_of, in_order
 from sdnapp.api.intent.names import Names, as_is, key_names, replaced
 from sdnapp.api.intent.places import Place
+from sdnapp.api.policy import Target
 from sdnapp.api.quotas import Quotas
 from sdnapp.api.resource import Context, Resource
 
@@ -89,10 +90,24 @@ def written_attributes(ctx: Context, resource: Resource[Any], row: Any) -> dict[
         if name in in_file(resource).defaults or not is_required:
             if value == default(ctx, resource, row, name, present):
                 continue
-            if not may_set(ctx, resource, f"create_{resource.name}", target, name=name, value=value):
-                continue
-        found[name] = value
+            said = _without_forbidden_choices(ctx, resource, target, name, value)
+            if may_set(ctx, resource, f"create_{resource.name}", target, name=name, value=said):
+                found[name] = said
+        else:
+            found[name] = value
     return found
+
+
+def _without_forbidden_choices(ctx: Context, resource: Resource[Any], target: Target, name: str, value: Any) -> Any:
+    """Return a value without those of its keys that the service chose, and that the caller may not choose himself."""
+    chosen, action = in_file(resource).chosen, f"create_{resource.name}"
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: each
+        for key, each in value.items()
+        if f"{name}.{key}" not in chosen or may_set(ctx, resource, action, target, name=name, value={key: each})
+    }
 
 
 def named(ctx: Context, names: Names, resource: Resource[Any], row: Any, values: Mapping[str, Any]) -> dict[str, Any]:

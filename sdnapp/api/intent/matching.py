@@ -122,12 +122,11 @@ def _indexed(
 
 
 def _is_like(wanted: Any, present: Any) -> bool:
-    """Return whether a value is the wanted one, as far as that goes: items of lists may say less than they come to."""
+    """Return whether a value is the wanted one, as far as that goes: objects may say less than they come to."""
+    if isinstance(wanted, dict) and isinstance(present, dict):
+        return wanted.keys() <= present.keys() and all(_is_like(each, present[key]) for key, each in wanted.items())
     if isinstance(wanted, list) and isinstance(present, list) and len(wanted) == len(present):
-        return all(
-            one.items() <= other.items() if isinstance(one, dict) and isinstance(other, dict) else one == other
-            for one, other in zip(wanted, present, strict=True)
-        )
+        return all(_is_like(one, other) for one, other in zip(wanted, present, strict=True))
     return bool(wanted == present)
 
 

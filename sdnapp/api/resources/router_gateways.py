@@ -34,9 +34,12 @@ def show(ctx: Context, router: Router) -> dict[str, Any] | None:
 
 
 def in_file(ctx: Context, router: Router) -> dict[str, Any] | None:
-    """Return ``external_gateway_info`` as a project's file has it: which addresses it has, the network chooses."""
-    port = of_router(ctx, router.id)
-    return canonical({"network_id": port.network_id, "enable_snat": router.enable_snat}) if port is not None else None
+    """Return ``external_gateway_info`` as a file has it: its addresses without their subnets, as those of ports."""
+    shown = show(ctx, router)
+    if shown is None:
+        return None
+    fixed_ips = [{"ip_address": each["ip_address"]} for each in shown["external_fixed_ips"]]
+    return canonical(shown | {"external_fixed_ips": fixed_ips})
 
 
 def canonical(info: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,13 +47,14 @@ class Routers(Resource[Router]):
         _HINTS: lambda ctx, router: list(router.availability_zone_hints),
     }
     in_file = InFile(
-        shown={
-            _GATEWAY: lambda ctx, router: router_gateways.in_file(ctx, router),
-        },
+        shown={_GATEWAY: router_gateways.in_file},
         canonical={"routes": canonical_routes, _GATEWAY: router_gateways.canonical},
-        references={f"{_GATEWAY}.network_id": Reference(("network",))},
+        references={
+            f"{_GATEWAY}.network_id": Reference(("network",)),
+            f"{_GATEWAY}.external_fixed_ips.subnet_id": Reference(("subnet",)),
+        },
         # A file that says nothing of it leaves it: its floating IPs are in no file.
-        chosen=frozenset({_GATEWAY}),
+        chosen=frozenset({_GATEWAY, f"{_GATEWAY}.external_fixed_ips"}),
         late=frozenset({"routes"}),
     )
     schemas: ClassVar = STANDARD_SCHEMAS | {

@@ -223,3 +223,54 @@ def test_a_gateway_is_in_the_file_by_the_name_of_its_network(api: Api) -> None:
     assert router(api)["external_gateway_info"] is None
     lost = cloud(hub("web-v4", external_gateway_info={"network": "moon"}))
     assert "there is no network 'moon'" in str(refusal(api, lost))
+
+
+def test_a_gateway_has_the_addresses_that_a_file_names(api: Api) -> None:
+    flat = {"provider:network_type": "flat", "provider:physical_network": "physnet1"}
+    world = api.network(ADMIN, name="world", **{"router:external": True}, **flat)
+    api.subnet(world, "203.0.113.0/24", name="world-v4")
+    operator = ADMIN | {"X-Project-Id": "red", "X-Roles": "admin"}
+
+    def at(*addresses: str, **others: Any) -> dict[str, Any]:
+        fixed = [{"ip_address": address} for address in addresses]
+        return cloud(hub("web-v4", external_gateway_info={"network": "world", "external_fixed_ips": fixed, **others}))
+
+    def held() -> list[str]:
+        return [fixed["ip_address"] for fixed in router(api)["external_gateway_info"]["external_fixed_ips"]]
+
+    assert "create router hub" in changes(api, at("203.0.113.77"), operator)
+    assert (held(), changes(api, at("203.0.113.77"), operator)) == (["203.0.113.77"], [])
+    answer = apply(api, at("203.0.113.78", "203.0.113.79"), operator)
+    assert answer.body["changes"][0]["attributes"] == {
+        "external_gateway_info": [
+            {"network": "world", "external_fixed_ips": [{"ip_address": "203.0.113.77"}]},
+            {
+                "network": "world",
+                "external_fixed_ips": [{"ip_address": "203.0.113.78"}, {"ip_address": "203.0.113.79"}],
+            },
+        ]
+    }
+    assert held() == ["203.0.113.78", "203.0.113.79"]
+    assert changes(api, at("203.0.113.78", "203.0.113.79", enable_snat=True), operator) == []
+    whole = at("203.0.113.78", "203.0.113.79")
+    for fixed in whole["routers"][0]["external_gateway_info"]["external_fixed_ips"]:
+        fixed["subnet"] = "world-v4"
+    assert changes(api, whole, operator) == [], "their subnet by name, too"
+    anywhere = cloud(hub("web-v4", external_gateway_info={"network": "world"}))
+    assert changes(api, anywhere, operator) == [] and changes(api, anywhere, RED) == []
+    assert export(api, operator)["routers"][0]["external_gateway_info"] == {
+        "network": "world",
+        "external_fixed_ips": [{"ip_address": "203.0.113.78"}, {"ip_address": "203.0.113.79"}],
+    }
+    assert export(api, RED)["routers"][0]["external_gateway_info"] == {"network": "world"}, "which a member could apply"
+    assert changes(api, export(api, operator), operator) == [] and changes(api, export(api), RED) == []
+    assert "disallowed by policy" in str(refusal(api, at("203.0.113.80"), RED))
+    assert held() == ["203.0.113.78", "203.0.113.79"]
+    assert refusal(api, at("198.51.100.1"), operator)[0] == "routers[0]"
+    somewhere, lost = at(), at()
+    somewhere["routers"][0]["external_gateway_info"]["external_fixed_ips"] = [{"subnet": "world-v4"}]
+    assert changes(api, somewhere, operator) == ["update router hub"], "one of them is too many"
+    assert (held(), changes(api, somewhere, operator)) == (["203.0.113.78"], [])
+    lost["routers"][0]["external_gateway_info"]["external_fixed_ips"] = [{"subnet": "moon-v4"}]
+    place = "routers[0].external_gateway_info.external_fixed_ips[0].subnet"
+    assert refusal(api, lost, operator)[0] == place
