@@ -1,6 +1,7 @@
 """A whole cloud: the fabric, the controller, and tenants' instances on their ports."""
 
 import json
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ class Cloud(Fabric):
 
     controller: Controller | None = None
     api: Neutron
+    settings: Mapping[str, str] = {}
+    """Options of the controller, of the group ``[sdnapp]``; to be set before ``build``."""
 
     def build(self) -> None:
         """Make the fabric, start the controller, and set every hypervisor up with the product's own command."""
         super().build()
-        self.controller = self.add("controller", Controller)
+        self.controller = self.add("controller", Controller, settings=self.settings)
         self.connect(self.controller, "mgmt", self.management, "controller")
         self.management.enslave("controller")
         self.controller.ip(f"addr add {CONTROLLER}/{MANAGEMENT.prefixlen} dev mgmt")

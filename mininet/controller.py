@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,16 @@ BIN = Path(sys.executable).parent
 
 
 class Controller(Station):
-    """Runs ``osken-manager sdnapp`` with its state in its own directory; ``api`` speaks to it."""
+    """Runs ``osken-manager sdnapp`` with its state in its own directory; ``api`` speaks to it.
 
-    def __init__(self, name: str, fence: Fence, **params: Any) -> None:
+    ``settings`` are options of the group ``[sdnapp]``.
+    """
+
+    def __init__(self, name: str, fence: Fence, settings: Mapping[str, str] | None = None, **params: Any) -> None:
         directory = fence.directory / name
-        super().__init__(name, fence, environment={"OS_SDNAPP__STATE_DIR": str(directory)}, **params)
+        options = {"state_dir": str(directory)} | dict(settings or {})
+        environment = {f"OS_SDNAPP__{option.upper()}": value for option, value in options.items()}
+        super().__init__(name, fence, environment=environment, **params)
         self.api = Neutron(self)
         self.log = directory / "osken-manager.log"
         self._process: subprocess.Popen[Any] | None = None
@@ -40,9 +46,16 @@ class Controller(Station):
             time.sleep(0.05)
 
     @property
+    def process_id(self) -> int:
+        """The application's. Raises RuntimeError if it was not started."""
+        if self._process is None:
+            raise RuntimeError("osken-manager sdnapp was not started")
+        return self._process.pid
+
+    @property
     def memory(self) -> float:
-        """The MiB of memory that the application holds. Raises OSError if it does not run."""
-        status = Path(f"/proc/{self._process.pid if self._process else 0}/status").read_text()
+        """The MiB of memory that the application holds. Raises OSError if it does not run any more."""
+        status = Path(f"/proc/{self.process_id}/status").read_text()
         return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
     def kill_app(self) -> None:

@@ -44,13 +44,15 @@ class Fabric:
     ``network`` is the Mininet network, for its prompt; ``hypervisors`` are by name and in order: h1, h2, ...
     """
 
-    def __init__(self, hypervisors: int = 3) -> None:
+    def __init__(self, hypervisors: int = 3, *, dummies: bool = False) -> None:
+        """``dummies``: let interfaces of ``type=dummy`` be plugged, too: idle ones that cost next to nothing."""
         self.fence = Fence()
         self.network = Mininet(topo=None, build=False, controller=None, link=Cable)
         self.hypervisors: dict[str, Hypervisor] = {}
         self.cores: list[Router] = []
         self.lans: list[LanSwitch] = []
         self.size = hypervisors
+        self.dummies = dummies
 
     def __enter__(self) -> Self:
         try:
@@ -151,7 +153,8 @@ class Fabric:
         core, other_core = self.cores if number % 2 else reversed(self.cores)
         lan = self.lans[0 if number % 2 else 1]
         underlay = Underlay(str(subnet[2]), subnet.prefixlen, str(subnet[1]), str(TUNNELS))
-        hypervisor = self.add(name, Hypervisor, management=str(MANAGEMENT[10 + number]), underlay=underlay)
+        options = {"management": str(MANAGEMENT[10 + number]), "underlay": underlay, "dummies": self.dummies}
+        hypervisor = self.add(name, Hypervisor, **options)
         self.hypervisors[name] = hypervisor
 
         self.connect(hypervisor, "mgmt", self.management, name)

@@ -39,7 +39,9 @@ class Underlay:
 class Hypervisor(Station):
     """Runs ``ovsdb-server`` and ``ovs-vswitchd`` privately; ``run("ovs-vsctl", ...)`` speaks to these."""
 
-    def __init__(self, name: str, fence: Fence, management: str, underlay: Underlay, **params: Any) -> None:
+    def __init__(
+        self, name: str, fence: Fence, management: str, underlay: Underlay, dummies: bool = False, **params: Any
+    ) -> None:
         directory = fence.directory / name
         super().__init__(
             name,
@@ -52,12 +54,13 @@ class Hypervisor(Station):
         self.silence()
         self.management = management
         self.underlay = underlay
-        self._switch: subprocess.Popen[Any] | None = None
+        self._switch_options = ["--enable-dummy"] if dummies else []
+        self.daemons: dict[str, subprocess.Popen[Any]] = {}
 
     def start_database(self) -> None:
         """Create the switch's database and serve it; ``set-manager`` has effect through ``manager_options``."""
         self.run("ovsdb-tool", "create", str(self.directory / "conf.db"), str(SCHEMA))
-        self._daemon(
+        self.daemon(
             "ovsdb-server",
             str(self.directory / "conf.db"),
             f"--remote=punix:{self.directory / 'db.sock'}",
@@ -76,7 +79,8 @@ class Hypervisor(Station):
     def start_switch(self) -> None:
         """Start ``ovs-vswitchd``; after a restart, give br-phy its addresses again, as a hypervisor's boot does."""
         # The priority that a distribution's start script gives it.
-        self._switch = self._daemon("ovs-vswitchd", f"unix:{self.directory / 'db.sock'}", nice=-10)
+        database = f"unix:{self.directory / 'db.sock'}"
+        self.daemon("ovs-vswitchd", database, *self._switch_options, nice=-10)
         # A change, if only of a mark, makes ovs-vsctl wait until ovs-vswitchd has set up all that it should.
         self.vsctl(
             f"set Open_vSwitch . external_ids:started={time.monotonic_ns()}",
@@ -107,9 +111,9 @@ class Hypervisor(Station):
 
     def kill_switch(self) -> None:
         """End ``ovs-vswitchd`` as a crash would (SIGKILL): its datapath and all flows are gone."""
-        if self._switch is not None:
-            self._switch.send_signal(signal.SIGKILL)
-            self._switch.wait()
+        if (switch := self.daemons.get("ovs-vswitchd")) is not None:
+            switch.send_signal(signal.SIGKILL)
+            switch.wait()
 
     def attach(self, interface: str, port_id: str, mac_address: str) -> None:
         """Put an interface on the integration bridge, as any compute system does: it claims the port by its id."""
@@ -134,6 +138,18 @@ class Hypervisor(Station):
         """How many seconds ago a flow was last added or replaced."""
         return min(float(age) for line in self._dump() for age in DURATION.findall(line))
 
+    def daemon(self, program: str, *arguments: str, nice: int = 0) -> None:
+        """Start one of Open vSwitch's daemons; it is known by its name in ``daemons``."""
+        with (self.directory / f"{program}.log").open("ab") as log:
+            self.daemons[program] = self.start(
+                *("nice", "-n", str(nice), program),
+                f"--pidfile={self.directory / program}.pid",
+                *arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
     def _initialise(self, timeout: float = 20) -> None:
         """Write the first row, as soon as the database answers. ovs-vsctl would itself look again only every second."""
         deadline = time.monotonic() + timeout
@@ -150,14 +166,3 @@ class Hypervisor(Station):
     def _dump(self) -> list[str]:
         dump = self.run("ovs-ofctl", "-O", "OpenFlow13,OpenFlow15", "dump-flows", "br-int")
         return [line.strip() for line in dump.splitlines() if "table=" in line]
-
-    def _daemon(self, program: str, *arguments: str, nice: int = 0) -> subprocess.Popen[Any]:
-        with (self.directory / f"{program}.log").open("ab") as log:
-            return self.start(
-                *("nice", "-n", str(nice), program),
-                f"--pidfile={self.directory / program}.pid",
-                *arguments,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )

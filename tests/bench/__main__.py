@@ -4,60 +4,88 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import sys
 import time
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import api, page, subjects
+from tests.bench import catalogue, page
+from tests.bench.catalogue import API, Options
 from tests.bench.machine import Others, ProcessTree, describe
 from tests.bench.results import Result
-from tests.bench.subjects import PEERS
+
+ALL = "all"
+PROGRAMS = {"ovn": ("ovn-northd", "ovn-controller", "ovn-nbctl", "ovn-sbctl")}
+"""What the peers need on the PATH; `run` installs it."""
 
 
 def main() -> int:
     """Run the command; return its exit status: 1 if an aim was missed."""
-    parser = argparse.ArgumentParser(prog="run bench", description="Measure, on this machine. Benchmarks: api.")
-    parser.add_argument("name", nargs="?", choices=sorted(page.DESCRIPTIONS), help="without it, list the benchmarks")
-    parser.add_argument("--peer", choices=sorted(PEERS), help="measure this one beside it, taking turns")
+    parser = argparse.ArgumentParser(prog="run bench", description="Measure, on this machine.")
+    names = [*catalogue.titles(), ALL]
+    parser.add_argument("name", nargs="?", choices=names, metavar="NAME", help="without it, list the benchmarks")
+    parser.add_argument("--peer", action="append", default=[], metavar="PEER", help="measure it, too; repeatable")
+    parser.add_argument("--sizes", type=_sizes, metavar="N[,N...]", help="with so many ports, not as is usual")
+    parser.add_argument("--rounds", type=int, metavar="N", help="let each subject have so many turns")
+    parser.add_argument("--quick", action="store_true", help="one turn, and small sizes: to see that it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument("--page", action="store_true", help="put them into docs/benchmarks.md")
+    parser.add_argument("--page", action="store_true", help="put them into docs/benchmarks.md; by itself, renew that")
     options = parser.parse_args()
-    if options.name is None:
-        for name, (title, _) in sorted(page.DESCRIPTIONS.items()):
-            print(f"{name:<20} {title}")
+    if options.name is None and options.page:
+        page.renew()
         return 0
-    result = run(options.name, options.peer, api.Plan())
+    if options.name is None:
+        for name, title in catalogue.titles().items():
+            print(f"{name:<14} {title}  (peers: {', '.join(catalogue.peers_of(name)) or 'none'})")
+        return 0
+    chosen = [name for name in names if name not in (API, ALL)] if options.name == ALL else [options.name]
+    known = {peer for name in chosen for peer in catalogue.peers_of(name)}
+    if strange := sorted(set(options.peer) - known):
+        parser.error(f"--peer {strange[0]}: {options.name} has the peers {', '.join(sorted(known)) or '(none)'}")
+    missing = [each for peer in options.peer for each in PROGRAMS.get(peer, ()) if shutil.which(each) is None]
+    if missing:
+        parser.error(f"{', '.join(missing)} not found: `sudo ./run bench` installs what peers need")
+    results = []
+    for name in chosen:
+        peers = tuple(peer for peer in options.peer if peer in catalogue.peers_of(name))
+        results.append(run(name, Options(peers, options.sizes, options.rounds, options.quick)))
+        if options.page:
+            page.store(results[-1])
     if options.json:
-        options.json.write_text(json.dumps(result.to_json(), indent=1) + "\n")
-    if options.page:
-        page.store(result)
+        found = [result.to_json() for result in results]
+        options.json.write_text(json.dumps(found if options.name == ALL else found[0], indent=1) + "\n")
+    return 1 if any(figure.aim_is_met is False for result in results for figure in result.figures) else 0
+
+
+def run(name: str, options: Options) -> Result:
+    """Run a benchmark, show its figures as they come, and return what was found."""
+    started, figures, versions = time.monotonic(), [], {}
+    print(f"{name}: {catalogue.titles()[name]}", flush=True)
+    others = Others(ProcessTree(os.getpid()))
+    for figure in catalogue.measure(name, options, versions):
+        print(page.terminal_row(figure), flush=True)
+        figures.append(figure)
+    result = Result(
+        benchmark=name,
+        command=f"./run bench {shlex.join(sys.argv[1:])}",
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        machine=describe(),
+        others_busy=round(others.cores_busy(), 2),
+        seconds=round(time.monotonic() - started),
+        versions=versions,
+        figures=figures,
+    )
     if result.is_noisy:
         print(f"Other processes kept {result.others_busy:.2f} cores busy: the figures are noisy.")
-    return 1 if any(figure.aim_is_met is False for figure in result.figures) else 0
+    return result
 
 
-def run(name: str, peer: str | None, plan: api.Plan) -> Result:
-    """Start the subjects, measure them, and return what was found."""
-    started, figures = time.monotonic(), []
-    with ExitStack() as stack:
-        found = [stack.enter_context(start()) for start in (subjects.sdnapp, *([PEERS[peer]] if peer else []))]
-        others = Others(ProcessTree(os.getpid()))
-        for figure in api.measure(found, plan):
-            print(page.terminal_row(figure), flush=True)
-            figures.append(figure)
-        return Result(
-            benchmark=name,
-            command=f"./run bench {shlex.join(sys.argv[1:])}",
-            date=f"{datetime.now(UTC):%Y-%m-%d}",
-            machine=describe(),
-            others_busy=round(others.cores_busy(), 2),
-            seconds=round(time.monotonic() - started),
-            versions={subject.name: subject.version for subject in found},
-            figures=figures,
-        )
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(sorted(int(each) for each in text.split(",")))
 
 
 if __name__ == "__main__":
+    # Mininet's scenarios are no package. Behind everything else, so that they hide nothing.
+    sys.path.append(str(page.ROOT / "mininet"))
     raise SystemExit(main())

@@ -30,7 +30,7 @@ class ProcessTree:
     pid: int
 
     def cpu_seconds(self) -> float:
-        """Return the seconds of processor time that its living members have taken so far."""
+        """Return the seconds of processor time that its members have taken so far, and their children that are gone."""
         return sum(_cpu_seconds(pid) for pid in self._members())
 
     def memory_mib(self) -> float:
@@ -72,7 +72,7 @@ class Others:
 def _cpu_seconds(pid: int) -> float:
     # The name of a process, in parentheses, may hold anything.
     fields = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS if fields else 0.0
+    return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
 
 
 def _memory_kib(pid: int) -> int:

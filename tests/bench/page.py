@@ -4,23 +4,23 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.bench import api
-from tests.bench.results import OURS, Figure, Result, Value, growth
+from tests.bench import catalogue, plots
+from tests.bench.results import OURS, Figure, Result, growth
 
 ROOT = Path(__file__).parents[2]
 RESULTS, PAGE = ROOT / "docs" / "benchmarks", ROOT / "docs" / "benchmarks.md"
-DESCRIPTIONS = {"api": (api.TITLE, api.__doc__ or "")}
 
 _HEAD = """\
 # Benchmarks
 
 <!-- Made by `./run bench NAME --page` from docs/benchmarks/*.json; a test keeps it current. -->
 
-`./run bench` lists them, `./run bench NAME` runs one on your machine (`--json FILE` keeps the figures). What is timed
-is the whole request at the client: connected, over loopback, until the last byte is there. *p99*: 99 of 100 requests
-were as fast or faster. *CPU*: processor time of the server for one request, the figure that other work on the machine
-blurs least. Where a peer is named it is the unmodified product; it ran on the same machine in the same run, and the
-subjects took turns. *Times better* is the ratio of the medians.
+`./run bench` lists them, `sudo ./run bench NAME --peer ovn` runs one on your machine and installs what it needs
+(`--json FILE` keeps the figures). Figures are medians; where *p99* is given, 99 of 100 samples were as good or better.
+Where a peer is named it is the unmodified product; it ran on the same machine in the same run, and the subjects took
+turns. *Times better* is the ratio of the medians; *CPU ms* is the server's processor time for one request. Only ratios
+carry over to other machines. What bounds the figures, and what was tried to better them, is in
+[performance.md](performance.md).
 """
 
 
@@ -30,8 +30,9 @@ def render(results: Iterable[Result]) -> str:
 
 
 def stored() -> list[Result]:
-    """Return the results that the repository holds, by name."""
-    return [Result.from_json(json.loads(path.read_text())) for path in sorted(RESULTS.glob("*.json"))]
+    """Return the results that the repository holds, in the order of the catalogue."""
+    paths = [RESULTS / f"{name}.json" for name in catalogue.titles()]
+    return [Result.from_json(json.loads(path.read_text())) for path in paths if path.exists()]
 
 
 def store(result: Result) -> None:
@@ -39,6 +40,13 @@ def store(result: Result) -> None:
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps(result.to_json(), indent=1) + "\n"
     (RESULTS / f"{result.benchmark}.json").write_text(text)
+    renew()
+
+
+def renew() -> None:
+    """Make the page and its pictures again from the results that the repository holds."""
+    for result in stored():
+        (RESULTS / f"{result.benchmark}.svg").write_text(plots.picture(result.figures))
     PAGE.write_text(render(stored()))
 
 
@@ -49,11 +57,11 @@ def terminal_row(figure: Figure) -> str:
         for name, value in figure.values.items()
     ]
     verdict = {None: "", True: f"  aim {_aim(figure)} met", False: f"  AIM {_aim(figure)} MISSED"}[figure.aim_is_met]
-    return f"{figure.present:>7,} ports  {figure.what:<30} {figure.unit:>10}  {', '.join(each)}{verdict}"
+    return f"{figure.present:>7,} ports  {figure.what:<44} {figure.unit:>10}  {', '.join(each)}{verdict}"
 
 
 def _section(result: Result) -> str:
-    title, text = DESCRIPTIONS[result.benchmark]
+    title, text = catalogue.titles()[result.benchmark], catalogue.text(result.benchmark)
     machine = result.machine
     peers = [name for name in result.versions if name != OURS]
     lines = [f"## {title}", "", *text.strip().splitlines()[2:], ""]
@@ -65,38 +73,43 @@ def _section(result: Result) -> str:
     lines += [f"- {name}: {version}" for name, version in result.versions.items()]
     noise = "**the figures are noisy**, run it again on a quiet machine" if result.is_noisy else "the machine was quiet"
     lines += [f"- Other processes kept {result.others_busy:.2f} cores busy meanwhile: {noise}", ""]
-    lines += [*_table(result.figures, peers), ""]
+    lines += [f"![{title}](benchmarks/{result.benchmark}.svg)", "", *_table(result.figures, peers), ""]
     grown = [f"{what} {_number(times)} times" for what, times in growth(result.figures).items()]
     lines += ["Time with the most ports, against that with the fewest:", f"{', '.join(grown)}.", ""] if grown else []
-    missed = [f"{figure.what} with {figure.present:,} ports" for figure in result.figures if figure.aim_is_met is False]
+    missed = [f"{_place(figure)} ({_aim(figure)})" for figure in result.figures if figure.aim_is_met is False]
     lines += [f"Aims missed: {'; '.join(missed)}." if missed else "Every aim is met."]
     return "\n".join(lines) + "\n"
 
 
-def _table(figures: Iterable[Figure], peers: list[str]) -> Iterator[str]:
+def _table(figures: list[Figure], peers: list[str]) -> Iterator[str]:
     names = [OURS, *peers]
-    heads = ["what", "ports there", "unit", "aim"]
-    heads += [f"{name} {kind}".strip() for name in names for kind in ("median", "p99", "CPU ms")]
+    values = [value for figure in figures for value in figure.values.values()]
+    kinds = {"": "median"}
+    kinds |= {"p99": "p99"} if any(value.p99 is not None for value in values) else {}
+    kinds |= {"CPU ms": "cpu_ms"} if any(value.cpu_ms is not None for value in values) else {}
+    heads = ["what", "ports", "unit", "aim"]
+    heads += [f"{name} {kind}".strip() for name in names for kind in kinds]
     heads += [f"times better than {peer}" for peer in peers]
     yield f"| {' | '.join(heads)} |"
     yield f"|{'|'.join(['---'] + ['---:'] * (len(heads) - 1))}|"
-    for figure in sorted(figures, key=lambda figure: figure.what):
+    order = list(dict.fromkeys(figure.what for figure in figures))
+    for figure in sorted(figures, key=lambda figure: order.index(figure.what)):
         cells = [figure.what, f"{figure.present:,}", figure.unit, _aim(figure)]
-        cells += [cell for name in names for cell in _cells(figure.values.get(name))]
+        shown = [figure.values.get(name) for name in names]
+        cells += [_number(getattr(value, kind, None)) for value in shown for kind in kinds.values()]
         cells += [_number(figure.times_better(peer)) for peer in peers]
         yield f"| {' | '.join(cells)} |"
 
 
-def _cells(value: Value | None) -> tuple[str, str, str]:
-    if value is None:
-        return "", "", ""
-    return _number(value.median), _number(value.p99), _number(value.cpu_ms)
+def _place(figure: Figure) -> str:
+    return f"{figure.what} with {figure.present:,} ports" if figure.present else figure.what
 
 
 def _aim(figure: Figure) -> str:
-    if figure.aim is None:
-        return ""
-    return f"{'>' if figure.more_is_better else '<'} {_number(figure.aim)}"
+    bound = "at least" if figure.more_is_better else "at most"
+    aims = [] if figure.aim is None else [f"{bound} {_number(figure.aim)}"]
+    aims += [f"{bound} {_number(ratio)} of {peer}" for peer, ratio in figure.ratios.items()]
+    return ", ".join(aims)
 
 
 def _number(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
@@ -26,7 +26,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured, with so many objects present, by subject. ``aim`` is for our median."""
+    """What was measured, with so many ports present, by subject.
+
+    ``aim`` is for our median; ``ratios`` are aims, too: so much of the median of each of these peers.
+    """
 
     what: str
     present: int
@@ -34,14 +37,17 @@ class Figure:
     aim: float | None
     values: dict[str, Value]
     more_is_better: bool = False
+    ratios: dict[str, float] = field(default_factory=dict)
 
     @property
     def aim_is_met(self) -> bool | None:
-        """Whether our median reaches the aim; None if there is none, or if we were not measured."""
-        if self.aim is None or OURS not in self.values:
+        """Whether our median reaches every aim; None if there is none, or if nobody was measured for it."""
+        limits = [ratio * self.values[peer].median for peer, ratio in self.ratios.items() if peer in self.values]
+        limits += [] if self.aim is None else [self.aim]
+        if not limits or OURS not in self.values:
             return None
         ours = self.values[OURS].median
-        return ours >= self.aim if self.more_is_better else ours < self.aim
+        return all(ours >= limit if self.more_is_better else ours <= limit for limit in limits)
 
     def times_better(self, peer: str) -> float | None:
         """Return how many times better than a peer's our median is; None if either was not measured."""

@@ -35,7 +35,7 @@ def sdnapp() -> Iterator[Subject]:
     """``osken-manager sdnapp`` with a store on disk, no switches, and no quotas in the way."""
     no_limits = [f"--sdnapp-quota-{kind}=-1" for kind in ("network", "subnet", "port")]
     with RunningController(*no_limits) as controller:
-        yield Subject(OURS, _our_version(), f"http://127.0.0.1:{controller.api_port}", ProcessTree(controller.pid))
+        yield Subject(OURS, our_version(), f"http://127.0.0.1:{controller.api_port}", ProcessTree(controller.pid))
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def _neutron_version() -> str:
     return "{} (ML2, openvswitch), SQLAlchemy {}, waitress {} with one thread, SQLite".format(*shown)
 
 
-def _our_version() -> str:
+def our_version() -> str:
     parts = [f"{name} {importlib.metadata.version(name)}" for name in ("os-ken", "eventlet", "neutron-lib")]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     at = f" at {commit.stdout.strip()}" if commit.returncode == 0 else ""

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.bench import page, subjects
+from tests.bench import page, plots, subjects
 from tests.bench.api import Plan, measure
 from tests.bench.client import Client, at_once
 from tests.bench.machine import Others, ProcessTree, describe
@@ -102,7 +102,10 @@ def test_ratios_and_aims_know_which_way_is_better() -> None:
     assert FASTER.times_better("neutron") == 125
     assert MORE.times_better("neutron") == 100
     assert (FASTER.aim_is_met, MORE.aim_is_met) == (True, None)
-    assert replace(FASTER, aim=2.0).aim_is_met is False
+    assert replace(FASTER, aim=1.9).aim_is_met is False
+    assert replace(FASTER, ratios={"neutron": 0.01}).aim_is_met is True
+    assert replace(FASTER, ratios={"neutron": 0.001}).aim_is_met is False
+    assert replace(MORE, ratios={"neutron": 101, "nobody": 1.0}).aim_is_met is False
     assert replace(MORE, aim=2000.0).aim_is_met is True
     assert MORE.times_better("nobody") is None
 
@@ -140,13 +143,15 @@ def test_a_result_survives_json_and_the_page_says_all_of_it() -> None:
     result = replace(RESULT, figures=[FASTER, MORE])
     assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
     text = page.render([result])
-    assert "| POST port | 100 | ms | < 10 | 2 |  |  | 250 |  |  | 125 |" in text
+    assert "| POST port | 100 | ms | at most 10 | 2 | 250 | 125 |" in text
     assert "| GET port | 100 | requests/s |  | 3,000 |" in text
     assert "the machine was quiet" in text and "Every aim is met." in text
     missed = replace(result, figures=[replace(FASTER, aim=1.0)], others_busy=1.0)
     assert "the figures are noisy" in page.render([missed])
-    assert "Aims missed: POST port with 100 ports." in page.render([missed])
+    assert "Aims missed: POST port with 100 ports (at most 1)." in page.render([missed])
 
 
-def test_the_page_is_current() -> None:
+def test_the_page_and_its_pictures_are_current() -> None:
     assert page.PAGE.read_text() == page.render(page.stored())
+    for result in page.stored():
+        assert (page.RESULTS / f"{result.benchmark}.svg").read_text() == plots.picture(result.figures)

@@ -1,0 +1,88 @@
+"""The benchmark ``bulk``: many ports at once, from the first request until all are in force on every chassis.
+
+Tenants of 50 ports with the same addresses, each with two networks, a router between them, and a security group. Each
+tenant's ports are spread over four chassis, so that every chassis is concerned with every tenant. Tenants are made one
+after the other, and their interfaces, which are there before, are claimed as soon as the ports exist. The clock stops
+when each chassis has confirmed everything and each port is up. Processor time and memory are those of the whole control
+plane, agents on chassis included, Open vSwitch not. Each run has a fresh fabric.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.bench.planes import ControlPlane, Port, Tenant
+from tests.bench.workload import Aim, Found, Workload
+
+TENANT = 50
+
+
+@dataclass
+class Loaded:
+    """A control plane with many ports in force, and what it took until then (seconds)."""
+
+    tenants: list[Tenant]
+    answered: float
+    active: float
+    cpu: float
+    switch_cpu: float
+
+
+def load(plane: ControlPlane, size: int) -> Loaded:
+    """Make so many ports, on all chassis in turn, and wait until they are in force."""
+    chassis = list(plane.hypervisors)
+    counts = [TENANT] * (size // TENANT) + ([size % TENANT] if size % TENANT else [])
+    idle = [f"i{number}" for number in range(size)]
+    plane.plug_idle({name: idle[at :: len(chassis)] for at, name in enumerate(chassis)})
+    cpu, switch_cpu = plane.cpu_seconds(), plane.switch_cpu_seconds()
+    started = time.monotonic()
+    tenants: list[Tenant] = []
+    ports: list[Port] = []
+    for number, count in enumerate(counts):
+        tenant = plane.make_tenant(f"tenant{number}", (count - count // 2, count // 2))
+        names = idle[len(ports) : len(ports) + count]
+        at = len(ports)
+        plane.claim(
+            {
+                name: {
+                    interface: port.id
+                    for place, (interface, port) in enumerate(zip(names, tenant.ports, strict=True), at)
+                    if place % len(chassis) == which
+                }
+                for which, name in enumerate(chassis)
+            }
+        )
+        tenants.append(tenant)
+        ports += tenant.ports
+    answered = time.monotonic() - started
+    plane.wait_active(ports)
+    active = time.monotonic() - started
+    return Loaded(tenants, answered, active, plane.cpu_seconds() - cpu, plane.switch_cpu_seconds() - switch_cpu)
+
+
+def measure(plane: ControlPlane, size: int) -> Iterator[Found]:
+    """Load one fresh control plane."""
+    loaded = load(plane, size)
+    yield Found("all ports in force", "s", [loaded.active])
+    yield Found("a port, on average", "ms", [loaded.active * 1e3 / size])
+    yield Found("requests answered and interfaces claimed", "s", [loaded.answered])
+    yield Found("processor time of the control plane", "s", [loaded.cpu])
+    yield Found("processor time of Open vSwitch", "s", [loaded.switch_cpu])
+    yield Found("memory of the control plane", "MiB", [plane.memory_mib()])
+    yield Found("flows on a chassis", "flows", [float(max(plane.flow_counts().values()))])
+
+
+WORKLOAD = Workload(
+    title="Many ports at once",
+    text=__doc__ or "",
+    measure=measure,
+    sizes=(400, 1_000, 4_000),
+    quick=(400, 1_000),
+    aims=(
+        Aim("all ports in force", 0.5, of="ovn", present=1_000),
+        Aim("all ports in force", 0.2, of="ovn", present=4_000),
+        Aim("processor time of the control plane", 15, present=4_000),
+        Aim("memory of the control plane", 300, present=4_000),
+        Aim("flows on a chassis", 30_000, present=4_000),
+    ),
+)

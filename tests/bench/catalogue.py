@@ -1,0 +1,73 @@
+"""The benchmarks by name, in the order of their importance, and what can be measured beside ours."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from tests.bench import api, bulk, subjects
+from tests.bench.planes import ControlPlane
+from tests.bench.results import OURS, Figure
+from tests.bench.workload import Workload
+
+WORKLOADS: Mapping[str, Workload] = {"bulk": bulk.WORKLOAD}
+API = "api"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure: peers beside ours, sizes (None: the benchmark's own) and rounds (likewise), or a quick run."""
+
+    peers: tuple[str, ...] = ()
+    sizes: tuple[int, ...] | None = None
+    rounds: int | None = None
+    quick: bool = False
+
+
+def titles() -> dict[str, str]:
+    """Return what each benchmark measures, in a line."""
+    return {name: workload.title for name, workload in WORKLOADS.items()} | {API: api.TITLE}
+
+
+def text(name: str) -> str:
+    """Return how a benchmark measures: a module's docstring."""
+    return (WORKLOADS[name].text if name in WORKLOADS else api.__doc__) or ""
+
+
+def peers_of(name: str) -> tuple[str, ...]:
+    """Return what can be measured beside ours."""
+    return WORKLOADS[name].peers if name in WORKLOADS else tuple(subjects.PEERS)
+
+
+def measure(name: str, options: Options, versions: dict[str, str]) -> Iterator[Figure]:
+    """Run a benchmark; ``versions`` is told what each subject is."""
+    if name == API:
+        yield from _measure_api(options, versions)
+        return
+    workload = WORKLOADS[name]
+    starts = {each: control_plane(each) for each in (OURS, *options.peers)}
+    versions.update({each: start.version() for each, start in starts.items()})
+    sizes = options.sizes or (workload.quick if options.quick else workload.sizes)
+    yield from workload.run(starts, sizes, options.rounds or (1 if options.quick else workload.rounds))
+
+
+def control_plane(name: str) -> type[ControlPlane]:
+    """Return the class that starts a control plane. Imported when wanted: they need Mininet, and root."""
+    if name == "ovn":
+        from tests.bench.ovn import Ovn
+
+        return Ovn
+    if name == "plain":
+        from tests.bench.plain import Plain
+
+        return Plain
+    from tests.bench.ours import Ours
+
+    return Ours
+
+
+def _measure_api(options: Options, versions: dict[str, str]) -> Iterator[Figure]:
+    with ExitStack() as stack:
+        starts = (subjects.sdnapp, *(subjects.PEERS[peer] for peer in options.peers))
+        found = [stack.enter_context(start()) for start in starts]
+        versions.update({subject.name: subject.version for subject in found})
+        yield from api.measure(found, api.Plan())

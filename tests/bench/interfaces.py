@@ -1,0 +1,87 @@
+"""The interfaces of one chassis, by its OVSDB: what a compute system's agent does, with a connection that stays."""
+
+import json
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hypervisor import Hypervisor
+
+_AT_ONCE = 500
+_COUNT = re.compile(r"flow_count=(\d+)")
+
+
+class Interfaces:
+    """Adds interfaces to the integration bridge, and says which port each one belongs to (``iface-id``)."""
+
+    def __init__(self, hypervisor: Hypervisor) -> None:
+        self._hypervisor = hypervisor
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(600)
+        self._socket.connect(str(hypervisor.directory / "db.sock"))
+        self._rows: dict[str, str] = {}
+        """Rows (UUID) of interfaces by name: ovsdb-server finds rows by these without looking at all."""
+
+    def add_idle(self, names: Sequence[str]) -> None:
+        """Add interfaces that no packet comes from."""
+        for start in range(0, len(names), _AT_ONCE):
+            commands = [
+                f"add-port br-int {name} -- set Interface {name} type=dummy" for name in names[start : start + _AT_ONCE]
+            ]
+            self._hypervisor.run("ovs-vsctl", "--timeout=300", *" -- ".join(commands).split(), timeout=300)
+        self._learn()
+
+    def add_guest(self, name: str) -> None:
+        """Add the end of a guest's cable."""
+        self._hypervisor.vsctl(f"add-port br-int {name}")
+        self._learn()
+
+    def claim(self, ports: Mapping[str, str]) -> None:
+        """Let interfaces belong to ports (ids), in one transaction; an empty id is nobody's."""
+        updates = [
+            {
+                "op": "update",
+                "table": "Interface",
+                "where": [["_uuid", "==", ["uuid", self._rows[name]]]],
+                "row": {"external_ids": ["map", [["iface-id", port_id]] if port_id else []]},
+            }
+            for name, port_id in ports.items()
+        ]
+        self._transact(*updates)
+
+    def count_flows(self) -> int:
+        """Return how many flows the integration bridge holds."""
+        told = self._hypervisor.run("ovs-ofctl", "-O", "OpenFlow13,OpenFlow15", "dump-aggregate", "br-int")
+        found = _COUNT.search(told)
+        assert found is not None, told
+        return int(found[1])
+
+    def _learn(self) -> None:
+        select = {"op": "select", "table": "Interface", "where": [], "columns": ["_uuid", "name"]}
+        (answer,) = self._transact(select)
+        self._rows = {row["name"]: row["_uuid"][1] for row in answer["rows"]}
+
+    def _transact(self, *operations: Any) -> list[Any]:
+        request = {"method": "transact", "params": ["Open_vSwitch", *operations], "id": 0}
+        answer = call(self._socket, request)
+        if failed := [each for each in answer if isinstance(each, dict) and "error" in each]:
+            raise RuntimeError(f"{self._hypervisor.name}: {failed[0]}")
+        return answer
+
+
+def call(end: socket.socket, request: Any) -> Any:
+    """Send a JSON-RPC request to an Open vSwitch program and return the result. Raises RuntimeError with the error."""
+    end.sendall(json.dumps(request).encode())
+    text = b""
+    while received := end.recv(1 << 20):
+        text += received
+        if text.endswith(b"}"):
+            try:
+                answer = json.loads(text)
+            except ValueError:
+                continue
+            if answer.get("error"):
+                raise RuntimeError(str(answer["error"]))
+            return answer["result"]
+    raise RuntimeError("the server has hung up")

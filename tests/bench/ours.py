@@ -1,0 +1,119 @@
+"""sdnapp as a control plane to measure: ``osken-manager sdnapp`` on a machine of the fabric, and its Neutron API."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from cloud import Cloud
+
+from tests.bench.machine import ProcessTree
+from tests.bench.planes import PATIENCE, TCP, ControlPlane, Network, Port, Tenant, wait_until
+from tests.bench.results import OURS
+from tests.bench.subjects import our_version
+
+_QUOTAS = ("network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule")
+_PAGE = 1000
+
+
+class Ours(ControlPlane):
+    """A store on disk, no quotas in the way. Each tenant is a project and speaks for itself."""
+
+    name = OURS
+
+    @staticmethod
+    def version() -> str:
+        return our_version()
+
+    def start(self) -> None:
+        self.fabric = Cloud(self.chassis, dummies=True)
+        self.fabric.settings = {f"quota_{kind}": "-1" for kind in _QUOTAS} | {"api_rate_limit": "0"}
+        self.fabric.build()
+        self.api = self.fabric.api
+
+    def make_tenant(self, name: str, ports: Sequence[int]) -> Tenant:
+        tenant = self.api.project(name)
+        group = tenant.create("security_group", name="instances")["id"]
+        rules: list[dict[str, Any]] = [
+            {"remote_group_id": group},
+            {"protocol": TCP, "port_range_min": 22, "port_range_max": 22},
+        ]
+        both = {"security_group_id": group, "direction": "ingress", "ethertype": "IPv4"}
+        tenant.request("POST", "/v2.0/security-group-rules", {"security_group_rules": [both | rule for rule in rules]})
+        wanted = [{"name": f"net{number}"} for number in range(len(ports))]
+        made = tenant.request("POST", "/v2.0/networks", {"networks": wanted})["networks"]
+        wanted = [
+            {"network_id": network["id"], "ip_version": 4, "cidr": f"10.0.{number}.0/24"}
+            for number, network in enumerate(made)
+        ]
+        subnets = tenant.request("POST", "/v2.0/subnets", {"subnets": wanted})["subnets"]
+        router = tenant.create("router", name="router")["id"]
+        for subnet in subnets:
+            tenant.request("PUT", f"/v2.0/routers/{router}/add_router_interface", {"subnet_id": subnet["id"]})
+        networks = tuple(
+            Network(network["id"], subnet["cidr"], network["mtu"])
+            for network, subnet in zip(made, subnets, strict=True)
+        )
+        wanted = [
+            {"network_id": network.id, "security_groups": [group]}
+            for network, count in zip(networks, ports, strict=True)
+            for _ in range(count)
+        ]
+        answer = tenant.request("POST", "/v2.0/ports", {"ports": wanted}) if wanted else {"ports": []}
+        by_id = {network.id: network for network in networks}
+        found = tuple(_port(port, by_id[port["network_id"]]) for port in answer["ports"])
+        return Tenant(name, networks, router, group, found)
+
+    def make_port(self, tenant: Tenant, network: Network, mac: str, address: str) -> Port:
+        port = self.api.create(
+            "port",
+            **{"network_id": network.id, "project_id": tenant.name, "security_groups": [tenant.group]},
+            **{"mac_address": mac, "fixed_ips": [{"ip_address": address}]},
+        )
+        return _port(port, network)
+
+    def delete_port(self, port: Port) -> None:
+        self.api.delete("port", port.id)
+
+    def make_group(self, tenant: Tenant) -> str:
+        return str(self.api.create("security_group", name="another", project_id=tenant.name)["id"])
+
+    def set_group(self, port: Port, group: str) -> None:
+        self.api.update("port", port.id, security_groups=[group])
+
+    def permit(self, group: str, protocol: str) -> str:
+        rule = {"security_group_id": group, "direction": "ingress", "ethertype": "IPv4", "protocol": protocol}
+        return str(self.api.create("security_group_rule", **rule)["id"])
+
+    def withdraw(self, group: str, rule: str) -> None:
+        self.api.delete("security_group_rule", rule)
+
+    def wait_active(self, ports: Iterable[Port]) -> None:
+        wanted = [port.id for port in ports]
+        # The last one first: while it is not there, nobody need be asked about the others.
+        self.api.wait_for_status(wanted[-1], timeout=PATIENCE)
+        wait_until(lambda: self._active().issuperset(wanted), "all ports are ACTIVE", pause=0.05)
+        self.api.wait_until_realized(30)
+
+    def _active(self) -> set[str]:
+        found: set[str] = set()
+        path = f"/v2.0/ports?fields=id&fields=status&limit={_PAGE}"
+        while path:
+            answer = self.api.request("GET", path)
+            found.update(port["id"] for port in answer["ports"] if port["status"] == "ACTIVE")
+            links = {link["rel"]: link["href"] for link in answer.get("ports_links", ())}
+            path = urlsplit(links["next"])._replace(scheme="", netloc="").geturl() if "next" in links else ""
+        return found
+
+    def processes(self) -> list[ProcessTree]:
+        assert self.fabric.controller is not None
+        return [ProcessTree(self.fabric.controller.process_id)]
+
+    def crash(self) -> None:
+        self.fabric.controller.kill_app()
+
+    def return_after_crash(self) -> None:
+        self.fabric.controller.start_app()
+
+
+def _port(port: dict[str, Any], network: Network) -> Port:
+    return Port(port["id"], port["mac_address"], port["fixed_ips"][0]["ip_address"], network)

@@ -1,0 +1,220 @@
+"""What is measured beside one another: a control plane over an emulated fabric, driven by the same intent.
+
+A benchmark speaks to this interface only. ``ours.py``, ``ovn.py`` and ``plain.py`` fulfil it, each through what its
+users have: the Neutron API, OVN's northbound database, ``ovs-vsctl``.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+
+from tests.bench.machine import ProcessTree
+
+if TYPE_CHECKING:
+    from hypervisor import Hypervisor
+    from stations import Instance
+
+    from tests.bench.interfaces import Interfaces
+
+PATIENCE = 600.0
+"""Seconds until what is waited for counts as failed."""
+ICMP, TCP = "icmp", "tcp"
+CHASSIS = 4
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A layer-2 network with one subnet. ``id`` is what its control plane calls it."""
+
+    id: str
+    cidr: str
+    mtu: int
+
+    def address(self, number: int) -> str:
+        """Return one of its addresses; the first is the router's."""
+        return str(IPv4Network(self.cidr)[number])
+
+    @property
+    def prefix_length(self) -> int:
+        """Return how many bits of its addresses are its own."""
+        return IPv4Network(self.cidr).prefixlen
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of a network, with one address."""
+
+    id: str
+    mac: str
+    address: str
+    network: Network
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Networks joined by a router, one security group, and ports that are all in it."""
+
+    name: str
+    networks: tuple[Network, ...]
+    router: str
+    group: str
+    ports: tuple[Port, ...]
+
+
+class ControlPlane(ABC):
+    """A control plane that runs, with chassis h1, h2, ... in place. Use it as a context manager."""
+
+    name: ClassVar[str]
+    fabric: Any
+    interfaces: Mapping[str, "Interfaces"]
+
+    def __init__(self, chassis: int = CHASSIS) -> None:
+        self.chassis = chassis
+
+    def __enter__(self) -> Self:
+        from tests.bench.interfaces import Interfaces
+
+        try:
+            self.start()
+            self.interfaces = {name: Interfaces(each) for name, each in self.hypervisors.items()}
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @staticmethod
+    @abstractmethod
+    def version() -> str:
+        """Say what it is, to readers of the page."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Build the fabric and start everything on it. Returns when each chassis is served."""
+
+    def stop(self) -> None:
+        """End and remove all of it."""
+        self.fabric.stop()
+
+    @property
+    def hypervisors(self) -> Mapping[str, "Hypervisor"]:
+        """Return the chassis by name."""
+        hypervisors: Mapping[str, Hypervisor] = self.fabric.hypervisors
+        return hypervisors
+
+    # Intent
+
+    @abstractmethod
+    def make_tenant(self, name: str, ports: Sequence[int]) -> Tenant:
+        """Make a tenant with as many ports in each of its networks, 10.0.0.0/24, 10.0.1.0/24, ...
+
+        The group lets out everything, and in what comes from its own members and TCP to port 22.
+        """
+
+    @abstractmethod
+    def make_port(self, tenant: Tenant, network: Network, mac: str, address: str) -> Port:
+        """Make one more port of the tenant's group."""
+
+    @abstractmethod
+    def delete_port(self, port: Port) -> None:
+        """Delete a port."""
+
+    @abstractmethod
+    def make_group(self, tenant: Tenant) -> str:
+        """Make a group that lets everything out and nothing in."""
+
+    @abstractmethod
+    def set_group(self, port: Port, group: str) -> None:
+        """Let a port be in this group and in no other."""
+
+    @abstractmethod
+    def permit(self, group: str, protocol: str) -> str:
+        """Let in a protocol from everywhere; return the rule's name."""
+
+    @abstractmethod
+    def withdraw(self, group: str, rule: str) -> None:
+        """Remove a rule."""
+
+    @abstractmethod
+    def wait_active(self, ports: Iterable[Port]) -> None:
+        """Wait until all that was asked for is in force on every chassis, and every port is up. Raises TimeoutError."""
+
+    # Processes
+
+    @abstractmethod
+    def processes(self) -> list[ProcessTree]:
+        """Return the processes of the control plane, those on chassis included; Open vSwitch's own are not."""
+
+    @abstractmethod
+    def crash(self) -> None:
+        """Kill (SIGKILL) the processes that program switches."""
+
+    @abstractmethod
+    def return_after_crash(self) -> None:
+        """Start them again. Returns when they have been started, or answer where they have an API."""
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the control plane has taken so far."""
+        return sum(tree.cpu_seconds() for tree in self.processes())
+
+    def memory_mib(self) -> float:
+        """Return the memory that the control plane holds."""
+        return sum(tree.memory_mib() for tree in self.processes())
+
+    def switch_cpu_seconds(self) -> float:
+        """Return the processor time that Open vSwitch has taken so far, all chassis together."""
+        programs = ("ovs-vswitchd", "ovsdb-server")
+        daemons = [each.daemons[program] for each in self.hypervisors.values() for program in programs]
+        return sum(ProcessTree(daemon.pid).cpu_seconds() for daemon in daemons)
+
+    def flow_counts(self) -> dict[str, int]:
+        """Return how many flows the integration bridge of each chassis holds."""
+        return {name: each.count_flows() for name, each in self.interfaces.items()}
+
+    # Interfaces
+
+    def plug_idle(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Put idle interfaces on the chassis, which belong to no port yet."""
+        self._each(lambda chassis: self.interfaces[chassis].add_idle(names[chassis]), names)
+
+    def claim(self, ports: Mapping[str, Mapping[str, str]]) -> None:
+        """Say on each chassis which interface belongs to which port (id), as a compute system does."""
+        for chassis, claims in ports.items():
+            self.interfaces[chassis].claim(claims)
+
+    def add_guest(self, name: str, chassis: str, network: Network, mac: str, address: str) -> "Instance":
+        """Plug in an instance, with its address; it belongs to no port until its interface is claimed, by its name."""
+        from stations import Instance
+
+        guest: Instance = self.fabric.add(name, Instance)
+        self.fabric.connect(guest, "eth0", self.hypervisors[chassis], name, addr1=mac)
+        guest.checksum_in_software()
+        guest.ip(
+            f"link set eth0 mtu {network.mtu}",
+            "link set eth0 up",
+            f"addr add {address}/{network.prefix_length} dev eth0",
+            f"route add default via {network.address(1)}",
+        )
+        self.interfaces[chassis].add_guest(name)
+        return guest
+
+    def _each(self, act: Callable[[str], T], names: Iterable[str]) -> list[T]:
+        with ThreadPoolExecutor(self.chassis) as pool:
+            return list(pool.map(act, names))
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE, pause: float = 0.01) -> None:
+    """Wait until a condition holds. Raises TimeoutError, which says what was waited for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds:g} s: {what}")
+        time.sleep(pause)
