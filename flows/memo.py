@@ -1,34 +1,22 @@
 """Functions remembered with what they read, and run again only when something that they read has changed.
 
-A *cell* is one function with its arguments, its value and its reads, in order. After a change of the store, cells that
-read a changed row or index are suspect, and so are those that read them. ``refresh`` settles a suspect: its reads are
-settled first, in the order in which they were made, and it runs again only if one of them really has another value.
+A *cell* is one function with its arguments, its value and what it read, in order. What can be read are rows, index
+keys, keys of relations, and other cells: all *nodes*, which know their readers. After a change of the store, cells that
+read a changed node are suspect, and so are those that read them. ``refresh`` settles a suspect: its reads are settled
+first, in the order in which they were made, and it runs again only if one of them really has another value.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
+from flows.gatherings import Gathering
+from topology.facts import Relation
 from topology.store import KIND_OF, RowChange, Store
 from topology.values import Row
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
-
-
-class RowRead(NamedTuple):
-    """A read of one row."""
-
-    kind: type[Any]
-    id: str
-
-
-class IndexRead(NamedTuple):
-    """A read of which rows stand under a key of an index."""
-
-    kind: type[Any]
-    name: str
-    key: Any
 
 
 class Call(NamedTuple):
@@ -38,17 +26,54 @@ class Call(NamedTuple):
     args: tuple[Any, ...]
 
 
-Read = RowRead | IndexRead | Call
+class Node:
+    """Something that is read. Few have more than one reader, so a single one is kept as it is, and no set for it."""
+
+    __slots__ = ("changed", "name", "readers")
+
+    def __init__(self, name: tuple[Any, ...]) -> None:
+        self.name = name
+        self.readers: Cell | set[Cell] | None = None
+        self.changed = False
+        """Whether it has another value than before, in the present pass."""
+
+    def every_reader(self) -> Iterable["Cell"]:
+        """Return the cells that read it."""
+        if self.readers is None:
+            return ()
+        return self.readers if isinstance(self.readers, set) else (self.readers,)
+
+    def add_reader(self, reader: "Cell") -> None:
+        """Take note of one that reads it."""
+        if self.readers is None:
+            self.readers = reader
+        elif isinstance(self.readers, set):
+            self.readers.add(reader)
+        elif self.readers is not reader:
+            self.readers = {self.readers, reader}
+
+    def remove_reader(self, reader: "Cell") -> bool:
+        """Take note of one that reads it no more; return whether it was the last."""
+        if self.readers is reader:
+            self.readers = None
+        elif isinstance(self.readers, set):
+            self.readers.discard(reader)
+            if not self.readers:
+                self.readers = None
+        return self.readers is None
 
 
-class Cell:
+class Cell(Node):
     """A remembered value, and what it was made from."""
 
-    __slots__ = ("reads", "value")
+    __slots__ = ("reads", "suspect", "value")
+    name: Call
 
-    def __init__(self, value: Any, reads: dict[Read, None]) -> None:
-        self.value = value
-        self.reads = reads
+    def __init__(self, name: Call) -> None:
+        super().__init__(name)
+        self.value: Any = None
+        self.reads: tuple[Node, ...] = ()
+        self.suspect = False
 
 
 class Memo:
@@ -57,75 +82,86 @@ class Memo:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._cells: dict[Call, Cell] = {}
-        self._readers: dict[Read, set[Call]] = {}
-        self._recording: list[dict[Read, None]] = []
-        self._dirty: set[Read] = set()
-        self._suspect: set[Call] = set()
-        self._unread: set[Call] = set()
+        self._sources: dict[tuple[Any, ...], Node] = {}
+        """What is read and no cell, by name: (kind, id), (kind, index, key), (relation, key)."""
+        self._gatherings: dict[Relation, Gathering] = {}
+        """In the order in which they depend on one another."""
+        self._recording: list[dict[Node, None]] = []
+        self._changed: list[Node] = []
+        self._suspects: list[Cell] = []
+        self._unread: set[Cell] = set()
         self.runs: Counter[str] = Counter()
         """How often each function has run, by name: tests prove by it that a change touches only what it must."""
 
+    # What functions read by
+
     def get(self, kind: type[R], row_id: str) -> R | None:
         """Return a row, or None; the read is recorded."""
-        self._record(RowRead(kind, row_id))
+        self._record_source((kind, row_id))
         return self._store.get(kind, row_id)
 
     def find_ids(self, kind: type[Any], index: str, key: Any) -> tuple[str, ...]:
         """Return the ids under an index key; the read is recorded."""
-        self._record(IndexRead(kind, index, key))
+        self._record_source((kind, index, key))
         return self._store.find_ids(kind, index, key)
 
     def ask(self, fact: Callable[..., T], *args: Any) -> T:
         """Return the value of a function, from memory where it stands; the read is recorded."""
-        call = Call(fact, args)
-        self._record(call)
-        self.refresh(call)
-        value: T = self._cells[call].value
+        cell = self._settled(Call(fact, args))
+        if self._recording:
+            self._recording[-1][cell] = None
+        value: T = cell.value
         return value
 
-    def begin(self, rows: Iterable[RowChange]) -> set[Call]:
+    def gather(self, relation: Relation, key: Any) -> tuple[str, ...]:
+        """Return what all rows say under a key, sorted; the read is recorded."""
+        gathering = self._gatherings.get(relation)
+        if gathering is None:
+            gathering = self._introduce(relation)
+        self._record_source((relation, key))
+        return gathering.found(key)
+
+    # What the engine does
+
+    def begin(self, rows: Iterable[RowChange]) -> list[Call]:
         """Take note of changed rows; return every cell that may be concerned."""
+        by_kind: dict[type[Any], list[str]] = {}
+        edge: list[Node] = []
         for row in rows:
-            self._dirty.add(RowRead(row.kind, row.id))
+            by_kind.setdefault(row.kind, []).append(row.id)
+            edge += self._turned((row.kind, row.id))
             for name, keys_of in KIND_OF[row.kind].indexes.items():
                 old = set(keys_of(row.before)) if row.before is not None else set()
                 new = set(keys_of(row.after)) if row.after is not None else set()
-                self._dirty.update(IndexRead(row.kind, name, key) for key in old ^ new)
-        edge: list[Read] = list(self._dirty)
-        while edge:
-            for reader in self._readers.get(edge.pop(), ()):
-                if reader not in self._suspect:
-                    self._suspect.add(reader)
-                    edge.append(reader)
-        return set(self._suspect)
+                for key in old ^ new:
+                    edge += self._turned((row.kind, name, key))
+        self._suspect_readers(edge)
+        for relation, gathering in self._gatherings.items():
+            edge = []
+            for row_id in gathering.concerned(by_kind.get(relation.kind, ())):
+                for key in self._follow(relation, gathering, row_id):
+                    edge += self._turned((relation, key))
+            self._suspect_readers(edge)
+        return [cell.name for cell in self._suspects if cell.suspect]
 
     def end(self) -> None:
-        """Forget the cells that nobody reads any more; what was dirty is settled."""
-        for call in self._suspect:
-            # Not settled in this pass, so nobody alive asked for it.
-            self._unread.add(call)
+        """Forget the cells that nobody reads any more; what has changed is settled."""
+        for cell in self._suspects:
+            if cell.suspect:
+                # Not settled in this pass, so nobody alive asked for it.
+                self._unread.add(cell)
         while self._unread:
-            call = self._unread.pop()
-            if call in self._suspect or not self._readers.get(call):
-                self._forget(call)
-        self._suspect.clear()
-        self._dirty.clear()
+            cell = self._unread.pop()
+            if cell.suspect or cell.readers is None:
+                self._forget(cell)
+        for node in self._changed:
+            node.changed = False
+        self._suspects.clear()
+        self._changed.clear()
 
     def refresh(self, call: Call) -> bool:
         """Bring a cell up to date; return whether its value is another than before. Raises what the function raises."""
-        cell = self._cells.get(call)
-        if cell is None:
-            self._run(call)
-            return True
-        if call not in self._suspect:
-            return call in self._dirty
-        for read in list(cell.reads):
-            changed = self._settle(read) if isinstance(read, Call) else read in self._dirty
-            if changed:
-                self._run(call)
-                return call in self._dirty
-        self._suspect.discard(call)
-        return False
+        return self._settled(call).changed
 
     def value(self, call: Call) -> Any:
         """Return the remembered value of a cell. Raises KeyError if there is none."""
@@ -133,60 +169,126 @@ class Memo:
 
     def drop(self, call: Call) -> None:
         """Forget a cell that was kept for its own sake, and what only it has read."""
-        self._forget(call)
+        if (cell := self._cells.get(call)) is not None:
+            self._forget(cell)
 
-    def _settle(self, call: Call) -> bool:
-        try:
-            return self.refresh(call)
-        except Exception:
-            # The reader will meet the same error when it runs, if it still asks.
-            return True
+    # Inner parts
 
-    def _run(self, call: Call) -> None:
-        self.runs[call.function.__name__] += 1
-        reads: dict[Read, None] = {}
+    def _suspect_readers(self, edge: list[Node]) -> None:
+        """Suspect all that depends on some nodes."""
+        while edge:
+            for reader in edge.pop().every_reader():
+                if not reader.suspect:
+                    reader.suspect = True
+                    self._suspects.append(reader)
+                    edge.append(reader)
+                    relation = getattr(reader.name.function, "relation", None)
+                    if relation is not None:
+                        self._gatherings[relation].suspects.append(reader.name.args[0])
+
+    def _turned(self, name: tuple[Any, ...]) -> Iterator[Node]:
+        """Yield the node of a name as one that has changed, if anybody reads it."""
+        node = self._sources.get(name)
+        if node is not None and not node.changed:
+            self._note_change(node)
+            yield node
+
+    def _note_change(self, node: Node) -> None:
+        if not node.changed:
+            node.changed = True
+            self._changed.append(node)
+
+    def _introduce(self, relation: Relation) -> Gathering:
+        gathering = Gathering(relation)
+        for row_id in self._store.ids(relation.kind):
+            self._follow(relation, gathering, row_id)
+        # After those that it depends on, which its rows have introduced.
+        self._gatherings[relation] = gathering
+        return gathering
+
+    def _follow(self, relation: Relation, gathering: Gathering, row_id: str) -> set[Any]:
+        """Bring what a row says up to date; return the keys under which another set of values is said now."""
+        call = Call(gathering.says, (row_id,))
+        if self._store.get(relation.kind, row_id) is None:
+            self.drop(call)
+            return gathering.replace(row_id, ())
+        return gathering.replace(row_id, self._settled(call).value)
+
+    def _settled(self, call: Call) -> Cell:
+        cell = self._cells.get(call)
+        if cell is None:
+            cell = Cell(call)
+            self._run(cell, is_new=True)
+            self._cells[call] = cell
+        elif cell.suspect:
+            self._settle(cell)
+        return cell
+
+    def _settle(self, cell: Cell) -> None:
+        for read in cell.reads:
+            if isinstance(read, Cell):
+                if read.suspect:
+                    try:
+                        self._settle(read)
+                    except Exception:
+                        # The reader will meet the same error when it runs, if it still asks.
+                        read.changed = True
+                changed = read.changed
+            else:
+                changed = read.changed
+            if changed:
+                self._run(cell)
+                return
+        cell.suspect = False
+
+    def _run(self, cell: Cell, *, is_new: bool = False) -> None:
+        function, args = cell.name
+        self.runs[function.__name__] += 1
+        reads: dict[Node, None] = {}
         self._recording.append(reads)
         try:
-            value = call.function(self, *call.args)
+            value = function(self, *args)
         except Exception:
             self._recording.pop()
-            self._forget(call)
-            for read in reads:
+            self._forget(cell)
+            if self._recording:
                 # What failed is not remembered, so whoever asked depends on its reads.
-                self._record(read)
-            self._dirty.add(call)
+                self._recording[-1].update(reads)
+            self._note_change(cell)
             raise
         self._recording.pop()
-        cell = self._cells.get(call)
-        before = cell.reads if cell else {}
-        if cell is None or cell.value != value:
-            self._dirty.add(call)
-        self._cells[call] = Cell(value, reads)
-        self._suspect.discard(call)
+        if is_new or cell.value != value:
+            cell.value = value
+            self._note_change(cell)
+        cell.suspect = False
+        before, cell.reads = cell.reads, tuple(reads)
+        if before == cell.reads:
+            return
+        former = dict.fromkeys(before)
         for read in reads:
-            if read not in before:
-                self._readers.setdefault(read, set()).add(call)
+            if read not in former:
+                read.add_reader(cell)
         for read in before:
             if read not in reads:
-                self._unlink(read, call)
+                self._unlink(read, cell)
 
-    def _record(self, read: Read) -> None:
+    def _record_source(self, name: tuple[Any, ...]) -> None:
         if self._recording:
-            self._recording[-1][read] = None
+            node = self._sources.get(name)
+            if node is None:
+                node = self._sources[name] = Node(name)
+            self._recording[-1][node] = None
 
-    def _unlink(self, read: Read, reader: Call) -> None:
-        readers = self._readers.get(read)
-        if readers is None:
-            return
-        readers.discard(reader)
-        if not readers:
-            del self._readers[read]
-            if isinstance(read, Call):
+    def _unlink(self, read: Node, reader: Cell) -> None:
+        if read.remove_reader(reader):
+            if isinstance(read, Cell):
                 self._unread.add(read)
+            else:
+                self._sources.pop(read.name, None)
 
-    def _forget(self, call: Call) -> None:
-        self._suspect.discard(call)
-        cell = self._cells.pop(call, None)
-        if cell is not None:
-            for read in cell.reads:
-                self._unlink(read, call)
+    def _forget(self, cell: Cell) -> None:
+        cell.suspect = False
+        self._cells.pop(cell.name, None)
+        for read in cell.reads:
+            self._unlink(read, cell)
+        cell.reads = ()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from flows.fields import ETH_TYPE_IPV4, ETHERNET_HEADER, IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP
 from flows.flow import Flow
 from flows.pipeline import EXTERNAL_ADDRESSES, NEIGHBOURS, ROUTES
+from topology.facts import Relation
 from topology.gateway import gateway
 from topology.interfaces import interfaces, live_interface
 from topology.packet_size import largest_in, largest_out
@@ -45,9 +46,14 @@ class _Plain:
     def __init__(self, store: Store) -> None:
         self.get = store.get
         self.find_ids = store.find_ids
+        self._store = store
 
     def ask(self, fact: Callable[..., T], *args: Any) -> T:
         return fact(self, *args)
+
+    def gather(self, relation: Relation, key: Any) -> tuple[str, ...]:
+        said = (each for row_id in self._store.ids(relation.kind) for each in relation.says(self, row_id))
+        return tuple(sorted({value for at, value in said if at == key}))
 
 
 def report(store: Store, flow: Flow, frame: bytes) -> bytes | Silence:

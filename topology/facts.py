@@ -4,7 +4,7 @@ A fact is a total pure function of a view and hashable arguments: for anything m
 Facts ask one another through ``view.ask``, so that whoever computes them can remember answers and what they depend on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from topology.values import AddressPair, Chassis, FixedIP, Network, Port, PortBinding, Row, Segment, Subnet
@@ -27,6 +27,21 @@ class View(Protocol):
     def ask(self, fact: Callable[..., T], *args: Any) -> T:
         """Return ``fact(view, *args)``, perhaps from memory."""
         ...
+
+    def gather(self, relation: "Relation", key: Any) -> tuple[str, ...]:
+        """Return the values that the rows of a relation say under a key, sorted, each once."""
+        ...
+
+
+class Relation(NamedTuple):
+    """What the rows of a kind say together, each by itself: values under keys.
+
+    ``says`` returns what one row says, as pairs of a key and a value. It is a fact, and may gather other relations. A
+    change of one row costs no look at the others, however many there are: that is what relations are for.
+    """
+
+    kind: type[Any]
+    says: Callable[[View, str], Iterable[tuple[Any, str]]]
 
 
 def binding_in_force(view: View, port_id: str) -> PortBinding | None:
@@ -121,31 +136,36 @@ def is_served_by_dhcp(view: View, port_id: str) -> bool:
     return any(subnet is not None and subnet.enable_dhcp and subnet.ip_version == 4 for subnet in subnets)
 
 
-def ports_by_network(view: View, chassis_id: str) -> dict[str, tuple[str, ...]]:
-    """Return the live ports on a chassis, as network id to sorted port ids."""
-    found: dict[str, list[str]] = {}
-    for binding_id in view.find_ids(PortBinding, "chassis", chassis_id):
-        port_id = binding_id.partition("@")[0]
-        place = view.ask(whereabouts, port_id)
-        if place is not None and place[1] == chassis_id:
-            found.setdefault(place[0], []).append(port_id)
-    return {network_id: tuple(sorted(port_ids)) for network_id, port_ids in sorted(found.items())}
+def says_where(view: View, port_id: str) -> Iterable[tuple[Any, str]]:
+    """Say where a live port is."""
+    place = view.ask(whereabouts, port_id)
+    if place is None:
+        return ()
+    network_id, chassis_id = place
+    return (
+        (("networks at", chassis_id), network_id),
+        (("hosts", network_id), chassis_id),
+        (("ports", chassis_id, network_id), port_id),
+    )
+
+
+PLACES = Relation(Port, says_where)
+"""Where the live ports of all networks are."""
 
 
 def networks_at(view: View, chassis_id: str) -> tuple[str, ...]:
-    """Return the ids of the networks that have a live port on a chassis."""
-    return tuple(view.ask(ports_by_network, chassis_id))
+    """Return the ids of the networks that have a live port on a chassis, sorted."""
+    return view.gather(PLACES, ("networks at", chassis_id))
 
 
 def local_ports(view: View, chassis_id: str, network_id: str) -> tuple[str, ...]:
-    """Return the ids of a network's live ports on a chassis."""
-    return view.ask(ports_by_network, chassis_id).get(network_id, ())
+    """Return the ids of a network's live ports on a chassis, sorted."""
+    return view.gather(PLACES, ("ports", chassis_id, network_id))
 
 
 def hosts(view: View, network_id: str) -> tuple[str, ...]:
     """Return the ids of the chassis that have a live port of the network, sorted."""
-    places = (view.ask(whereabouts, port_id) for port_id in view.find_ids(Port, "network", network_id))
-    return tuple(sorted({place[1] for place in places if place is not None}))
+    return view.gather(PLACES, ("hosts", network_id))
 
 
 def encap_ip(view: View, chassis_id: str, encapsulation: str) -> str | None:

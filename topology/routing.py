@@ -4,11 +4,11 @@ Facts as in ``topology.facts``. A packet is routed on the chassis that it comes 
 routers that its own ports' packets can come to, and the networks to which these may lead.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
-from topology.facts import View, hosts, live_port, networks_at
+from topology.facts import Relation, View, hosts, live_port, networks_at
 from topology.gateway import Gateway, gateway
 from topology.interfaces import LiveInterface, interface_at, interfaces, live_interface, routers_on
 from topology.provider import networks_entering
@@ -114,18 +114,29 @@ def networks_reached(view: View, chassis_id: str) -> tuple[str, ...]:
     return tuple(sorted(view.ask(reach, chassis_id).networks))
 
 
+def says_what_it_reaches(view: View, chassis_id: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """Say from a chassis to which networks and routers packets come from it."""
+    within = view.ask(reach, chassis_id)
+    for network_id in within.networks:
+        yield ("network", network_id), chassis_id
+    for router_id in within.routers:
+        yield ("router", router_id), chassis_id
+
+
+REACHING = Relation(Chassis, says_what_it_reaches)
+"""From which chassis packets come to each network and router."""
+
+
 def reaching_network(view: View, network_id: str) -> tuple[str, ...]:
     """Return the ids of the chassis from which packets come to a network, sorted."""
     if not view.ask(routers_on, network_id):
         return view.ask(hosts, network_id)
-    every = view.find_ids(Chassis, "every", True)
-    return tuple(chassis_id for chassis_id in every if network_id in view.ask(reach, chassis_id).networks)
+    return view.gather(REACHING, ("network", network_id))
 
 
 def reaching_router(view: View, router_id: str) -> tuple[str, ...]:
     """Return the ids of the chassis from which packets come to a router, sorted."""
-    every = view.find_ids(Chassis, "every", True)
-    return tuple(chassis_id for chassis_id in every if router_id in view.ask(reach, chassis_id).routers)
+    return view.gather(REACHING, ("router", router_id))
 
 
 def address_towards(view: View, router_id: str, destination: str) -> str | None:

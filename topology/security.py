@@ -3,10 +3,11 @@
 Facts, as in ``topology.facts``: for anything missing their answer permits nothing.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from topology.facts import View, live_port, ports_by_network
-from topology.values import AddressGroup, SecurityGroup, SecurityGroupRule
+from topology.facts import Relation, View, live_port, whereabouts
+from topology.values import AddressGroup, Port, SecurityGroup, SecurityGroupRule
 
 EGRESS, INGRESS = "egress", "ingress"
 DIRECTIONS = (EGRESS, INGRESS)
@@ -78,12 +79,21 @@ def asked_groups(view: View, port_id: str) -> tuple[str, ...]:
     return tuple(sorted(port.security_groups))
 
 
-def groups_at(view: View, chassis_id: str) -> frozenset[str]:
-    """Return the ids of the security groups that filter a live port on a chassis."""
-    local = view.ask(ports_by_network, chassis_id).values()
-    return frozenset(
-        group_id for port_ids in local for port_id in port_ids for group_id in view.ask(asked_groups, port_id)
-    )
+def says_which_groups(view: View, port_id: str) -> Iterable[tuple[str, str]]:
+    """Say at the chassis of a live port which security groups filter it."""
+    place = view.ask(whereabouts, port_id)
+    if place is None:
+        return ()
+    return tuple((place[1], group_id) for group_id in view.ask(asked_groups, port_id))
+
+
+GROUPS = Relation(Port, says_which_groups)
+"""The security groups that filter the live ports of each chassis."""
+
+
+def groups_at(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the ids of the security groups that filter a live port on a chassis, sorted."""
+    return view.gather(GROUPS, chassis_id)
 
 
 def remotes_at(view: View, chassis_id: str) -> frozenset[str]:
