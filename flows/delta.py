@@ -7,9 +7,7 @@ by a rule that knows no order of arrival: the lowest cookie.
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from flows.flow import Flow, Match
-
-Key = tuple[int, int, Match]
+from flows.flow import Flow, Key
 
 
 class Delta(NamedTuple):
@@ -23,8 +21,9 @@ class DesiredTable(Mapping[Key, Flow]):
     """The flows that one chassis should hold, by key."""
 
     def __init__(self) -> None:
-        self._asked: dict[Key, dict[Flow, int]] = {}
         self._chosen: dict[Key, Flow] = {}
+        self._asked: dict[Key, dict[Flow, int]] = {}
+        """How often each flow is asked for, of the few keys where that is not one flow once."""
         self._before: dict[Key, Flow | None] = {}
 
     def __getitem__(self, key: Key) -> Flow:
@@ -39,18 +38,23 @@ class DesiredTable(Mapping[Key, Flow]):
     def count(self, flow: Flow, times: int) -> None:
         """Ask for a flow so many times more, or less where negative."""
         key = flow.key
-        asked = self._asked.setdefault(key, {})
-        self._before.setdefault(key, self._chosen.get(key))
+        chosen = self._chosen.get(key)
+        if key not in self._before:
+            self._before[key] = chosen
+        asked = self._asked.pop(key, None)
+        if asked is None:
+            asked = {chosen: 1} if chosen is not None else {}
         total = asked.get(flow, 0) + times
         if total:
             asked[flow] = total
         else:
             del asked[flow]
-        if asked:
-            self._chosen[key] = min(asked, key=lambda each: each.cookie)
-        else:
-            del self._asked[key]
-            self._chosen.pop(key, None)
+        if not asked:
+            del self._chosen[key]
+            return
+        if len(asked) > 1 or total != 1:
+            self._asked[key] = asked
+        self._chosen[key] = min(asked, key=lambda each: each.cookie)
 
     def take_delta(self) -> Delta:
         """Return what has changed since this was last called."""

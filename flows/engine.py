@@ -42,9 +42,15 @@ class Engine:
         self._store = store
         self._memo = Memo(store)
         self._units = tuple(units)
+        self._units_over: dict[type[Any] | None, list[Unit]] = {}
+        for unit in self._units:
+            self._units_over.setdefault(unit.over, []).append(unit)
         self._functions = {unit: _guarded(unit) for unit in self._units}
         self._published: dict[Audience, Counter[Flow]] = {}
         self._subscribed: dict[str, frozenset[Audience]] = {}
+        self._subscribers: dict[Audience, dict[str, DesiredTable]] = {}
+        self._touched: dict[str, DesiredTable] = {}
+        """Tables of chassis that may differ from before, in the present pass."""
         self._tables: dict[str, DesiredTable] = {}
         self._yielded: dict[Call, Yielded] = {}
         self._items: dict[Call, tuple[str, ...]] = {}
@@ -90,20 +96,18 @@ class Engine:
             if call.function is audiences and call.args[0] in self._subscribed:
                 self._subscribe(call.args[0])
         self._memo.end()
-        deltas = {chassis_id: table.take_delta() for chassis_id, table in self._tables.items()}
+        touched, self._touched = self._touched, {}
+        deltas = {chassis_id: table.take_delta() for chassis_id, table in touched.items()}
         return {chassis_id: delta for chassis_id, delta in deltas.items() if delta.added or delta.removed}
 
     def _run_once(self) -> None:
-        for unit in self._units:
-            if unit.over is None:
-                self._publish(Call(self._functions[unit], ()))
+        for unit in self._units_over.get(None, ()):
+            self._publish(Call(self._functions[unit], ()))
 
     def _follow_row(self, kind: type[Any], row_id: str) -> None:
         """Start or end what runs for a row."""
         present = self._store.get(kind, row_id) is not None
-        for unit in self._units:
-            if unit.over is not kind:
-                continue
+        for unit in self._units_over.get(kind, ()):
             if unit.each is not None:
                 items = Call(_items_of(unit), (row_id,))
                 if present:
@@ -124,7 +128,9 @@ class Engine:
                 self._tables.setdefault(row_id, DesiredTable())
                 self._subscribe(row_id)
             elif row_id in self._tables:
-                del self._tables[row_id], self._subscribed[row_id]
+                self._leave(row_id, self._subscribed.pop(row_id))
+                del self._tables[row_id]
+                self._touched.pop(row_id, None)
                 self._memo.drop(Call(audiences, (row_id,)))
 
     def _follow_items(self, items: Call) -> None:
@@ -177,13 +183,9 @@ class Engine:
                 del flows[flow]
                 if not flows:
                     del self._published[audience]
-            for chassis_id in self._subscribers(audience):
-                self._tables[chassis_id].count(flow, times)
-
-    def _subscribers(self, audience: Audience) -> Iterable[str]:
-        if audience.scope == "chassis":
-            return (audience.id,) if audience in self._subscribed.get(audience.id, ()) else ()
-        return [chassis_id for chassis_id, joined in self._subscribed.items() if audience in joined]
+            for chassis_id, table in self._subscribers.get(audience, {}).items():
+                self._touched[chassis_id] = table
+                table.count(flow, times)
 
     def _subscribe(self, chassis_id: str) -> None:
         """Bring the audiences of a chassis up to date."""
@@ -192,13 +194,22 @@ class Engine:
         now: frozenset[Audience] = self._memo.value(call)
         before = self._subscribed.get(chassis_id, frozenset())
         self._subscribed[chassis_id] = now
-        table = self._tables[chassis_id]
+        table = self._touched[chassis_id] = self._tables[chassis_id]
+        self._leave(chassis_id, before - now)
         for audience in before - now:
             for flow, times in self._published.get(audience, {}).items():
                 table.count(flow, -times)
         for audience in now - before:
+            self._subscribers.setdefault(audience, {})[chassis_id] = table
             for flow, times in self._published.get(audience, {}).items():
                 table.count(flow, times)
+
+    def _leave(self, chassis_id: str, audiences: Iterable[Audience]) -> None:
+        for audience in audiences:
+            subscribers = self._subscribers[audience]
+            del subscribers[chassis_id]
+            if not subscribers:
+                del self._subscribers[audience]
 
 
 def _guarded(unit: Unit) -> Callable[..., Yielded]:

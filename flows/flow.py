@@ -6,11 +6,15 @@ feature number (16 bits), then a digest (48 bits) of everything else, the owner 
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import lru_cache
+from sys import intern
+from typing import Any, NamedTuple, TypeVar
 
 from flows.actions import Action, Goto, Meter, Resubmit, SetField, Track
 from flows.fields import CT_VALID, FIELDS, Field, parse, show
 from flows.pipeline import FEATURES, REGISTERS, TABLES, Table
+
+T = TypeVar("T")
 
 
 class Term(NamedTuple):
@@ -23,6 +27,8 @@ class Term(NamedTuple):
 
 Match = tuple[Term, ...]
 """Sorted by field name, prerequisites included."""
+Key = tuple[int, int, Match]
+"""Table, priority and match."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,17 +43,15 @@ class Flow:
     owner: str
     """Why the flow exists: ``<kind>/<id>`` of a row, for example ``port/6d0c...``."""
     cookie: int = field(init=False, repr=False)
+    key: Key = field(init=False, repr=False)
+    """What a switch can hold only once: table, priority and match. Each chassis has its flows by key, so it is kept."""
 
     def __post_init__(self) -> None:
         # Plain tuples of text and numbers have one repr for ever; the class names of actions are part of it.
         content = repr((self.table, self.priority, self.match, self.actions, self.owner)).encode()
         digest = int.from_bytes(hashlib.blake2b(content, digest_size=6).digest(), "big")
         object.__setattr__(self, "cookie", FEATURES[self.feature].number << 48 | digest)
-
-    @property
-    def key(self) -> tuple[int, int, Match]:
-        """What a switch can hold only once."""
-        return self.table, self.priority, self.match
+        object.__setattr__(self, "key", (self.table, self.priority, self.match))
 
     @property
     def meter(self) -> Meter | None:
@@ -109,7 +113,15 @@ def flow(
         elif mask != 0:
             terms[name] = Term(name, number, mask)
     number = table.priorities[priority_name] + above
-    return Flow(table.number, number, tuple(sorted(terms.values())), actions, feature, owner)
+    # The flows of one port repeat one another, and there are very many: each part is kept once.
+    match_kept = tuple([_kept(term) for term in sorted(terms.values())])
+    return Flow(table.number, number, match_kept, tuple([_kept(each) for each in actions]), feature, intern(owner))
+
+
+# Typed, as actions of different kinds may be equal for Python.
+@lru_cache(maxsize=1 << 12, typed=True)
+def _kept(part: T) -> T:
+    return part
 
 
 def _reachable(table: Table, action: Goto | Resubmit | Track) -> tuple[str, ...]:

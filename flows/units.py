@@ -7,6 +7,7 @@ computed once.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flows.flow import Flow
@@ -30,43 +31,53 @@ class Audience(NamedTuple):
 
 
 EVERYONE = Audience("all", "")
+AUDIENCES_KEPT = 1 << 12
+"""Of each kind: all flows of a port are for the same few, which need to be there only once."""
 
 
+@lru_cache(maxsize=AUDIENCES_KEPT)
 def on_chassis(chassis_id: str) -> Audience:
     """Return the audience of one chassis."""
     return Audience("chassis", chassis_id)
 
 
+@lru_cache(maxsize=AUDIENCES_KEPT)
 def where_network_is(network_id: str) -> Audience:
     """Return the audience of the chassis that host a network."""
     return Audience("network", network_id)
 
 
+@lru_cache(maxsize=AUDIENCES_KEPT)
 def where_group_filters(group_id: str) -> Audience:
     """Return the audience of the chassis with a port that a security group filters."""
     return Audience("security_group", group_id)
 
 
+@lru_cache(maxsize=AUDIENCES_KEPT)
 def where_remote_group_is_asked(remote_id: str) -> Audience:
     """Return the audience of the chassis with a security group whose rules name a remote group."""
     return Audience("remote_group", remote_id)
 
 
+@lru_cache(maxsize=AUDIENCES_KEPT)
 def where_network_is_reached(network_id: str) -> Audience:
     """Return the audience of the chassis from which packets come to a network, by routers or because they host it."""
     return Audience("reached", network_id)
 
 
+@lru_cache(maxsize=AUDIENCES_KEPT)
 def where_router_is(router_id: str) -> Audience:
     """Return the audience of the chassis from which packets come to a router."""
     return Audience("router", router_id)
 
 
+@lru_cache(maxsize=AUDIENCES_KEPT)
 def where_external_is_reached(network_id: str) -> Audience:
     """Return the audience of the chassis from which packets come to an external network by routers."""
     return Audience("external", network_id)
 
 
+@lru_cache(maxsize=AUDIENCES_KEPT)
 def where_doors_are(network_id: str) -> Audience:
     """Return the audience of the chassis that carry an external network for routers."""
     return Audience("door", network_id)
