@@ -1,14 +1,10 @@
 """``osken-manager sdnapp``: the os-ken application that ties everything to sockets and green threads."""
 
 import logging
-import socket
-import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import eventlet
-import eventlet.wsgi
 from os_ken.base.app_manager import OSKenApp
 from os_ken.controller import ofp_event
 from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_cls
@@ -16,6 +12,7 @@ from os_ken.lib import hub
 from os_ken.ofproto import ofproto_v1_3
 
 from flows.flow import Flow
+from sdnapp.api import server
 from sdnapp.api.identity import confirmed
 from sdnapp.api.services import Settings
 from sdnapp.api.wsgi import make_app
@@ -40,11 +37,8 @@ from topology.store import Store
 LOG = logging.getLogger(__name__)
 OVSDB_GRACE = 3.0
 """Seconds that a switch's database has to speak for it before its ports bind by name."""
-IDLE_CLIENT = 60.0
-"""Seconds after which a silent HTTP connection is closed."""
 ANSWERS_AT_ONCE = 16
 """Packets of instances that are answered before others have their turn: about a millisecond."""
-_BACKLOG = 512
 
 
 class ApiServices:
@@ -145,7 +139,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         options = self._options
         demanding = options.api_client_certificates
         tls = options.credentials.context(demanding=demanding) if options.credentials else None
-        listener = listen_for_api(options.api_listen_host, options.api_listen_port, tls)
+        listener = server.listen(options.api_listen_host, options.api_listen_port, tls)
         self.threads.append(hub.spawn(self._serve_api, listener))
 
     def stop(self) -> None:
@@ -243,22 +237,10 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             app = keystone.protect(make_app(self._store, services, confirmed), self.CONF)
         else:
             app = make_app(self._store, services)
-        log = logging.getLogger("sdnapp.http")
-        eventlet.wsgi.server(listener, app, log=log, log_output=False, socket_timeout=IDLE_CLIENT)
-
-
-def listen_for_api(host: str, port: int, tls: ssl.SSLContext | None = None) -> Any:
-    """Return the socket on which API clients arrive. Raises OSError, which names the address, where that cannot be."""
-    try:
-        listener = eventlet.listen((host, port), backlog=_BACKLOG, reuse_port=False)
-    except OSError as error:
-        raise OSError(error.errno, f"the API cannot listen on {host}:{port}: {error.strerror}") from error
-    # Each accepted connection inherits this. Without it the end of a long answer waits until the client has
-    # acknowledged its beginning, for which clients take 40 ms (RFC 9293, section 3.7.4).
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    LOG.info("the API listens on %s://%s:%d", "https" if tls else "http", *listener.getsockname()[:2])
-    # Hands are shaken when a connection is first read, so that a slow client holds up nobody.
-    return tls.wrap_socket(listener, server_side=True, do_handshake_on_connect=False) if tls else listener
+        limits = server.Limits(
+            options.api_connections, options.api_connections_of_one, float(options.api_client_timeout)
+        )
+        server.serve(listener, app, limits)
 
 
 def _dhcp_settings(options: Options) -> DhcpSettings:

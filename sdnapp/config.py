@@ -41,6 +41,27 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         help="Requests a second that each project may make in the long run, with those of ten seconds at once; the "
         "rest is answered with 429 and the seconds to wait. Administrators are not limited. 0 is no limit.",
     ),
+    cfg.IntOpt(
+        "api-connections",
+        default=1000,
+        min=1,
+        help="Connections that clients of the API may hold at one time. A new client is always served: for him the one "
+        "that has lain idle, or let us wait for the rest of a request or for taking its answer, for the longest time "
+        "is closed, of the host that has most.",
+    ),
+    cfg.IntOpt(
+        "api-connections-of-one",
+        default=200,
+        min=1,
+        help="Connections of one host among them (one /64, of IPv6), likewise. Raise it where clients come by a proxy.",
+    ),
+    cfg.IntOpt(
+        "api-client-timeout",
+        default=60,
+        min=1,
+        help="Seconds that a client may take for the head of a request, for its body, and for taking the answer, each "
+        "in all. Connections without a request are closed after 60 seconds.",
+    ),
     cfg.HostAddressOpt(
         "ovsdb-listen-host",
         default="0.0.0.0",
@@ -175,6 +196,9 @@ class Options:
     api_listen_host: str
     api_listen_port: int
     api_rate_limit: int
+    api_connections: int
+    api_connections_of_one: int
+    api_client_timeout: int
     ovsdb_listen_host: str
     ovsdb_listen_port: int
     controller_address: str | None

@@ -16,6 +16,7 @@ import io
 import logging
 import os
 import re
+import resource
 import signal
 import socket
 import sys
@@ -29,6 +30,8 @@ OPENFLOW_PORT = 6653
 OPENFLOW_HANDLER = "os_ken.controller.ofp_handler"
 CLOSING_TIME = 0.7
 """Seconds that applications have to close. A second after the signal the process is gone."""
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -78,7 +81,8 @@ def _run(arguments: Sequence[str]) -> int:
     names = _parse(arguments)
     log.init_log()
     _format_log()
-    _share_no_port()
+    _listen_alone()
+    _open_more_files()
     manager = AppManager.get_instance()
     end = _End()
     try:
@@ -218,15 +222,23 @@ def _load(manager: Any, names: list[str]) -> None:
 # Ports
 
 
-def _share_no_port() -> None:
-    """Keep eventlet from sharing ports with other processes, as it does by default.
+def _listen_alone() -> None:
+    """Keep eventlet from sharing ports with other processes, as it does by default, and from short queues.
 
-    A second controller would start without complaint, and silently get some of the connections.
+    A second controller would start without complaint, and silently get some of the connections. All switches of a site
+    may come back at once; of those that find the queue full, each tries again in a second, then in three.
     """
     import eventlet
     from os_ken.lib import hub
 
-    hub.listen = functools.partial(eventlet.listen, reuse_port=False)
+    hub.listen = functools.partial(eventlet.listen, reuse_port=False, backlog=BACKLOG)
+
+
+def _open_more_files() -> None:
+    """Have as many connections as the system lets us: it grants 1,024 to those who do not ask, two a switch."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _check_openflow_port() -> None:

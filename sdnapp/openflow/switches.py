@@ -23,6 +23,7 @@ from flows.flow import Flow
 from sdnapp.openflow import messages, meter_messages
 from sdnapp.openflow.connection import PROBE, Callbacks, Connection, Step
 from sdnapp.openflow.counts import Counts, counts_of
+from sdnapp.openflow.listener import is_known, listen_patiently
 from sdnapp.openflow.messages import MalformedMessage
 from sdnapp.openflow.receipt import Receipt
 from sdnapp.openflow.session import State
@@ -57,9 +58,10 @@ _TAKEN = frozenset(
 def set_defaults() -> None:
     """Set os-ken's options to what suits us, where the user says nothing. Call it before os-ken listens.
 
-    Dead switches are noticed (os-ken does not look for them by default), and one port is listened on: without a port
-    named, os-ken also opens the old 6633.
+    Strangers are not waited for without an end, dead switches are noticed (os-ken does not look for them by default),
+    and one port is listened on: without a port named, os-ken also opens the old 6633.
     """
+    listen_patiently()
     cfg.CONF.set_default("ofp_tcp_listen_port", OPENFLOW_PORT)
     cfg.CONF.set_default("echo_request_interval", ECHO_SECONDS)
     cfg.CONF.set_default("maximum_unreplied_echo_requests", ECHOES_MISSED)
@@ -101,6 +103,7 @@ class Switches:
     def state_changed(self, datapath: Datapath, state: str) -> None:
         """Take os-ken's word that a connection is ready (``MAIN_DISPATCHER``) or over (``DEAD_DISPATCHER``)."""
         if state == MAIN_DISPATCHER and datapath.id is not None:
+            is_known(datapath.address)
             newcomer = Connection(datapath, self._callbacks)
             incumbent = self._by_id.get(newcomer.datapath_id)
             if incumbent is None:

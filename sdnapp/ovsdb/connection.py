@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from os_ken.lib import hub
 
+from sdnapp.admission import hang_up
 from sdnapp.ovsdb import operations as ops
 from sdnapp.ovsdb.jsonrpc import ProtocolError, Reply
 from sdnapp.ovsdb.observation import Observation, observe
@@ -73,7 +74,9 @@ class Connection:
         callbacks: Callbacks,
         registry: Registry,
         timing: Timing,
+        on_synced: Callable[[], None],
     ) -> None:
+        """``on_synced`` is called when the peer has sent a copy of its database, perhaps again and again."""
         self.address = address_text(sock.getpeername())
         self.certificate_name = peer_name(sock)
         self.chassis_id: str | None = None
@@ -87,6 +90,7 @@ class Connection:
         self._endpoint = endpoint
         self._callbacks = callbacks
         self._registry = registry
+        self._on_synced = on_synced
         self._closing: str | None = None
         self._again = False
         self._watched: tuple[str, ...] = ()
@@ -116,10 +120,7 @@ class Connection:
     def close(self, reason: str) -> None:
         """Let the connection end; its own greenlet does."""
         self._closing = reason
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            LOG.debug("%s was closed already", self._name)
+        hang_up(self._socket)
 
     def answers(self, within: float) -> bool:
         """Return whether the switch answers an echo request in that many seconds. For other greenlets than its own."""
@@ -185,6 +186,7 @@ class Connection:
     def _react(self, now: float) -> None:
         """Do what the replica, as it now is, asks for."""
         self._again = False
+        self._on_synced()
         observation = observe(self._session.replica)
         problems = list(observation.problems)
         chassis = observation.chassis

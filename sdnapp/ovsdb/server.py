@@ -4,11 +4,12 @@ import logging
 import socket
 import ssl
 import time
-from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from os_ken.lib import hub
 
+from sdnapp.admission import Admission, Listener, Visit, hang_up
 from sdnapp.ovsdb.connection import Callbacks, Connection, Refused
 from sdnapp.ovsdb.provisioning import Endpoint
 from sdnapp.ovsdb.session import Timing
@@ -21,7 +22,11 @@ _BACKLOG = 1024
 _PROOF_OF_LIFE = 2.0
 """Seconds that a switch has to answer before another one may take its chassis id."""
 _HANDSHAKE = 10.0
-"""Seconds that a switch may take for TLS."""
+"""Seconds that a switch may take for TLS, in all."""
+_STRANGERS = 1024
+"""Connections that have not sent a copy of a database yet; beyond that the one waited for longest is closed."""
+_SWEEP = 0.5
+"""Seconds between looks for those that have taken too long."""
 _REMINDER = 60.0
 """Seconds until the same two rivals for a chassis id are logged again."""
 
@@ -52,7 +57,8 @@ class OvsdbServer:
         self._openflow = (openflow_address, openflow_port)
         self._timing = timing or Timing()
         self._tls = tls
-        self._listener: socket.socket | None = None
+        self._listener: Listener | None = None
+        self._strangers = Admission("OVSDB", most=_STRANGERS)
         self._connections: set[Connection] = set()
         self._holders: dict[str, Connection] = {}
         self._claiming = hub.Semaphore()
@@ -70,20 +76,20 @@ class OvsdbServer:
         """Listen. Raises OSError, which names address and port, if that cannot be."""
         family = socket.AF_INET6 if ":" in self._bind[0] else socket.AF_INET
         try:
-            self._listener = hub.listen(self._bind, family=family, backlog=_BACKLOG)
+            listener = hub.listen(self._bind, family=family, backlog=_BACKLOG)
         except OSError as error:
             raise OSError(
                 error.errno, f"OVSDB cannot listen on {address_text(self._bind)}: {error.strerror}"
             ) from error
+        self._listener = Listener(listener, self._strangers)
         LOG.info("OVSDB listens on %s", address_text(self._listener.getsockname()))
         hub.spawn(self._accept, self._listener)
+        hub.spawn(self._sweep, self._listener)
 
     def stop(self, within: float = 5.0) -> None:
         """Close everything, and wait that many seconds at most until all connections have ended."""
         listener, self._listener = self._listener, None
         if listener is not None:
-            with suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         for connection in list(self._connections):
             connection.close("the controller stops")
@@ -151,41 +157,56 @@ class OvsdbServer:
         self._rivals[chassis_id] = (host, now)
         return True
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: Listener) -> None:
         while self._listener is listener:
             try:
-                sock, _ = listener.accept()
-                hub.spawn(self._serve, sock)
-            except OSError as error:
-                if self._listener is listener:
-                    # Out of file descriptors, or a peer that was gone before it was accepted.
-                    LOG.warning("OVSDB could not accept a connection: %s", error)
-                    hub.sleep(0.1)
+                sock, peer = listener.accept()
+            except OSError:
+                return  # it was closed
+            visit = self._strangers.enter(peer[0], partial(hang_up, sock), _HANDSHAKE)
+            if visit is None:
+                sock.close()
+            else:
+                hub.spawn(self._serve, sock, peer, visit)
 
-    def _serve(self, sock: socket.socket) -> None:
-        try:
-            local, peer = sock.getsockname(), sock.getpeername()
-        except OSError:
-            sock.close()  # gone before it was looked at
-            return
+    def _sweep(self, listener: Listener) -> None:
+        while self._listener is listener:
+            self._strangers.sweep()
+            hub.sleep(_SWEEP)
+
+    def _serve(self, sock: Any, peer: Any, visit: Visit) -> None:
         try:
             if self._tls is not None:
-                sock.settimeout(_HANDSHAKE)
-                sock = self._tls.wrap_socket(sock, server_side=True)
+                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                visit.hang_up = partial(hang_up, sock)
+                sock.do_handshake()
+            visit.awaits(self._timing.handshake + _HANDSHAKE)
+            connection = self._connection(sock, visit)
         except OSError as error:
             # ssl.SSLError is one: no certificate, not from an authority of ours, or not even TLS.
             LOG.warning("OVSDB connection from %s refused: %s", address_text(peer), error)
             sock.close()
+            visit.leave()
             return
-        address, port = self._openflow
-        secure = self._tls is not None
-        endpoint = Endpoint(
-            openflow=target(address or local[0], port, secure=secure),
-            manager=target(local[0], local[1], secure=secure),
-        )
-        connection = Connection(sock, endpoint=endpoint, callbacks=self._callbacks, registry=self, timing=self._timing)
         self._connections.add(connection)
         try:
             connection.run()
         finally:
             self._connections.discard(connection)
+            visit.leave()
+
+    def _connection(self, sock: Any, visit: Visit) -> Connection:
+        (address, port), secure = self._openflow, self._tls is not None
+        local = sock.getsockname()
+        endpoint = Endpoint(
+            openflow=target(address or local[0], port, secure=secure),
+            manager=target(local[0], local[1], secure=secure),
+        )
+        return Connection(
+            sock,
+            endpoint=endpoint,
+            callbacks=self._callbacks,
+            registry=self,
+            timing=self._timing,
+            on_synced=visit.leave,
+        )

@@ -11,8 +11,9 @@ eventlet.monkey_patch()
 
 import sys  # noqa: E402
 
-from eventlet import tpool, wsgi  # noqa: E402
+from eventlet import tpool  # noqa: E402
 
+from sdnapp.api.server import Limits, listen, serve  # noqa: E402
 from sdnapp.api.services import Settings  # noqa: E402
 from sdnapp.api.wsgi import make_app  # noqa: E402
 from sdnapp.operations import Operations  # noqa: E402
@@ -30,7 +31,7 @@ class Impatient(Operations):
 
 
 def main() -> None:
-    listener = eventlet.listen(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     print(listener.getsockname()[1], flush=True)
     world = EmptyWorld()
     node1 = Chassis("c1", hostname="node1", datapath_id="1" * 16, encap_ip="192.0.2.1", encap_types=("geneve",))
@@ -43,7 +44,7 @@ def main() -> None:
     )
     operator = Impatient(world.controller, world.punts, lambda: [connected], lambda: [])
     services = StandInServices(settings, operator=operator)
-    eventlet.spawn(wsgi.server, listener, keystone.beside(make_app(world.store, services)), log_output=False)
+    eventlet.spawn(serve, listener, keystone.beside(make_app(world.store, services)), Limits())
     tpool.execute(sys.stdin.buffer.read)
 
 

@@ -5,10 +5,12 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from sdnapp.ovsdb import pace
+from sdnapp.certificates import issue
+from sdnapp.ovsdb import pace, server
 from sdnapp.ovsdb.connection import Callbacks
 from sdnapp.ovsdb.rows import Bridge
 from sdnapp.ovsdb.server import OvsdbServer
@@ -283,3 +285,24 @@ def test_a_port_that_is_taken_is_named(watcher: Watcher) -> None:
     )
     with pytest.raises(OSError, match=f"OVSDB cannot listen on 127.0.0.1:{watcher.server.port}"):
         other.start()
+
+
+def test_who_does_not_end_his_tls_handshake_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_HANDSHAKE", 0.5)
+    watcher = Watcher(tls=issue(tmp_path, "controller").context(demanding=True))
+    watcher.server.start()
+    with Peer(watcher.server.port) as peer:
+        peer.send(b"\x16\x03\x01\x02\x00\x01")
+        peer.socket.settimeout(0.2)
+        for _ in range(20):
+            try:
+                peer.send(b"\0")
+                assert peer.socket.recv(100) == b""
+                break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        else:
+            pytest.fail("it is still open after four seconds")
+    watcher.server.stop()

@@ -1,5 +1,6 @@
 """An OVSDB server on a free port of loopback, and everything that it told."""
 
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from topology.values import Chassis
 class Watcher:
     """``events`` in order; ``chassis`` and ``plugged`` as told last; ``fail`` may raise in place of listening."""
 
-    def __init__(self, timing: Timing | None = None, port: int = 0) -> None:
+    def __init__(self, timing: Timing | None = None, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.events: list[tuple[Any, ...]] = []
         self.chassis: dict[str, Chassis] = {}
         self.plugged: dict[str, Mapping[str, Plugged]] = {}
@@ -24,6 +25,7 @@ class Watcher:
             host="127.0.0.1",
             port=port,
             timing=timing,
+            tls=tls,
         )
 
     def _connected(self, chassis_id: str, address: str) -> None:
