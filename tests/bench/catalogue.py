@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from tests.bench import api, bulk, subjects
+from tests.bench import api, bulk, one_more, subjects
 from tests.bench.planes import ControlPlane
 from tests.bench.results import OURS, Figure
 from tests.bench.workload import Workload
 
-WORKLOADS: Mapping[str, Workload] = {"bulk": bulk.WORKLOAD}
+WORKLOADS: Mapping[str, Workload] = {"bulk": bulk.WORKLOAD, "one_more": one_more.WORKLOAD}
 API = "api"
 
 

@@ -219,7 +219,8 @@ class Ovn(ControlPlane):
 
     def _run(self, *commands: Command) -> None:
         """Do commands in one transaction; a command begins with its own options."""
-        self._nbctl(*itertools.chain.from_iterable(("--", *command) for command in commands))
+        if commands:
+            self._nbctl(*itertools.chain.from_iterable(("--", *command) for command in commands))
 
     def _mac(self) -> str:
         digits = f"{next(self._numbers):06x}"
