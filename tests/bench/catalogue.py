@@ -4,12 +4,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from tests.bench import api, bulk, one_more, subjects
-from tests.bench.planes import ControlPlane
+from tests.bench import api, bulk, data_plane, one_more, subjects
+from tests.bench.planes import Plane
 from tests.bench.results import OURS, Figure
 from tests.bench.workload import Workload
 
-WORKLOADS: Mapping[str, Workload] = {"bulk": bulk.WORKLOAD, "one_more": one_more.WORKLOAD}
+WORKLOADS: Mapping[str, Workload] = {
+    "bulk": bulk.WORKLOAD,
+    "one_more": one_more.WORKLOAD,
+    "data_plane": data_plane.WORKLOAD,
+}
 API = "api"
 
 
@@ -44,14 +48,14 @@ def measure(name: str, options: Options, versions: dict[str, str]) -> Iterator[F
         yield from _measure_api(options, versions)
         return
     workload = WORKLOADS[name]
-    starts = {each: control_plane(each) for each in (OURS, *options.peers)}
+    starts = {each: plane(each) for each in (OURS, *options.peers)}
     versions.update({each: start.version() for each, start in starts.items()})
     sizes = options.sizes or (workload.quick if options.quick else workload.sizes)
     yield from workload.run(starts, sizes, options.rounds or (1 if options.quick else workload.rounds))
 
 
-def control_plane(name: str) -> type[ControlPlane]:
-    """Return the class that starts a control plane. Imported when wanted: they need Mininet, and root."""
+def plane(name: str) -> type[Plane]:
+    """Return the class that starts a subject. Imported when wanted: they need Mininet, and root."""
     if name == "ovn":
         from tests.bench.ovn import Ovn
 

@@ -22,8 +22,8 @@ _REQUEST, _REPLY = 8, 0
 class Echoes:
     """ICMP echo requests to an address, ``interval`` seconds apart, as one conversation (identifier) of its own.
 
-    Moments are those of ``time.monotonic``. ``sent`` has when each was sent; ``answers`` when an answer arrived, to which
-    one, and with what TTL.
+    Moments are those of ``time.monotonic``. ``sent`` has when each was sent; ``answers`` when an answer arrived, to
+    which one, and with what TTL.
     """
 
     def __init__(self, guest: Instance, address: str, interval: float = 0.001) -> None:
@@ -55,7 +55,7 @@ class Echoes:
         self._socket.close()
 
     def first_after(self, moment: float, ttl: int | None = None, seconds: float = 120.0) -> float:
-        """Wait for the first answer after a moment (with a TTL); return how many seconds after it. Raises TimeoutError."""
+        """Wait for the first answer after a moment (with a TTL); return how many seconds after. Raises TimeoutError."""
         seen = 0
         while time.monotonic() < moment + seconds:
             while seen < len(self.answers):

@@ -1,24 +1,24 @@
 """The benchmark ``one_more``: one port more, one rule more, one port elsewhere, with few and with many ports there.
 
-An instance pings another one on the next chassis a thousand times a second; ARP is answered beforehand. *One more port*:
-from the request for a port, whose interface waits, until the first ping of it is answered; the interface is claimed in
-between. *A rule*: from the request until the first ping passes, or the last one. *Deleted*: until the last ping.
-*Moved*: from the moment that one chassis gives the interface up and another claims it (one OVSDB transaction each) until
-the port answers from there.
+An instance pings another one on the next chassis a thousand times a second; ARP is answered beforehand. *One more
+port*: from the request for a port, whose interface waits, until the first ping of it is answered; the interface is
+claimed in between. *A rule*: from the request until the first ping passes, or the last one. *Deleted*: until the last
+ping. *Moved*: from the moment that one chassis gives the interface up and another claims it, an OVSDB transaction each,
+until the port answers from there.
 """
 
 import time
 from collections.abc import Iterator
-from itertools import count
 
 from tests.bench import bulk
-from tests.bench.planes import ICMP, ControlPlane, Port, Tenant
+from tests.bench.lab import Lab
+from tests.bench.planes import ICMP, ControlPlane
 from tests.bench.workload import Aim, Found, Workload
 
 TIMES = 10
 """How often each is done."""
-_MAC = "02:00:00:00:00:{:02x}"
 _TTLS = {"h2": 64, "h3": 65}
+"""By which it is told where an answer comes from."""
 
 
 def measure(plane: ControlPlane, size: int) -> Iterator[Found]:
@@ -27,7 +27,7 @@ def measure(plane: ControlPlane, size: int) -> Iterator[Found]:
 
     if size:
         bulk.load(plane, size)
-    lab = _Lab(plane)
+    lab = Lab(plane)
     first: list[float] = []
     gone: list[float] = []
     for _ in range(TIMES):
@@ -64,7 +64,7 @@ def measure(plane: ControlPlane, size: int) -> Iterator[Found]:
     yield Found("a rule less, until the last ping", "ms", _ms(closed))
 
     port, name = lab.launch("h2")
-    names = {"h2": name, "h3": lab.add("h3", port.mac, port.address)}
+    names = {"h2": name, "h3": lab.add("h3", port.mac, port.address, _TTLS["h3"])}
     moved: list[float] = []
     with Echoes(lab.prober, port.address) as echoes:
         echoes.first_after(time.monotonic())
@@ -77,48 +77,6 @@ def measure(plane: ControlPlane, size: int) -> Iterator[Found]:
             plane.wait_active([port])
             old, new = new, old
     yield Found("a port moved, until it answers there", "ms", _ms(moved))
-
-
-class _Lab:
-    """A tenant with one instance that pings, on h1, and others that come."""
-
-    def __init__(self, plane: ControlPlane) -> None:
-        self.plane = plane
-        self.tenant: Tenant = plane.make_tenant("lab", (0,))
-        (self.network,) = self.tenant.networks
-        self._numbers = count(10)
-        mac, address, name = self.prepare("h1")
-        self._mac, self._address = mac, address
-        self.prober = self._guests[name]
-        port = plane.make_port(self.tenant, self.network, mac, address)
-        plane.claim({"h1": {name: port.id}})
-        plane.wait_active([port])
-
-    def prepare(self, chassis: str) -> tuple[str, str, str]:
-        """Start an instance whose port is still to come; return MAC address, address and interface."""
-        number = next(self._numbers)
-        mac, address = _MAC.format(number), self.network.address(number)
-        return mac, address, self.add(chassis, mac, address)
-
-    def launch(self, chassis: str) -> tuple[Port, str]:
-        """Start an instance with its port; return that and the interface."""
-        mac, address, name = self.prepare(chassis)
-        port = self.plane.make_port(self.tenant, self.network, mac, address)
-        self.plane.claim({chassis: {name: port.id}})
-        self.plane.wait_active([port])
-        return port, name
-
-    def add(self, chassis: str, mac: str, address: str) -> str:
-        """Start an instance; it and the one that pings know one another's MAC addresses."""
-        name = f"{chassis}v{next(self._numbers)}"
-        guest = self.plane.add_guest(name, chassis, self.network, mac, address)
-        if chassis == "h1":
-            self._guests = {name: guest}
-        else:
-            guest.ip(f"neigh replace {self._address} lladdr {self._mac} dev eth0 nud permanent")
-            guest.sysctl(net__ipv4__ip_default_ttl=_TTLS[chassis])
-            self.prober.ip(f"neigh replace {address} lladdr {mac} dev eth0 nud permanent")
-        return name
 
 
 def _ms(seconds: list[float]) -> list[float]:

@@ -87,6 +87,20 @@ class Ours(ControlPlane):
     def withdraw(self, group: str, rule: str) -> None:
         self.api.delete("security_group_rule", rule)
 
+    def make_world(self, gateways: Sequence[str]) -> None:
+        self._world = self.fabric.make_world()["id"]
+        self.fabric.make_gateway(*gateways)
+
+    def lead_outside(self, tenant: Tenant) -> None:
+        self.api.update("router", tenant.router, external_gateway_info={"network_id": self._world})
+        (gateway,) = self.api.find("port", device_id=tenant.router, device_owner="network:router_gateway")
+        self.api.wait_for_status(gateway["id"])
+
+    def add_floating_ip(self, tenant: Tenant, port: Port) -> str:
+        made = self.api.create("floatingip", floating_network_id=self._world, port_id=port.id, project_id=tenant.name)
+        self.api.wait_until_realized()
+        return str(made["floating_ip_address"])
+
     def wait_active(self, ports: Iterable[Port]) -> None:
         wanted = [port.id for port in ports]
         # The last one first: while it is not there, nobody need be asked about the others.
@@ -107,6 +121,10 @@ class Ours(ControlPlane):
     def processes(self) -> list[ProcessTree]:
         assert self.fabric.controller is not None
         return [ProcessTree(self.fabric.controller.process_id)]
+
+    def packet_ins(self) -> int:
+        lines = self.api.text("GET", "/metrics").splitlines()
+        return sum(int(float(line.split()[-1])) for line in lines if line.startswith("sdnapp_packet_ins_total{"))
 
     def crash(self) -> None:
         self.fabric.controller.kill_app()

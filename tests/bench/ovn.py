@@ -20,14 +20,27 @@ from stations import CommandFailed, Station
 
 from tests.bench.interfaces import call
 from tests.bench.machine import ProcessTree
-from tests.bench.planes import ICMP, PATIENCE, TCP, ControlPlane, Network, Port, Tenant, wait_until
+from tests.bench.planes import (
+    ICMP,
+    PATIENCE,
+    TCP,
+    UDP,
+    UPSTREAM,
+    WORLD,
+    ControlPlane,
+    Network,
+    Port,
+    Tenant,
+    wait_until,
+)
 
 SCHEMAS = Path("/usr/share/ovn")
 DROPS = "neutron_pg_drop"
 MTU = 1442
 """What Neutron gives networks over Geneve: OVN's tunnels carry 58 bytes of headers."""
 SOUTHBOUND = 6642
-_MATCHES = {ICMP: "icmp4", TCP: "tcp"}
+_MATCHES = {ICMP: "icmp4", TCP: "tcp", UDP: "udp"}
+_OUTSIDE = Network("world", WORLD, 1500)
 PROGRAMS = ("ovn-northd", "ovn-controller", "ovn-nbctl", "ovsdb-server")
 
 Command = list[str]
@@ -152,6 +165,40 @@ class Ovn(ControlPlane):
     def withdraw(self, group: str, rule: str) -> None:
         self._run(["--type=port-group", "acl-del", group, "to-lport", "1002", rule])
 
+    def make_world(self, gateways: Sequence[str]) -> None:
+        self._gateways = gateways
+        link = f"{_OUTSIDE.id}-link"
+        self._run(
+            ["ls-add", _OUTSIDE.id],
+            ["lsp-add", _OUTSIDE.id, link],
+            ["lsp-set-type", link, "localnet"],
+            ["lsp-set-addresses", link, "unknown"],
+            ["lsp-set-options", link, f"network_name={PHYSICAL_NETWORK}"],
+        )
+
+    def lead_outside(self, tenant: Tenant) -> None:
+        address = self._outside_address()
+        self._run(
+            *self._join(tenant.router, _OUTSIDE, self._mac(), address),
+            *(
+                ["lrp-set-gateway-chassis", f"{tenant.router}-{_OUTSIDE.id}", gateway, str(20 - rank)]
+                for rank, gateway in enumerate(self._gateways)
+            ),
+            ["lr-route-add", tenant.router, "0.0.0.0/0", UPSTREAM],
+            *(["lr-nat-add", tenant.router, "snat", address, network.cidr] for network in tenant.networks),
+        )
+        self._nbctl("--wait=hv", "sync")
+
+    def add_floating_ip(self, tenant: Tenant, port: Port) -> str:
+        address = self._outside_address()
+        where = (address, port.address, port.id, self._mac())
+        self._run(["lr-nat-add", tenant.router, "dnat_and_snat", *where])
+        self._nbctl("--wait=hv", "sync")
+        return address
+
+    def _outside_address(self) -> str:
+        return _OUTSIDE.address(20 + next(self._numbers) % 200)
+
     def wait_active(self, ports: Iterable[Port]) -> None:
         self._nbctl("--wait=hv", "sync")
         wanted = {port.id for port in ports}
@@ -256,9 +303,10 @@ class Ovn(ControlPlane):
             self._dhcp[network.id] = found.strip()
         return self._dhcp[network.id]
 
-    def _join(self, router: str, network: Network, mac: str) -> Iterator[Command]:
-        own, peer = f"{router}-{network.id}", f"{network.id}-router"
-        yield ["lrp-add", router, own, mac, f"{network.address(1)}/{network.prefix_length}"]
+    @staticmethod
+    def _join(router: str, network: Network, mac: str, address: str = "") -> Iterator[Command]:
+        own, peer = f"{router}-{network.id}", f"{network.id}-{router}"
+        yield ["lrp-add", router, own, mac, f"{address or network.address(1)}/{network.prefix_length}"]
         yield ["lsp-add", network.id, peer]
         yield ["lsp-set-type", peer, "router"]
         yield ["lsp-set-addresses", peer, "router"]

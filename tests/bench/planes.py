@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 600.0
 """Seconds until what is waited for counts as failed."""
-ICMP, TCP = "icmp", "tcp"
+ICMP, TCP, UDP = "icmp", "tcp", "udp"
+WORLD, UPSTREAM = "203.0.113.0/24", "203.0.113.1"
+"""The external network, and the router there that everything else is behind."""
 CHASSIS = 4
 
 T = TypeVar("T")
@@ -67,8 +69,8 @@ class Tenant:
     ports: tuple[Port, ...]
 
 
-class ControlPlane(ABC):
-    """A control plane that runs, with chassis h1, h2, ... in place. Use it as a context manager."""
+class Plane(ABC):
+    """Chassis h1, h2, ... in place, with whatever controls them. Use it as a context manager."""
 
     name: ClassVar[str]
     fabric: Any
@@ -110,65 +112,6 @@ class ControlPlane(ABC):
         hypervisors: Mapping[str, Hypervisor] = self.fabric.hypervisors
         return hypervisors
 
-    # Intent
-
-    @abstractmethod
-    def make_tenant(self, name: str, ports: Sequence[int]) -> Tenant:
-        """Make a tenant with as many ports in each of its networks, 10.0.0.0/24, 10.0.1.0/24, ...
-
-        The group lets out everything, and in what comes from its own members and TCP to port 22.
-        """
-
-    @abstractmethod
-    def make_port(self, tenant: Tenant, network: Network, mac: str, address: str) -> Port:
-        """Make one more port of the tenant's group."""
-
-    @abstractmethod
-    def delete_port(self, port: Port) -> None:
-        """Delete a port."""
-
-    @abstractmethod
-    def make_group(self, tenant: Tenant) -> str:
-        """Make a group that lets everything out and nothing in."""
-
-    @abstractmethod
-    def set_group(self, port: Port, group: str) -> None:
-        """Let a port be in this group and in no other."""
-
-    @abstractmethod
-    def permit(self, group: str, protocol: str) -> str:
-        """Let in a protocol from everywhere; return the rule's name."""
-
-    @abstractmethod
-    def withdraw(self, group: str, rule: str) -> None:
-        """Remove a rule."""
-
-    @abstractmethod
-    def wait_active(self, ports: Iterable[Port]) -> None:
-        """Wait until all that was asked for is in force on every chassis, and every port is up. Raises TimeoutError."""
-
-    # Processes
-
-    @abstractmethod
-    def processes(self) -> list[ProcessTree]:
-        """Return the processes of the control plane, those on chassis included; Open vSwitch's own are not."""
-
-    @abstractmethod
-    def crash(self) -> None:
-        """Kill (SIGKILL) the processes that program switches."""
-
-    @abstractmethod
-    def return_after_crash(self) -> None:
-        """Start them again. Returns when they have been started, or answer where they have an API."""
-
-    def cpu_seconds(self) -> float:
-        """Return the processor time that the control plane has taken so far."""
-        return sum(tree.cpu_seconds() for tree in self.processes())
-
-    def memory_mib(self) -> float:
-        """Return the memory that the control plane holds."""
-        return sum(tree.memory_mib() for tree in self.processes())
-
     def switch_cpu_seconds(self) -> float:
         """Return the processor time that Open vSwitch has taken so far, all chassis together."""
         programs = ("ovs-vswitchd", "ovsdb-server")
@@ -209,6 +152,85 @@ class ControlPlane(ABC):
     def _each(self, act: Callable[[str], T], names: Iterable[str]) -> list[T]:
         with ThreadPoolExecutor(self.chassis) as pool:
             return list(pool.map(act, names))
+
+
+class ControlPlane(Plane):
+    """A control plane that runs, and takes intent."""
+
+    # Intent
+
+    @abstractmethod
+    def make_tenant(self, name: str, ports: Sequence[int]) -> Tenant:
+        """Make a tenant with as many ports in each of its networks, 10.0.0.0/24, 10.0.1.0/24, ...
+
+        The group lets out everything, and in what comes from its own members and TCP to port 22.
+        """
+
+    @abstractmethod
+    def make_port(self, tenant: Tenant, network: Network, mac: str, address: str) -> Port:
+        """Make one more port of the tenant's group."""
+
+    @abstractmethod
+    def delete_port(self, port: Port) -> None:
+        """Delete a port."""
+
+    @abstractmethod
+    def make_group(self, tenant: Tenant) -> str:
+        """Make a group that lets everything out and nothing in."""
+
+    @abstractmethod
+    def set_group(self, port: Port, group: str) -> None:
+        """Let a port be in this group and in no other."""
+
+    @abstractmethod
+    def permit(self, group: str, protocol: str) -> str:
+        """Let in a protocol from everywhere; return the rule's name."""
+
+    @abstractmethod
+    def withdraw(self, group: str, rule: str) -> None:
+        """Remove a rule."""
+
+    @abstractmethod
+    def make_world(self, gateways: Sequence[str]) -> None:
+        """Make an external network, flat on the provider's, with gateways by falling preference."""
+
+    @abstractmethod
+    def lead_outside(self, tenant: Tenant) -> None:
+        """Give a tenant's router a way to the external network, with source translation."""
+
+    @abstractmethod
+    def add_floating_ip(self, tenant: Tenant, port: Port) -> str:
+        """Give a port an address of its own on the external network; return that."""
+
+    @abstractmethod
+    def wait_active(self, ports: Iterable[Port]) -> None:
+        """Wait until all that was asked for is in force on every chassis, and every port is up. Raises TimeoutError."""
+
+    # Processes
+
+    @abstractmethod
+    def processes(self) -> list[ProcessTree]:
+        """Return the processes of the control plane, those on chassis included; Open vSwitch's own are not."""
+
+    @abstractmethod
+    def crash(self) -> None:
+        """Kill (SIGKILL) the processes that program switches."""
+
+    @abstractmethod
+    def return_after_crash(self) -> None:
+        """Start them again. Returns when they have been started, or answer where they have an API."""
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the control plane has taken so far."""
+        return sum(tree.cpu_seconds() for tree in self.processes())
+
+    def memory_mib(self) -> float:
+        """Return the memory that the control plane holds, in MiB."""
+        return sum(tree.memory_mib() for tree in self.processes())
+
+    def packet_ins(self) -> int | None:
+        """Return how many packets the switches have sent to the control plane so far; None where it does not tell."""
+        return None
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE, pause: float = 0.01) -> None:

@@ -6,8 +6,11 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -16,6 +19,7 @@ from tests.bench.api import Plan, measure
 from tests.bench.client import Client, at_once
 from tests.bench.machine import Others, ProcessTree, describe
 from tests.bench.results import Figure, Result, Value, growth, once, value_of
+from tests.bench.workload import Aim, Found, Workload
 
 TINY = Plan(sizes=(2, 6), peer_top=2, batches=2, batch=2, bulk=3, clients=2, seconds=0.05)
 FASTER = Figure("POST port", 100, "ms", 10.0, {"sdnapp": value_of([2.0]), "neutron": value_of([250.0])})
@@ -155,3 +159,35 @@ def test_the_page_and_its_pictures_are_current() -> None:
     assert page.PAGE.read_text() == page.render(page.stored())
     for result in page.stored():
         assert (page.RESULTS / f"{result.benchmark}.svg").read_text() == plots.picture(result.figures)
+
+
+def test_subjects_take_turns_and_their_samples_come_together() -> None:
+    turns: list[tuple[str, int]] = []
+
+    class Fake(ExitStack):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def measure(plane: Any, size: int) -> Iterator[Found]:
+        turns.append((plane.name, size))
+        yield Found("speed", "ms", [float(len(turns))])
+
+    aims = (Aim("speed", 2.0, of="ovn"), Aim("speed", 3.0, present=9))
+    workload = Workload("title", "text", measure, tops={"ovn": 5}, aims=aims)
+    starts: Any = {name: lambda chassis, name=name: Fake(name) for name in ("sdnapp", "ovn")}
+    small, large = workload.run(starts, [5, 9], rounds=2)
+    assert turns == [("sdnapp", 5), ("ovn", 5), ("ovn", 5), ("sdnapp", 5), ("sdnapp", 9), ("sdnapp", 9)]
+    assert small.values == {"sdnapp": value_of([1.0, 4.0]), "ovn": value_of([2.0, 3.0])}
+    assert (small.aim, small.ratios, small.aim_is_met) == (None, {"ovn": 2.0}, True)
+    assert (large.aim, large.aim_is_met) == (3.0, False)
+
+
+def test_a_picture_has_lines_for_several_sizes_and_bars_for_one() -> None:
+    more = replace(FASTER, present=1000, values={"sdnapp": value_of([3.0])})
+    drawn = ElementTree.fromstring(plots.picture([FASTER, more, MORE]))
+    kinds = [element.tag.rpartition("}")[2] for element in drawn.iter()]
+    assert kinds.count("polyline") == 2  # One of each subject; the peer's has one point.
+    assert kinds.count("circle") == 3
+    lengths = [float(each.get("width", 0)) for each in drawn.iter() if each.get("height") == "17"]
+    assert lengths[0] == pytest.approx(100 * lengths[1], rel=0.05)

@@ -1,30 +1,64 @@
 """Each workload once, tiny, on each control plane that is installed. How long things take is never asserted."""
 
+import itertools
 import shutil
+from collections.abc import Iterator
+from statistics import median
 
 import pytest
 
-from tests.bench import catalogue
+from tests.bench import catalogue, data_plane, one_more
+from tests.bench.planes import ControlPlane, Plane
 from tests.bench.results import OURS
 
 pytestmark = pytest.mark.root
 
-SUBJECTS = [
-    OURS,
-    pytest.param("ovn", marks=pytest.mark.skipif(not shutil.which("ovn-northd"), reason="OVN is not installed")),
-]
+needs_ovn = pytest.mark.skipif(not shutil.which("ovn-northd"), reason="OVN is not installed: ./run bench installs it")
+needs_iperf = pytest.mark.skipif(not shutil.which("iperf3"), reason="iperf3 is not installed: ./run bench installs it")
+SUBJECTS = [OURS, pytest.param("ovn", marks=needs_ovn)]
 
 
-@pytest.mark.parametrize("subject", SUBJECTS)
-def test_bulk(subject: str) -> None:
-    found = measured("bulk", subject, 60)
+@pytest.fixture(scope="module", params=SUBJECTS)
+def plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
+    """One for all tests, which saves the time to build it."""
+    with catalogue.plane(request.param)(4) as plane:
+        yield plane
+
+
+def test_bulk(plane: ControlPlane) -> None:
+    found = measured("bulk", plane, 60)
     assert found["all ports in force"] >= found["requests answered and interfaces claimed"]
     assert found["flows on a chassis"] > 60
 
 
-def measured(name: str, subject: str, size: int) -> dict[str, float]:
-    workload = catalogue.WORKLOADS[name]
-    starts = {subject: catalogue.control_plane(subject)}
-    figures = list(workload.run(starts, [size], rounds=1))
-    assert all(figure.present == size and figure.values[subject].samples for figure in figures)
-    return {figure.what: figure.values[subject].median for figure in figures}
+def test_one_more(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_more, "TIMES", 1)
+    found = measured("one_more", plane, 0)
+    assert len(found) == 5 and all(0 < value < 100_000 for value in found.values())
+
+
+@needs_iperf
+def test_data_plane(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_plane, "SECONDS", 1.0)
+    monkeypatch.setattr(data_plane, "lay_out", lambda plane: itertools.islice(data_plane_ways(plane), 1))
+    with catalogue.plane("plain")(2) as plane:
+        found = measured("data_plane", plane, 0)
+    routed = {what for what in found if what.endswith("routed, same chassis")}
+    assert len(found) == 7 and len(routed) == 3 and all(value > 0 for value in found.values())
+
+
+def test_packets_take_each_way_of_the_data_plane(plane: ControlPlane) -> None:
+    ways = []
+    for way in data_plane_ways(plane):
+        data_plane.warm_up(way)
+        ways.append(way.name)
+    assert len(ways) == 6
+
+
+data_plane_ways = data_plane.lay_out
+
+
+def measured(name: str, plane: Plane, size: int) -> dict[str, float]:
+    found = list(catalogue.WORKLOADS[name].measure(plane, size))
+    assert all(each.samples for each in found)
+    return {each.what: median(each.samples) for each in found}

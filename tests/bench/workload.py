@@ -4,11 +4,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from tests.bench.planes import CHASSIS, ControlPlane
+from tests.bench.planes import CHASSIS, Plane
 from tests.bench.results import OURS, Figure, value_of
 
-Start = Callable[[int], ControlPlane]
+Start = Callable[[int], Plane]
 """Makes a control plane with so many chassis, to be used as a context manager."""
 
 
@@ -37,7 +38,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Workload:
-    """``measure`` is given a fresh control plane and a size (ports), and yields what it found.
+    """``measure`` is given a fresh control plane (or plane, of peers that are none) and a size (ports), and yields.
 
     ``sizes`` go up; ``quick`` are those of a quick run; a peer is measured up to its ``tops``. Each subject has its
     turn ``rounds`` times for each size. ``peers`` can be measured beside ours.
@@ -45,7 +46,7 @@ class Workload:
 
     title: str
     text: str
-    measure: Callable[[ControlPlane, int], Iterator[Found]]
+    measure: Callable[[Any, int], Iterator[Found]]
     sizes: tuple[int, ...] = (0,)
     quick: tuple[int, ...] = (0,)
     rounds: int = 3
