@@ -38,8 +38,16 @@ class Yielded(NamedTuple):
 class Engine:
     """Keeps the desired flows of every chassis in step with a store."""
 
-    def __init__(self, store: Store, units: Iterable[Unit] = UNITS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        units: Iterable[Unit] = UNITS,
+        followed: Iterable[tuple[type[Any], Callable[..., Any]]] = (),
+    ) -> None:
+        """``followed``: kinds of rows, and for each a fact of such a row's id; ``take_moved`` tells whose has moved."""
         self._store = store
+        self._followed = tuple(followed)
+        self._moved: set[str] = set()
         self._memo = Memo(store)
         self._units = tuple(units)
         self._units_over: dict[type[Any] | None, list[Unit]] = {}
@@ -54,6 +62,7 @@ class Engine:
         self._tables: dict[str, DesiredTable] = {}
         self._yielded: dict[Call, Yielded] = {}
         self._items: dict[Call, tuple[str, ...]] = {}
+        self._facts: set[Call] = set()
         self.failures: dict[Call, Failure] = {}
         self.revision = 0
         self._run_once()
@@ -67,6 +76,11 @@ class Engine:
     def desired(self, chassis_id: str) -> Mapping[Any, Flow]:
         """Return what a chassis should hold now, by (table, priority, match); empty for an unknown chassis."""
         return self._tables.get(chassis_id, {})
+
+    def take_moved(self) -> set[str]:
+        """Return the ids of the rows whose followed fact is another than when this was asked last, or that are gone."""
+        moved, self._moved = self._moved, set()
+        return moved
 
     @property
     def view(self) -> View:
@@ -86,7 +100,10 @@ class Engine:
         suspects = self._memo.begin(rows)
         for row in rows:
             self._follow_row(row.kind, row.id)
+            self._follow_fact(row.kind, row.id)
         for call in suspects:
+            if call in self._facts:
+                self._look_at(call)
             if call in self._items:
                 self._follow_items(call)
         for call in suspects:
@@ -132,6 +149,23 @@ class Engine:
                 del self._tables[row_id]
                 self._touched.pop(row_id, None)
                 self._memo.drop(Call(audiences, (row_id,)))
+
+    def _follow_fact(self, kind: type[Any], row_id: str) -> None:
+        """Start or end to follow a fact of a row."""
+        present = self._store.get(kind, row_id) is not None
+        for over, fact in self._followed:
+            call = Call(fact, (row_id,))
+            if over is kind and present and call not in self._facts:
+                self._facts.add(call)
+                self._look_at(call)
+            elif over is kind and not present and call in self._facts:
+                self._facts.remove(call)
+                self._moved.add(row_id)
+                self._memo.drop(call)
+
+    def _look_at(self, call: Call) -> None:
+        if self._memo.refresh(call):
+            self._moved.add(call.args[0])
 
     def _follow_items(self, items: Call) -> None:
         """Bring the list of items of a row up to date."""

@@ -40,7 +40,7 @@ class Table:
     spans: Mapping[str, int] = field(default_factory=dict)
     """Priorities that stand for several, one above the other: how many there are above the one that is declared."""
     again: tuple[str, ...] = ()
-    """Tables that it may resubmit to although they are not later ones: each time, the packet has lost a hop."""
+    """Tables that it may lead to although they are not later ones: each time, the packet has lost a hop, or a way."""
 
 
 @dataclass(frozen=True)
@@ -247,8 +247,8 @@ SOURCE_NAT = Table(
     "source_nat",
     "Translates what leaves a router by its gateway, on the chassis that it comes from: to the floating IP of its "
     "source, or to the router's address and a port of this chassis's own block.",
-    match=frozenset({"router", "interface", "too_big", "ipv4_src", "eth_type"}),
-    priorities={"too_big": 120, "floating": 110, "router": 100},
+    match=frozenset({"router", "interface", "too_big", "ipv4_src", "eth_type", "ip_proto"}),
+    priorities={"too_big": 120, "floating": 110, "ported": 105, "router": 100},
     next=("upstream", "drops"),
     unmatched="not_translated",
 )
@@ -264,10 +264,12 @@ UPSTREAM = Table(
 EXTERNAL_SOURCE = Table(
     42,
     "external_source",
-    "The MAC address that goes with an external source address. What was not translated, though it had to be, ends.",
-    match=frozenset({"network", "interface", "ipv4_src"}),
-    priorities={"floating": 110, "router": 100},
+    "The MAC address that goes with an external source address. What found no source port is tried with the chassis's "
+    "next ones, and comes here again. What was not translated, though it had to be, ends.",
+    match=frozenset({"network", "interface", "ipv4_src", "attempt", "eth_type", "ct_state"}),
+    priorities={"floating": 110, "router": 100, "retry": 50},
     next=("doors", "forwarding", "drops"),
+    again=("external_source",),
     unmatched="not_translated",
 )
 DOORS = Table(
@@ -485,6 +487,7 @@ REGISTERS: dict[str, Register] = {
         Register("next_hop", 4, 0, 32, "IPv4 address of the next hop on its network.", "routes", "upstream"),
         Register("interface", 5, 0, 32, "Key of the interface by which it leaves.", "routes", "door_choice"),
         Register("too_big", 9, 16, 1, "1 when it is larger than its way on takes.", "routes", "external_addresses"),
+        Register("attempt", 9, 17, 2, "Which source ports it has been tried with.", "source_nat", "external_source"),
         Register("door", 9, 0, 16, "Watch port of the gateway chassis by which it leaves.", "doors", "door_choice"),
         Register(
             "security_group", 6, 0, 32, "Key of the security group that is asked.",
@@ -531,6 +534,7 @@ FEATURES: dict[str, Feature] = {
         Feature("icmp", 12, "What routers say of themselves: echo replies, and errors by the controller."),
         Feature("doors", 13, "Ways from chassis to external networks, and between the chassis."),
         Feature("source_nat", 14, "Addresses of what leaves routers by their gateways."),
+        Feature("source_ports", 18, "Where a chassis's first source ports do not suffice."),
         Feature("upstream", 15, "Neighbours on external networks."),
         Feature("provider_routing", 17, "Routers on physical networks, and where these find them."),
         Feature("inbound_nat", 16, "From external addresses to instances."),

@@ -18,6 +18,7 @@ from pings import ping
 from stations import Instance
 
 ECHO = Path(__file__).resolve().parent / "echo.py"
+CROWD = ECHO.with_name("crowd.py")
 ICMP = "icmp"
 PATIENCE = 2.0
 """Seconds that an answer may take: more than a lost first packet of TCP takes to be sent again."""
@@ -101,6 +102,14 @@ def seen_as(instance: Instance, address: str, port: int) -> tuple[str, int] | No
         except OSError:
             return None
     return (seen, int(source_port)) if source_port else None
+
+
+def crowd(instance: Instance, address: str, port: int, number: int, seconds: float) -> tuple[int, int]:
+    """How many of so many connections an ``udp`` service there answers at once, and how many within some seconds."""
+    command = [sys.executable, str(CROWD), str(number), address, str(port), str(seconds)]
+    asking = instance.start(*command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    first, after_all = asking.communicate()[0].split()
+    return int(first), int(after_all)
 
 
 def arrived_whole(instance: Instance, address: str, port: int, size: int) -> bool:

@@ -30,6 +30,7 @@ from sdnapp.punts import Punts
 from sdnapp.responders import Responders
 from sdnapp.restarts import Restarts
 from sdnapp.sight import Sight
+from sdnapp.source_ports import PERIOD, SourcePorts
 from sdnapp.sqlite_storage import open_storage
 from topology.doors import watched
 from topology.store import Store
@@ -124,9 +125,11 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             openflow_address=self._options.controller_address,
             tls=credentials.context(demanding=True) if credentials else None,
         )
+        self._source_ports = SourcePorts(self._controller, self._switches.packets)
         self._operations = Operations(
             *(self._controller, self._punts, self._switches.status, self._ovsdb.status, self._switches.counts),
             restarts=self._restarts,
+            source_ports=self._source_ports,
         )
 
     def start(self) -> None:
@@ -136,6 +139,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self.threads.append(hub.spawn(self._follow))
         self.threads.append(hub.spawn(self._answer))
         self.threads.append(hub.spawn(self._look_outside))
+        self.threads.append(hub.spawn(self._look_at_source_ports))
         options = self._options
         demanding = options.api_client_certificates
         tls = options.credentials.context(demanding=demanding) if options.credentials else None
@@ -198,6 +202,14 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 self._outside.tick()
             except Exception:
                 LOG.exception("external networks could not be looked after; it is tried again")
+
+    def _look_at_source_ports(self) -> None:
+        while True:
+            hub.sleep(PERIOD)
+            try:
+                self._source_ports.tick()
+            except Exception:
+                LOG.exception("source ports could not be looked after; it is tried again")
 
     def _follow(self) -> None:
         while True:

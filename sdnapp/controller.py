@@ -16,7 +16,7 @@ from flows.flow import Flow
 from sdnapp.realization import IN_SYNC, Realization
 from sdnapp.responders import Responders
 from sdnapp.status import Status
-from topology import facts, translation
+from topology import facts, port_blocks, translation
 from topology.placement import Plugged, forget, observe
 from topology.store import Change, Store
 from topology.values import Chassis, Port, PortBinding
@@ -54,7 +54,7 @@ class Controller:
         wake: Callable[[], None] = lambda: None,
         *,
         certified: bool = False,
-        snat_ports: int = translation.PORTS,
+        snat_ports: int = port_blocks.PORTS,
     ) -> None:
         """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``.
 
@@ -64,7 +64,7 @@ class Controller:
         self._snat_ports = snat_ports
         self._translate_anew = True
         """Whether a former controller may have stopped before it was done."""
-        self._untranslated: set[str] = set()
+        self._untranslated: dict[str, list[str]] = {}
         self._certified = certified
         self.store = store
         self.responders = responders
@@ -103,7 +103,7 @@ class Controller:
                 return
             changes, self._changes = self._changes, []
             deltas = self._follow(changes)
-            self._translate(changes)
+            self._translate()
             self._report_failures()
             self._look_again = False
             fresh = self._attach_all()
@@ -114,7 +114,7 @@ class Controller:
         self._rebind_names(changes)
 
     def _new_engine(self) -> Engine:
-        engine = Engine(self.store)
+        engine = Engine(self.store, followed=[(kind, translation.unsettled) for kind in translation.OWNERS])
         self.responders.learn(
             flow for chassis_id in self.store.ids(Chassis) for flow in engine.desired(chassis_id).values()
         )
@@ -136,16 +136,25 @@ class Controller:
         self._engine_is_sound = True
         return {}
 
-    def _translate(self, changes: Iterable[Change]) -> None:
+    def _translate(self) -> None:
         """Have what is needed to translate addresses taken; its flows follow with the next change, which this is."""
-        changes = list(changes)
-        if not (self._translate_anew or translation.concern(changes)):
+        owners = self.engine.take_moved()
+        if self._translate_anew:
+            owners |= translation.every_owner(self.store)
+            self._translate_anew = False
+        if not owners:
             return
-        self._translate_anew = False
-        problems = set(translation.allocate(self.store, self.engine.view, self._snat_ports))
-        for problem in sorted(problems - self._untranslated):
-            LOG.error("%s", problem)
-        self._untranslated = problems
+        for owner, problems in translation.settle(self.store, self.engine.view, owners, self._snat_ports).items():
+            for problem in sorted(set(problems) - set(self._untranslated.pop(owner, ()))):
+                LOG.error("%s", problem)
+            if problems:
+                self._untranslated[owner] = problems
+
+    def more_ports(self, places: Iterable[translation.Place]) -> list[translation.Place]:
+        """Give chassis more source ports for routers; return those for which there are no more."""
+        with self._busy:
+            self.catch_up()
+            return translation.grow(self.store, self.engine.view, places)
 
     def _tell(self, chassis_id: str, delta: Delta) -> None:
         """Have an attached chassis make a difference."""

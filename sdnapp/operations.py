@@ -13,6 +13,7 @@ from sdnapp.drops import Ask, Drops
 from sdnapp.punts import Punts
 from sdnapp.realization import DEAD
 from sdnapp.restarts import Restarts
+from sdnapp.source_ports import SourcePorts
 from sdnapp.tracing import flow_row, trace
 from topology import facts
 from topology.store import Store
@@ -36,12 +37,14 @@ class Operations:
         counts: Ask = lambda table: {},
         *,
         restarts: Restarts | None = None,
+        source_ports: SourcePorts | None = None,
     ) -> None:
         self._controller = controller
         self._restarts = restarts or Restarts(controller.store)
         self._punts = punts
         self._switches = switches
         self._databases = databases
+        self._source_ports = source_ports or SourcePorts(controller, lambda datapaths, table, feature: {})
         self._drops = Drops(controller, punts, counts)
 
     @property
@@ -137,7 +140,7 @@ class Operations:
     def gateways(self) -> list[dict[str, Any]]:
         """Return who serves the gateways of routers."""
         self._controller.catch_up()
-        return gateways.told(self._store, self._controller.engine.view)
+        return gateways.told(self._store, self._controller.engine.view, self._source_ports.is_short)
 
     def restarts(self) -> list[dict[str, Any]]:
         """Return the receipts of the last times that chassis were brought in sync, newest first."""
@@ -189,6 +192,7 @@ class Operations:
         for row in self._drops.told()[0]:
             labels = f'chassis="{row["chassis"] or ""}",port="{row["port_id"] or ""}",reason="{row["reason"]}"'
             lines.append(f"sdnapp_drops_total{{{labels}}} {row['packets']}")
+        lines += self._source_ports.metrics()
         for name, count in sorted(controller.engine.runs.items()):
             lines.append(f'sdnapp_engine_runs_total{{function="{name}"}} {count}')
         return "\n".join(lines) + "\n"

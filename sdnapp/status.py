@@ -7,10 +7,14 @@ from sdnapp.realization import CONFIRMED, IN_WORDS, Realization, are_confirmed, 
 from topology import doors, facts, interfaces, routing
 from topology.gateway import Gateway, gateway
 from topology.store import Store
+from topology.translation import unsettled
 from topology.values import ROUTER_GATEWAY, ROUTER_INTERFACE, Network, Port, Router
 
 ACTIVE, DOWN = "ACTIVE", "DOWN"
 NO_GATEWAY = "no chassis is a gateway to its network: `sdnapp chassis init --gateway --bridge-mappings ...` makes one"
+
+MORE_ADDRESSES = "give the router more: openstack router set --external-gateway NETWORK --fixed-ip ip-address=EACH"
+NO_PORTS = f"no source ports are left for it on the router's external addresses: {MORE_ADDRESSES}"
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,9 @@ class Status:
 
     def _of_router_at(self, chassis_id: str, router_id: str) -> str:
         failing: set[tuple[str, ...]] = {(router_id,), (router_id, chassis_id)}
-        return self._standing(chassis_id, (f"router/{router_id}",), failing)
+        standing = self._standing(chassis_id, (f"router/{router_id}",), failing)
+        lacking = {need.chassis_id for need in self.engine.ask(unsettled, router_id).missing if need.block}
+        return NO_PORTS if standing == CONFIRMED and chassis_id in lacking else standing
 
     def _standing(self, chassis_id: str, owners: tuple[str, ...], failing: set[tuple[str, ...]]) -> str:
         for failure in self.engine.failures.values():

@@ -59,12 +59,17 @@ OPEN = "open"
 """The security group that permits everything."""
 
 
+def new_engine(store: Store) -> Engine:
+    """Return an engine that follows what translation needs, as the controller's does."""
+    return Engine(store, followed=[(kind, translation.unsettled) for kind in translation.OWNERS])
+
+
 class Cloud(ABC):
     """Three chassis that all offer Geneve, VXLAN and two physical networks, and what a story puts there."""
 
     def __init__(self) -> None:
         self.store = Store()
-        self.engine = Engine(self.store)
+        self.engine = new_engine(self.store)
         self._changes: list[Change] = []
         self.store.watch(self._changes.append)
         self._numbers = count(1)
@@ -181,6 +186,12 @@ class Cloud(ABC):
         for name in CHASSIS:
             self._observe(name)
 
+    def grow(self, router: Router, chassis: str) -> bool:
+        """Let a chassis have more source ports for a router; return whether there were any."""
+        refused = translation.grow(self.store, self.engine.view, [(router.id, chassis)])
+        self.follow()
+        return not refused
+
     def put(self, row: Any) -> Any:
         """Store a row as it is, and return it."""
         with self.store.transaction() as tx:
@@ -274,10 +285,10 @@ class Cloud(ABC):
         """Bring the flows in step with the store."""
         changes, self._changes[:] = list(self._changes), []
         self.engine.update(changes)
-        if translation.concern(changes):
-            assert translation.allocate(self.store, self.engine.view, BLOCK) == []
-            changes, self._changes[:] = list(self._changes), []
-            self.engine.update(changes)
+        problems = translation.settle(self.store, self.engine.view, self.engine.take_moved(), BLOCK)
+        assert not any(problems.values())
+        changes, self._changes[:] = list(self._changes), []
+        self.engine.update(changes)
         assert self.engine.failures == {}
 
     def _observe(self, name: str) -> None:

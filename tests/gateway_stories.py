@@ -1,16 +1,18 @@
 """Stories of gateways: out to an external network, and back in. See ``tests.packet_stories``."""
 
+from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from flows.fields import mac_to_int
 from flows.packets import Packet, arp_reply, arp_request, icmp_echo, icmp_error, tcp, udp
 from flows.simulator import Delivery, Walk
 from tests.clouds import BLOCK, CHASSIS, UPSTREAM, UPSTREAM_MAC, Cloud
 from tests.router_stories import arrives, interface, lan
 from tests.storytelling import address, nothing, story
-from topology.values import FloatingIP, Neighbour, Network, Port, Router, Translation
+from topology.values import FixedIP, FloatingIP, Neighbour, Network, Port, PortBlock, Router, Translation
 
 FAR = "198.51.100.9"
-OUTSIDE = "203.0.113.10"
+OUTSIDE, SECOND = "203.0.113.10", "203.0.113.12"
 FLAT = "physnet2"
 
 
@@ -35,6 +37,12 @@ def outward(cloud: Cloud, gateways: tuple[str, ...] = ("hv3",), doors: tuple[str
     return Outward(world, red, one, two, hub, interface(cloud, hub, red), out)
 
 
+def second_address(cloud: Cloud, net: Outward) -> Port:
+    """Give the router a second address outside."""
+    port: Port = cloud.change(net.out, fixed_ips=(*net.out.fixed_ips, FixedIP(net.out.fixed_ips[0].subnet_id, SECOND)))
+    return port
+
+
 def ask_far(net: Outward, source: Port, target: str = FAR, **ports: int) -> Packet:
     return udp(source.mac_address, net.to_red.mac_address, address(source), target, **ports)
 
@@ -48,9 +56,9 @@ def from_far(net: Outward, to_mac: str, target: str, **ports: int) -> Packet:
     return udp(UPSTREAM_MAC, to_mac, FAR, target, **ports)
 
 
-def block_of(cloud: Cloud, router: Router, chassis: str) -> int:
+def block_of(cloud: Cloud, router: Router, chassis: str, ports: int = BLOCK) -> int:
     row = cloud.store.get(Translation, f"{router.id}@{chassis}")
-    assert row is not None and row.ports == BLOCK
+    assert row is not None and row.ports == ports
     return row.first_port
 
 
@@ -307,6 +315,85 @@ def a_full_block_ends_with_its_chassis(cloud: Cloud) -> None:
     other_target = ask_far(net, net.one, udp_src=40001, udp_dst=54)
     assert len(outside(cloud.inject("one@hv1", other_target))) == 1
     assert len(outside(cloud.inject("two@hv2", ask_far(net, net.two, udp_src=40001, udp_dst=53)))) == 1
+
+
+def answered(cloud: Cloud, net: Outward, sent: Packet) -> list[str]:
+    """Where the answer to a packet that was seen outside arrives."""
+    ports = {"udp_src": sent["udp_dst"], "udp_dst": sent["udp_src"]}
+    back = udp(UPSTREAM_MAC, net.out.mac_address, FAR, source_of(sent), **ports)
+    return [place for place, _ in cloud.inject_physical(FLAT, back).deliveries]
+
+
+def source_of(packet: Packet) -> str:
+    return str(IPv4Address(packet["ipv4_src"]))
+
+
+@story
+def a_block_that_grows_keeps_its_connections(cloud: Cloud) -> None:
+    net = outward(cloud)
+    first, second, third = (ask_far(net, net.one, udp_src=port, udp_dst=53) for port in (40000, 40001, 40002))
+    ((_, begun),) = outside(cloud.inject("one@hv1", first))
+    assert not outside(cloud.inject("one@hv1", second))
+    assert cloud.grow(net.hub, "hv1")
+    ((_, more),) = outside(cloud.inject("one@hv1", second))
+    assert {begun["udp_src"], more["udp_src"]} == {(port := block_of(cloud, net.hub, "hv1", 2)), port + 1}
+    assert outside(cloud.inject("one@hv1", first)) == [("hv3", begun)]
+    assert not outside(cloud.inject("one@hv1", third))
+    for packet in (begun, more):
+        assert answered(cloud, net, packet) == ["one@hv1"]
+
+
+@story
+def a_second_block_serves_where_the_first_cannot_grow(cloud: Cloud) -> None:
+    net = outward(cloud)
+    sent = [ask_far(net, net.one, udp_src=port, udp_dst=53) for port in range(40000, 40004)]
+    first = block_of(cloud, net.hub, "hv1")
+    cloud.put(Translation("hub@hv3", "hub", "hv3", 9, OUTSIDE, first + 1, 1))
+    begun = []
+    for number, packet in enumerate(sent[:3]):
+        ((_, out),) = outside(cloud.inject("one@hv1", packet))
+        begun.append(out)
+        assert not outside(cloud.inject("one@hv1", sent[number + 1])), "no port is left"
+        assert cloud.grow(net.hub, "hv1")
+    assert begun[0]["udp_src"] == first and begun[2]["udp_src"] == begun[1]["udp_src"] + 1
+    for packet, out in zip(sent, begun, strict=False):
+        assert outside(cloud.inject("one@hv1", packet)) == [("hv3", out)]
+        assert answered(cloud, net, out) == ["one@hv1"]
+    # Whom nobody crowds is not concerned: the first block comes first.
+    ((_, other),) = outside(cloud.inject("one@hv1", ask_far(net, net.one, udp_src=40009, udp_dst=54)))
+    assert other["udp_src"] == first
+
+
+@story
+def the_next_address_serves_where_the_first_is_used_up(cloud: Cloud) -> None:
+    net = outward(cloud)
+    out = second_address(cloud, net)
+    # The rest of the first address is a chassis's that is away.
+    rest = (PortBlock(OUTSIDE, 1 << 14, 1 << 14), PortBlock(OUTSIDE, 1 << 13, 1 << 13))
+    cloud.put(Translation("hub@hv3", "hub", "hv3", 9, OUTSIDE, 1 << 15, 1 << 15, rest))
+    first, second = (ask_far(net, net.one, udp_src=port, udp_dst=53) for port in (40000, 40001))
+    begun = outside(cloud.inject("one@hv1", first))
+    assert not outside(cloud.inject("one@hv1", second)) and cloud.grow(net.hub, "hv1")
+    begun += outside(cloud.inject("one@hv1", second))
+    assert [source_of(packet) for _, packet in begun] == [OUTSIDE, SECOND]
+    for _, packet in begun:
+        assert packet["eth_src"] == mac_to_int(out.mac_address) and answered(cloud, net, packet) == ["one@hv1"]
+    ping = icmp_echo(net.one.mac_address, net.to_red.mac_address, address(net.one), FAR)
+    assert outside(cloud.inject("one@hv1", ping)) == [("hv3", seen(ping, net.out.mac_address, OUTSIDE))]
+
+
+@story
+def the_longest_way_of_a_packet_is_within_what_open_vswitch_lets_it_go(cloud: Cloud) -> None:
+    """On one chassis: out of a filtered port, tried with all source ports, and in to a filtered port again."""
+    net = outward(cloud, ("hv1",), ("hv1",))
+    target = cloud.port("target", net.red, "10.0.1.50", "hv1")
+    each = floating(cloud, net, 20, target)
+    first = block_of(cloud, net.hub, "hv1")
+    cloud.put(Translation("hub@hv3", "hub", "hv3", 9, OUTSIDE, first + 1, 1))
+    for number in range(3):
+        sent = ask_far(net, net.one, each.address, udp_src=40000 + number, udp_dst=53)
+        assert [place for place, _ in cloud.inject("one@hv1", sent).deliveries] == ["target@hv1"], number
+        assert cloud.grow(net.hub, "hv1")
 
 
 @story

@@ -313,13 +313,27 @@ class PortForwarding:
 
 
 @dataclass(frozen=True, slots=True)
+class PortBlock:
+    """Source ports of a router's external address that one chassis translates with: a power of two, aligned."""
+
+    address: str
+    first_port: int
+    ports: int
+
+    @property
+    def last_port(self) -> int:
+        """The last one."""
+        return self.first_port + self.ports - 1
+
+
+@dataclass(frozen=True, slots=True)
 class Translation:
     """What a chassis translates addresses with: ``owner`` is a router's or floating IP's id.
 
     ``zone`` is a connection tracking zone of the chassis. ``subject`` is what it was taken for: another address means
-    another zone, as the former's connections may be remembered. ``first_port`` begins the chassis's own block of
-    ``ports`` source ports of a router's external address; 0 and 0 where it needs none. ``id`` is
-    ``<owner>@<chassis id>``.
+    another zone, as the former's connections may be remembered. Of a router it is the external address of the first
+    block, ``first_port`` begins that, and ``ports`` is its size; 0 and 0 where none is needed. ``further`` are blocks
+    that were taken as that did not suffice. ``id`` is ``<owner>@<chassis id>``.
     """
 
     id: str
@@ -329,6 +343,12 @@ class Translation:
     subject: str
     first_port: int = 0
     ports: int = 0
+    further: tuple[PortBlock, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[PortBlock, ...]:
+        """All blocks, in the order in which they were taken."""
+        return (PortBlock(self.subject, self.first_port, self.ports), *self.further) if self.ports else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from flows.features import (
     routing,
     security_groups,
     source_nat,
+    source_ports,
     tunnel_peers,
     upstream,
 )
@@ -38,6 +39,7 @@ UNITS: tuple[Unit, ...] = (
     *icmp.UNITS,
     *doors.UNITS,
     *source_nat.UNITS,
+    *source_ports.UNITS,
     *upstream.UNITS,
     *inbound_nat.UNITS,
     *provider_routing.UNITS,

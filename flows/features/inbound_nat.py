@@ -39,20 +39,33 @@ def to_router(view: View, router_id: str) -> Published:
             echo = {"icmp_type": ICMP_ECHO_REQUEST, "icmp_code": 0}
             reply = _echo_reply(own, address)
             yield here, flow(EXTERNAL_ADDRESSES, "echo", FEATURE, owner, *reply, **for_it, **echo)
-        copies = [each for taken in translating for each in _hand(view, own, chassis_id, taken.chassis_id, Resubmit)]
-        if copies:
-            quoting: dict[str, int | str] = {"ipv4_dst": translating[0].subject, "ip_proto": IP_PROTO_ICMP}
-            yield here, flow(EXTERNAL_ADDRESSES, "icmp", FEATURE, owner, *copies, network=network, **quoting)
-        for taken in translating:
-            hand = _hand(view, own, chassis_id, taken.chassis_id, Goto)
-            ports = f"{taken.first_port:#x}/{0xFFFF & ~(taken.ports - 1):#x}"
-            for field in ("tcp_dst", "udp_dst") if hand else ():
-                block: dict[str, int | str] = {"ipv4_dst": taken.subject, field: ports}
-                yield here, flow(EXTERNAL_ADDRESSES, "block", FEATURE, owner, *hand, network=network, **block)
+        for address in own.addresses:
+            yield from _back_to_translators(view, own, chassis_id, address, translating)
         if not own.snat:
             routed = (SetField("router", own.router_key), SetField("from_core", 0), Resubmit("routes"))
             to_it: dict[str, int | str] = {"network": network, "eth_dst": own.mac_address}
             yield here, flow(EXTERNAL_ADDRESSES, "routed", FEATURE, owner, *routed, **to_it)
+
+
+def _back_to_translators(
+    view: View, own: Gateway, chassis_id: str, address: str, translating: list[Translation]
+) -> Published:
+    """What is for one of a router's addresses, from a gateway chassis to those that have source ports of it."""
+    here, owner, network = on_chassis(chassis_id), f"router/{own.router_id}", own.network.key
+    copies: list[Action] = []
+    for taken in translating:
+        blocks = [block for block in taken.blocks if block.address == address]
+        if blocks:
+            copies += _hand(view, own, chassis_id, taken.chassis_id, Resubmit)
+        hand = _hand(view, own, chassis_id, taken.chassis_id, Goto)
+        for block in blocks if hand else ():
+            ports = f"{block.first_port:#x}/{0xFFFF & ~(block.ports - 1):#x}"
+            for field in ("tcp_dst", "udp_dst"):
+                to_it: dict[str, int | str] = {"ipv4_dst": address, field: ports}
+                yield here, flow(EXTERNAL_ADDRESSES, "block", FEATURE, owner, *hand, network=network, **to_it)
+    if copies:
+        quoting: dict[str, int | str] = {"ipv4_dst": address, "ip_proto": IP_PROTO_ICMP}
+        yield here, flow(EXTERNAL_ADDRESSES, "icmp", FEATURE, owner, *copies, network=network, **quoting)
 
 
 def by_block(view: View, router_id: str, chassis_id: str) -> Published:
@@ -60,10 +73,11 @@ def by_block(view: View, router_id: str, chassis_id: str) -> Published:
     own, taken = view.ask(gateway, router_id), view.ask(translation, router_id, chassis_id)
     if own is not None and taken is not None:
         back: tuple[Action, ...] = (*_into(own, taken.zone), Translate("zone", "inbound_verdict"))
-        match: dict[str, int | str] = {"network": own.network.key, "ipv4_dst": taken.subject}
         owner = f"router/{router_id}"
-        yield on_chassis(chassis_id), flow(INBOUND_NAT, "router", FEATURE, owner, *back, **match)
-        yield on_chassis(chassis_id), _unknown(owner, own, taken.subject)
+        for address in dict.fromkeys((taken.subject, *(block.address for block in taken.further))):
+            match: dict[str, int | str] = {"network": own.network.key, "ipv4_dst": address}
+            yield on_chassis(chassis_id), flow(INBOUND_NAT, "router", FEATURE, owner, *back, **match)
+            yield on_chassis(chassis_id), _unknown(owner, own, address)
 
 
 def to_floating(view: View, floatingip_id: str) -> Published:
@@ -125,7 +139,7 @@ def translated(view: View) -> Published:
 def _blocks(view: View, own: Gateway) -> Iterator[Translation]:
     for chassis_id in view.ask(translators, own.router_id) if own.snat else ():
         taken = view.ask(translation, own.router_id, chassis_id)
-        if taken is not None and taken.ports and taken.subject in own.addresses:
+        if taken is not None and taken.ports:
             yield taken
 
 

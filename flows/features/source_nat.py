@@ -1,12 +1,14 @@
 """Addresses of what leaves routers by their gateways, translated on the chassis that it comes from.
 
 A floating IP's chassis sends to the external network itself where it has a way there, and else by the router's gateway.
-What was to be translated and was not, because no port is left, finds no source address of the external network.
+What was to be translated and was not, because no port is left, finds no source address of the external network: it is
+tried with the chassis's next ports (``source_ports``).
 """
 
 from flows.actions import Goto, SetField, Translate
 from flows.features.routing import NO_PORT
-from flows.fields import ETH_TYPE_IPV4, mac_to_int, parse_ipv4
+from flows.features.source_ports import ranges_of
+from flows.fields import ETH_TYPE_IPV4, IP_PROTO_TCP, IP_PROTO_UDP, mac_to_int, parse_ipv4
 from flows.flow import flow
 from flows.pipeline import EXTERNAL_SOURCE, SOURCE_NAT
 from flows.units import Published, Unit, on_chassis, where_router_is
@@ -23,25 +25,35 @@ def of_router(view: View, router_id: str) -> Published:
     own = view.ask(gateway, router_id)
     if own is None or not own.addresses:
         return
-    around, owner, address = where_router_is(router_id), f"router/{router_id}", own.addresses[0]
+    around, owner = where_router_is(router_id), f"router/{router_id}"
     leaving: dict[str, int | str] = {"network": own.network.key, "interface": own.key}
-    if own.snat:
-        leaving["ipv4_src"] = address
-    else:
-        yield around, flow(SOURCE_NAT, "router", FEATURE, owner, Goto("upstream"), router=own.router_key)
     named = (SetField("eth_src", mac_to_int(own.mac_address)), Goto("doors"))
-    yield around, flow(EXTERNAL_SOURCE, "router", FEATURE, owner, *named, **leaving)
+    if not own.snat:
+        yield around, flow(SOURCE_NAT, "router", FEATURE, owner, Goto("upstream"), router=own.router_key)
+        yield around, flow(EXTERNAL_SOURCE, "router", FEATURE, owner, *named, **leaving)
+        return
+    for address in own.addresses:
+        yield around, flow(EXTERNAL_SOURCE, "router", FEATURE, owner, *named, ipv4_src=address, **leaving)
 
 
 def by_block(view: View, router_id: str, chassis_id: str) -> Published:
-    """A chassis translates for a router with a block of source ports of its own."""
+    """A chassis translates for a router with source ports of its own.
+
+    What has no ports is tried once: more of them would not help.
+    """
     own, taken = view.ask(gateway, router_id), view.ask(translation, router_id, chassis_id)
-    if own is None or not own.snat or taken is None or not taken.ports or taken.subject not in own.addresses:
+    ranges = ranges_of(own, taken) if own is not None and taken is not None else ()
+    if own is None or taken is None or not ranges:
         return
-    block = parse_ipv4(taken.subject), taken.first_port, taken.first_port + taken.ports - 1
-    translate = (SetField("zone", taken.zone), Translate("zone", "upstream", source=block))
-    sent = {"router": own.router_key, "eth_type": ETH_TYPE_IPV4}
-    yield on_chassis(chassis_id), flow(SOURCE_NAT, "router", FEATURE, f"router/{router_id}", *translate, **sent)
+    here, owner = on_chassis(chassis_id), f"router/{router_id}"
+    zone, translate = SetField("zone", taken.zone), Translate("zone", "upstream", source=ranges[0])
+    yield (
+        here,
+        flow(SOURCE_NAT, "router", FEATURE, owner, zone, translate, router=own.router_key, eth_type=ETH_TYPE_IPV4),
+    )
+    for protocol in (IP_PROTO_TCP, IP_PROTO_UDP):
+        sent, first = {"router": own.router_key, "ip_proto": protocol}, SetField("attempt", 1)
+        yield here, flow(SOURCE_NAT, "ported", FEATURE, owner, zone, first, translate, **sent)
 
 
 def to_floating(view: View, floatingip_id: str) -> Published:

@@ -2,19 +2,22 @@
 
 from captures import Capture
 from checks import Checks
-from cloud import FAR, Cloud
-from conversations import Conversation, last_heard, seen_as, serve
+from cloud import FAR, UPSTREAM, Cloud
+from conversations import Conversation, crowd, last_heard, seen_as, serve
 from leases import lease
+from neutron import Document
 from pings import ping, time_to_live
 from stations import Instance
 
 SEEN, ECHO = 81, 80
+CROWD = 1500
+"""More connections than a first block has ports."""
 
 
 def run(cloud: Cloud, checks: Checks) -> None:
     """Two instances on two hypervisors, the door on a third."""
     world, upstream = cloud.make_world(), cloud.add_upstream()
-    serve(upstream, [f"seen/{SEEN}", f"tcp/{ECHO}"])
+    serve(upstream, [f"seen/{SEEN}", f"tcp/{ECHO}", f"udp/{ECHO}"])
     tenant = cloud.api.project("acme")
     network = cloud.make_network(tenant, "10.0.1.0/24", name="lan")
     router = tenant.create("router", name="hub", external_gateway_info={"network_id": world["id"]})
@@ -52,9 +55,23 @@ def run(cloud: Cloud, checks: Checks) -> None:
     checks.check("TCP conversations that go on", 2, sum(1 for each in heard.values() if each))
     begun = seen_as(upstream, outside, 80)
     checks.check("what the world begins with the router's address", None, begun)
+    at_once, after_all = crowd(web, UPSTREAM, ECHO, CROWD, 15)
+    checks.check(f"of {CROWD} connections from web to one port, at once", "a block's", at_once, at_once < CROWD)
+    checks.check("and as web's hypervisor gets more source ports", CROWD, after_all)
+    ports = {each["chassis"]: each["last_port"] + 1 - each["first_port"] for each in _blocks(cloud)}
+    grown = [chassis for chassis, number in ports.items() if number >= CROWD]
+    checks.check("hypervisors with more source ports, of two", 1, len(grown), len(ports) == 2 and len(grown) == 1)
+    heard = last_heard(talks, 0, 1)
+    checks.check("TCP conversations that still go on", 2, sum(1 for each in heard.values() if each))
     upstream.ip(f"route add 10.0.1.0/24 via {outside}")
     answers = ping(upstream, web.address, count=1)
     checks.check("pings from outside to an address inside", "none answered", answers, answers.none)
+
+
+def _blocks(cloud: Cloud) -> list[Document]:
+    (row,) = cloud.api.request("GET", "/sdnapp/gateways")["gateways"]
+    blocks: list[Document] = row["blocks"]
+    return blocks
 
 
 def _start(cloud: Cloud, name: str, network_id: str, host: str) -> Instance:

@@ -29,9 +29,11 @@ def run(given: argparse.Namespace) -> int:
 
 def _cells(row: dict[str, Any]) -> list[Any]:
     chassis = ", ".join(f"{each['id']} ({each['state']})" for each in row["chassis"])
-    blocks = ", ".join(f"{each['chassis']}: {each['first_port']}-{each['last_port']}" for each in row["blocks"])
+    blocks = ", ".join(_ports(chassis, row) for chassis in dict.fromkeys(each["chassis"] for each in row["blocks"]))
     if row["without_block"]:
         blocks += f"; none left for {', '.join(row['without_block'])}"
+    if row["short"]:
+        blocks += f"; too few for {', '.join(row['short'])}"
     return [
         row["router_name"] or row["router_id"],
         row["network_name"] or row["network_id"],
@@ -40,3 +42,11 @@ def _cells(row: dict[str, Any]) -> list[Any]:
         blocks if row["enable_snat"] else "no translation",
         row["floating_ips"],
     ]
+
+
+def _ports(chassis: str, row: dict[str, Any]) -> str:
+    """Return a chassis and its blocks; which address they are of where the router has several."""
+    blocks = [each for each in row["blocks"] if each["chassis"] == chassis]
+    several = len(row["addresses"]) > 1
+    told = (f"{each['address']}:" * several + f"{each['first_port']}-{each['last_port']}" for each in blocks)
+    return f"{chassis}: {' '.join(told)}"

@@ -11,6 +11,8 @@ from sdnapp.openflow.meter_messages import read_stats, stats_request
 
 LOG = logging.getLogger(__name__)
 
+FEATURE_AT = 48
+"""Where a flow's cookie has the number of its feature."""
 PATIENCE = 2.0
 """Seconds that each of two questions may take: whoever waits is a person, or a program that scrapes metrics."""
 
@@ -21,6 +23,20 @@ class Counts:
 
     flows: Mapping[int, int]
     meters: Mapping[int, int]
+
+
+def packets_of(connection: Connection, table: int, feature: int) -> dict[int, int] | None:
+    """Ask a switch how many packets each flow of a feature in a table has had, by cookie; None if it does not tell."""
+    cookie, mask = feature << FEATURE_AT, ((1 << 64) - 1) >> FEATURE_AT << FEATURE_AT
+    ask = partial(flow_stats_request, table=table, cookie=cookie, cookie_mask=mask)
+    replies = connection.ask(ask, PATIENCE)
+    if replies is None:
+        return None
+    try:
+        return {cookie: packets for reply in replies for cookie, packets in read_flow_counts(reply)}
+    except MalformedMessage as error:
+        LOG.error("switch %s at %s sent a %s", connection.datapath_id, connection.address, error)
+        return None
 
 
 def counts_of(connection: Connection, table: int) -> Counts | None:

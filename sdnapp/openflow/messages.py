@@ -119,10 +119,10 @@ def bundle_add(xid: int, bundle: int, body: bytes) -> bytes:
     )
 
 
-def flow_stats_request(xid: int, table: int = EVERY_TABLE) -> bytes:
-    """Ask for every flow of a table, or of all."""
+def flow_stats_request(xid: int, table: int = EVERY_TABLE, cookie: int = 0, cookie_mask: int = 0) -> bytes:
+    """Ask for every flow of a table, or of all, whose cookie has the same bits under a mask."""
     any_match = struct.pack("!HHxxxx", 1, 4)
-    body = struct.pack("!HHxxxxBxxxIIxxxxQQ", MULTIPART_FLOW, 0, table, PORT_ANY, PORT_ANY, 0, 0)
+    body = struct.pack("!HHxxxxBxxxIIxxxxQQ", MULTIPART_FLOW, 0, table, PORT_ANY, PORT_ANY, cookie, cookie_mask)
     return message(MULTIPART_REQUEST, xid, body + any_match)
 
 

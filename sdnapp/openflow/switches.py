@@ -22,7 +22,7 @@ from os_ken.lib import hub
 from flows.flow import Flow
 from sdnapp.openflow import messages, meter_messages
 from sdnapp.openflow.connection import PROBE, Callbacks, Connection, Step
-from sdnapp.openflow.counts import Counts, counts_of
+from sdnapp.openflow.counts import Counts, counts_of, packets_of
 from sdnapp.openflow.listener import is_known, listen_patiently
 from sdnapp.openflow.messages import MalformedMessage
 from sdnapp.openflow.receipt import Receipt
@@ -146,6 +146,19 @@ class Switches:
             found[connection.datapath_id] = counts_of(connection, table)
 
         hub.joinall([hub.spawn(ask, connection) for connection in list(self._by_id.values())])
+        return found
+
+    def packets(self, datapath_ids: Iterable[str], table: int, feature: int) -> dict[str, dict[int, int]]:
+        """Return the packets of each flow of a feature in a table, by datapath id and cookie, of those that tell."""
+        found: dict[str, dict[int, int]] = {}
+
+        def ask(connection: Connection) -> None:
+            packets = packets_of(connection, table, feature)
+            if packets is not None:
+                found[connection.datapath_id] = packets
+
+        asked = [self._by_id[each] for each in datapath_ids if each in self._by_id]
+        hub.joinall([hub.spawn(ask, connection) for connection in asked])
         return found
 
     def status(self) -> list[dict[str, Any]]:

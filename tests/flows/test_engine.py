@@ -26,6 +26,7 @@ from topology.values import (
     Network,
     Port,
     PortBinding,
+    PortBlock,
     PortForwarding,
     Route,
     Router,
@@ -147,14 +148,15 @@ forwardings = st.builds(
     addresses,
 )
 translations = st.builds(
-    lambda owner, chassis_id, zone, subject, ports: Translation(
-        f"{owner}@{chassis_id}", owner, chassis_id, zone, subject, 1024 * zone if ports else 0, ports
+    lambda owner, chassis_id, zone, subject, ports, further: Translation(
+        f"{owner}@{chassis_id}", owner, chassis_id, zone, subject, 1024 * zone if ports else 0, ports, further
     ),
     st.sampled_from((*ROUTERS, "f1", "f2")),
     st.sampled_from(CHASSIS),
     st.integers(1, 3),
     addresses,
     st.sampled_from((0, 1024)),
+    st.lists(st.builds(PortBlock, addresses, st.sampled_from((8192, 16384)), st.just(1)), max_size=1).map(tuple),
 )
 neighbours = st.builds(
     lambda network, address, mac: Neighbour(f"{network}/{address}", network, address, mac),

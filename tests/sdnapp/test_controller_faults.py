@@ -121,7 +121,7 @@ def test_an_engine_that_cannot_begin_anew_is_tried_again(world: World, monkeypat
     world.connect("a")
     with monkeypatch.context() as patch:
         patch.setattr(world.controller.engine, "update", lambda changes: 1 / 0)
-        patch.setattr("sdnapp.controller.Engine", lambda store: 1 / 0)
+        patch.setattr("sdnapp.controller.Engine", lambda store, **more: 1 / 0)
         world.change(Port, "p1", mac_address="fa:16:3e:00:01:01")
         with pytest.raises(ZeroDivisionError):
             world.controller.catch_up()
@@ -135,7 +135,7 @@ def test_a_switch_that_connects_during_a_failure_is_served_after_it(
     world.report("a", "p1")
     with monkeypatch.context() as patch:
         patch.setattr(world.controller.engine, "update", lambda changes: 1 / 0)
-        patch.setattr("sdnapp.controller.Engine", lambda store: 1 / 0)
+        patch.setattr("sdnapp.controller.Engine", lambda store, **more: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             world.connect("a")
     world.controller.catch_up()
@@ -150,7 +150,9 @@ def test_a_unit_that_raises_is_told_with_the_ports_that_it_concerns(
             raise RuntimeError("boom")
         return iter(())
 
-    monkeypatch.setattr("sdnapp.controller.Engine", lambda store: Engine(store, (*UNITS, Unit(fragile, over=Port))))
+    monkeypatch.setattr(
+        "sdnapp.controller.Engine", lambda store, **more: Engine(store, (*UNITS, Unit(fragile, over=Port)), **more)
+    )
     world.controller = Controller(world.store, world.switches, world.controller.responders)
     world.report("a", "p1", "p2")
     world.connect("a")

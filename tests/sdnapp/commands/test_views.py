@@ -323,8 +323,13 @@ GATEWAY = {
     "addresses": ["203.0.113.10"],
     "enable_snat": True,
     "chassis": [{"id": "hv3", "state": "active"}, {"id": "hv2", "state": "out"}],
-    "blocks": [{"chassis": "hv1", "first_port": 1024, "last_port": 2047, "in_use": True}],
+    "blocks": [
+        {"chassis": "hv1", "address": "203.0.113.10", "first_port": 1024, "last_port": 2047, "in_use": True},
+        {"chassis": "hv2", "address": "203.0.113.10", "first_port": 2048, "last_port": 3071, "in_use": True},
+        {"chassis": "hv1", "address": "203.0.113.10", "first_port": 4096, "last_port": 8191, "in_use": True},
+    ],
     "blocks_left": 62,
+    "short": ["hv1"],
     "without_block": ["hv9"],
     "floating_ips": 2,
 }
@@ -332,15 +337,20 @@ GATEWAY = {
 
 def test_gateways(stub, sdnapp):
     lonely = GATEWAY | {"router_name": "", "chassis": [], "enable_snat": False, "blocks": [], "without_block": []}
+    ports = "hv1: 1024-2047 4096-8191, hv2: 2048-3071; none left for hv9; too few for hv1"
     stub.answer("/sdnapp/gateways", {"gateways": [GATEWAY, lonely]})
     status, out, _ = sdnapp("gateways")
     first, second = out.splitlines()[1:]
     assert status == 0
-    for text in ("hub", "world", "203.0.113.10", "hv3 (active), hv2 (out)", "hv1: 1024-2047; none left for hv9", "2"):
+    for text in ("hub", "world", "203.0.113.10", "hv3 (active), hv2 (out)", ports, "2"):
         assert text in first
     for text in ("router-a", "none: see `sdnapp chassis init --gateway`", "no translation"):
         assert text in second
     assert json.loads(sdnapp("gateways", "--json")[1])["gateways"][0] == GATEWAY
+    blocks = [GATEWAY["blocks"][0], GATEWAY["blocks"][2] | {"address": "203.0.113.12"}]
+    several = GATEWAY | {"addresses": ["203.0.113.10", "203.0.113.12"], "blocks": blocks}
+    stub.answer("/sdnapp/gateways", {"gateways": [several]})
+    assert "hv1: 203.0.113.10:1024-2047 203.0.113.12:4096-8191;" in sdnapp("gateways")[1]
     stub.answer("/sdnapp/gateways", {"gateways": []})
     assert sdnapp("gateways") == (0, "no router has a gateway\n", "")
 
