@@ -12,7 +12,7 @@ from os_ken.lib import hub
 from os_ken.ofproto import ofproto_v1_3
 
 from flows.flow import Flow
-from sdnapp.api import server
+from sdnapp.api import policy_file, server
 from sdnapp.api.identity import confirmed
 from sdnapp.api.services import Settings
 from sdnapp.api.wsgi import make_app
@@ -89,6 +89,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         else:
             LOG.info("the store is %s, at revision %d", self._options.store_url, self._store.revision)
         self._restarts = Restarts(self._store)
+        self._policy = policy_file.load(self.CONF)
         self._changed = hub.Event()
         # The controller drives the switches and hears of them: whichever is made first refers to the other by name.
         self._switches = Switches(
@@ -246,9 +247,9 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             # It takes as long to load as all the rest of the API, and most have no use for it.
             from sdnapp.api import keystone
 
-            app = keystone.protect(make_app(self._store, services, confirmed), self.CONF)
+            app = keystone.protect(make_app(self._store, services, confirmed, self._policy), self.CONF)
         else:
-            app = make_app(self._store, services)
+            app = make_app(self._store, services, policy=self._policy)
         limits = server.Limits(
             options.api_connections, options.api_connections_of_one, float(options.api_client_timeout)
         )

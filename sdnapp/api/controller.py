@@ -7,7 +7,7 @@ from typing import Any
 from neutron_lib import exceptions
 from webob import Request, Response
 
-from sdnapp.api import bodies, listing, policy, quotas
+from sdnapp.api import bodies, listing, quotas
 from sdnapp.api.errors import RevisionNumberConstraintFailed, json_response
 from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
 from topology.store import Transaction
@@ -71,19 +71,19 @@ class Controller:
         body = bodies.read_json(request, ctx.services.settings.max_body)
         with ctx.store.transaction() as tx:
             row = find(ctx, resource, row_id)
-            policy.enforce(resource.rules, ctx.who, action, resource.target(ctx, row, {}))
+            ctx.policy.enforce(ctx.who, action, resource.target(ctx, row, {}))
             check_revision(request, row)
             answer = resource.act(ctx, tx, action, row, body)
         return json_response(answer)
 
     def _view(self, ctx: Context, row: Any, fields: frozenset[str] = frozenset()) -> dict[str, Any]:
-        return listing.show(ctx, self.resource, row, fields, listing.hidden_attributes(ctx, self.resource))
+        return listing.show(ctx, self.resource, row, fields, listing.hidden_attributes(ctx, self.resource, row))
 
 
 def create(ctx: Context, tx: Transaction, resource: Resource[Any], values: dict[str, Any]) -> Any:
     """Create an object from checked values, if policy allows it; return its row."""
     given = resource.attributes.under_policy(values, is_create=True)
-    policy.enforce(resource.rules, ctx.who, f"create_{resource.name}", resource.new_target(ctx, values), given)
+    ctx.policy.enforce(ctx.who, f"create_{resource.name}", resource.new_target(ctx, values), given)
     return stamp_new(ctx, tx, resource.create(ctx, tx, values), resource.first_revision)
 
 
@@ -98,7 +98,7 @@ def update(
 ) -> Any:
     """Change an object by checked values, if policy allows it and then the precondition holds; return its row."""
     given = resource.attributes.under_policy(values, is_create=False)
-    policy.enforce(resource.rules, ctx.who, f"update_{resource.name}", resource.target(ctx, row, values), given)
+    ctx.policy.enforce(ctx.who, f"update_{resource.name}", resource.target(ctx, row, values), given)
     precondition()
     changed = resource.update(ctx, tx, row, values)
     return stamp_changed(ctx, tx, changed) if changed != row else row
@@ -113,7 +113,7 @@ def delete(
     precondition: Callable[[], None] = lambda: None,
 ) -> None:
     """Delete an object, if policy allows it and then the precondition holds."""
-    policy.enforce(resource.rules, ctx.who, f"delete_{resource.name}", resource.target(ctx, row, {}))
+    ctx.policy.enforce(ctx.who, f"delete_{resource.name}", resource.target(ctx, row, {}))
     precondition()
     resource.delete(ctx, tx, row)
 

@@ -49,10 +49,10 @@ def claimed(default_project: str) -> Identify:
         project_id, user_id = _header(request, "X-Project-Id"), _header(request, "X-User-Id")
         roles = _header(request, "X-Roles")
         if project_id is None and roles is None and (project_of_basic := _basic_user(request)) is not None:
-            return Identity(project_of_basic, user_id, _with_implied({"member"}))
+            return Identity(project_of_basic, user_id, with_implied({"member"}))
         if roles is None:
-            return Identity(project_id or default_project, user_id, _with_implied({"admin"}))
-        return Identity(project_id, user_id, _with_implied(_split(roles)))
+            return Identity(project_id or default_project, user_id, with_implied({"admin"}))
+        return Identity(project_id, user_id, with_implied(_split(roles)))
 
     return identify
 
@@ -62,14 +62,15 @@ def confirmed(request: Request) -> Identity:
     if _header(request, "X-Identity-Status") != "Confirmed":
         return Identity(None, None, frozenset())
     roles = _header(request, "X-Roles") or ""
-    return Identity(_header(request, "X-Project-Id"), _header(request, "X-User-Id"), _with_implied(_split(roles)))
+    return Identity(_header(request, "X-Project-Id"), _header(request, "X-User-Id"), with_implied(_split(roles)))
 
 
 def _split(roles: str) -> Iterable[str]:
     return (role.strip().lower() for role in roles.split(","))
 
 
-def _with_implied(roles: Iterable[str]) -> frozenset[str]:
+def with_implied(roles: Iterable[str]) -> frozenset[str]:
+    """Return roles together with those that they imply."""
     named = {role for role in roles if role}
     steps = [_LADDER.index(role) for role in named if role in _LADDER]
     return frozenset(named.union(_LADDER[min(steps) :] if steps else ()))

@@ -56,12 +56,33 @@ class _Descending:
         return hash(self.value)
 
 
-def hidden_attributes(ctx: Context, resource: Resource[Any]) -> frozenset[str]:
-    """Return the attributes that the caller may not see."""
+def hidden_attributes(ctx: Context, resource: Resource[Any], row: Any) -> frozenset[str]:
+    """Return the attributes of an object that the caller may not see."""
+    always, perhaps = _hidden(ctx, resource)
+    if not perhaps:
+        return always
+    target = resource.target(ctx, row, {})
+    return always.union(
+        name for name in perhaps if not ctx.policy.allows(ctx.who, f"get_{resource.name}:{name}", target)
+    )
+
+
+def _hidden(ctx: Context, resource: Resource[Any]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what the caller sees of no object, and what it depends on the object whether he sees.
+
+    By default what has a rule of its own is for administrators: only an operator's rule has to be asked each time.
+    """
     if ctx.who.is_admin:
-        return frozenset()
-    prefix = f"get_{resource.name}:"
-    return frozenset(name.removeprefix(prefix) for name in resource.rules if name.startswith(prefix))
+        return frozenset(), frozenset()
+
+    def find() -> tuple[frozenset[str], frozenset[str]]:
+        prefix = f"get_{resource.name}:"
+        ruled = frozenset(rule.removeprefix(prefix) for rule in resource.rules if rule.startswith(prefix))
+        perhaps = frozenset(name for name in ruled if ctx.policy.changes(prefix + name))
+        return ruled - perhaps, perhaps
+
+    found: tuple[frozenset[str], frozenset[str]] = ctx.once(f"hidden {resource.name}", find)
+    return found
 
 
 def asked_fields(request: Request) -> frozenset[str]:
@@ -107,8 +128,9 @@ def answer(ctx: Context, resource: Resource[Any], request: Request) -> dict[str,
     _marker(ctx, resource, query.marker)
     resource.before_list(ctx, request.GET)
     rows = _page(ctx, resource, query)
-    hidden = hidden_attributes(ctx, resource)
-    shown = [show(ctx, resource, row, query.fields, hidden) for row in _with_pauses(rows)]
+    shown = [
+        show(ctx, resource, row, query.fields, hidden_attributes(ctx, resource, row)) for row in _with_pauses(rows)
+    ]
     body: dict[str, Any] = {resource.collection: shown}
     if links := _links(request, query, rows):
         body[f"{resource.collection}_links"] = links
@@ -149,14 +171,23 @@ def _sorts(resource: Resource[Any], request: Request) -> tuple[tuple[str, bool],
 
 def _filters(ctx: Context, resource: Resource[Any], request: Request) -> Iterator[Filter]:
     given = asked_filters(request, frozenset(resource.attributes.filters()))
-    hidden = hidden_attributes(ctx, resource)
+    always, perhaps = _hidden(ctx, resource)
     for name, values in given.items():
-        if name in hidden:
+        if name in always:
             yield Filter(lambda ctx, row: False, "id", ())
+        elif name in perhaps:
+            yield _if_seen(resource, name, _equals(resource, name, values))
         elif name in TAG_ATTRIBUTES:
             yield from tag_filters(name, values)
         else:
             yield resource.special_filter(name, values) or _equals(resource, name, values)
+
+
+def _if_seen(resource: Resource[Any], name: str, condition: Filter) -> Filter:
+    """Let nobody guess, by filters, the value of an attribute that he does not see."""
+    return condition._replace(
+        matches=lambda ctx, row: name not in hidden_attributes(ctx, resource, row) and condition.matches(ctx, row)
+    )
 
 
 def _equals(resource: Resource[Any], name: str, values: list[str]) -> Filter:
@@ -214,7 +245,8 @@ def _candidates(ctx: Context, resource: Resource[Any], filters: Iterable[Filter]
             best = found
     if best is not None:
         return best
-    return [ctx.store.find_ids(resource.row, "every", True)] if ctx.who.is_admin else resource.related_ids(ctx)
+    sees_others = ctx.who.is_admin or ctx.policy.changes(f"get_{resource.name}")
+    return [ctx.store.find_ids(resource.row, "every", True)] if sees_others else resource.related_ids(ctx)
 
 
 def _in_order(groups: Groups, marker: str | None = None, *, backwards: bool = False) -> Iterator[str]:

@@ -11,7 +11,7 @@ from neutron_lib.api.definitions import floating_ip_port_forwarding as definitio
 from neutron_lib.exceptions import l3 as errors
 from webob import Request, Response
 
-from sdnapp.api import bodies, listing, policy
+from sdnapp.api import bodies, listing
 from sdnapp.api.attributes import AttributeMap, is_set
 from sdnapp.api.controller import check_revision, find
 from sdnapp.api.errors import json_response
@@ -124,7 +124,7 @@ class PortForwardings:
 
     def _floatingip(self, ctx: Context, row_id: str, action: str = "get_floatingip") -> FloatingIP:
         row: FloatingIP = find(ctx, self.resource, row_id)
-        policy.enforce(self.resource.rules, ctx.who, action, self.resource.target(ctx, row, {}))
+        ctx.policy.enforce(ctx.who, action, self.resource.target(ctx, row, {}))
         return row
 
     def _found(self, ctx: Context, row: FloatingIP, forwarding_id: str) -> PortForwarding:

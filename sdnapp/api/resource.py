@@ -12,7 +12,7 @@ from sdnapp.api import sharing
 from sdnapp.api.attributes import AttributeMap
 from sdnapp.api.identity import Identity
 from sdnapp.api.intent.declaration import InFile
-from sdnapp.api.policy import Rule, Target
+from sdnapp.api.policy import Policy, Rule, Target
 from sdnapp.api.schemas import COUNT, STRING, TIME, Schema, list_of
 from sdnapp.api.services import Services
 from topology.store import Store, Transaction
@@ -28,6 +28,7 @@ class Context:
     store: Store
     services: Services
     who: Identity
+    policy: Policy
     _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -157,7 +158,7 @@ class Resource(ABC, Generic[R]):
 
     def may_see(self, ctx: Context, row: R) -> bool:
         """Return whether the caller may see an object: what he may not see is not there for him."""
-        return ctx.who.is_admin or self.rules[f"get_{self.name}"](ctx.who, self.target(ctx, row, {}))
+        return ctx.who.is_admin or ctx.policy.allows(ctx.who, f"get_{self.name}", self.target(ctx, row, {}))
 
     def special_filter(self, name: str, values: list[str]) -> Filter | None:
         """Return the filter for an attribute that is not compared as a whole; None for all others."""

@@ -1,7 +1,7 @@
 """The WSGI application: finds the action for a request, and answers errors as Neutron words them."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -18,6 +18,7 @@ from sdnapp.api.fixed_lists import fixed_list
 from sdnapp.api.identity import Identify, Identity, claimed
 from sdnapp.api.intent import handlers as intent
 from sdnapp.api.openapi.document import Document
+from sdnapp.api.policy import Policy, Rule
 from sdnapp.api.port_forwardings import PortForwardings
 from sdnapp.api.quotas import Quotas, own_project
 from sdnapp.api.rate_limit import RateLimit
@@ -68,22 +69,39 @@ StartResponse = Callable[..., Any]
 
 
 def make_app(
-    store: Store, services: Services, identify: Identify | None = None, clock: Callable[[], float] = monotonic
+    store: Store,
+    services: Services,
+    identify: Identify | None = None,
+    policy: Policy | None = None,
+    clock: Callable[[], float] = monotonic,
 ) -> "Application":
     """Return the API over a store, as a WSGI application without sockets or threads of its own.
 
     Callers are taken at their word unless there is another way to ``identify`` them. ``clock`` gives seconds.
     """
-    return Application(store, services, identify or claimed(services.settings.default_project), clock)
+    identify = identify or claimed(services.settings.default_project)
+    return Application(store, services, identify, policy or default_policy(), clock)
+
+
+def declared_rules() -> dict[str, Rule]:
+    """Return who may do what by default, by the names of the rules."""
+    declared = (*(resource.rules for resource in RESOURCES), InterfacesInFile.rules)
+    return {name: rule for rules in declared for name, rule in rules.items()}
+
+
+@cache
+def default_policy() -> Policy:
+    """Return the policy of an operator who changes nothing."""
+    return Policy(declared_rules())
 
 
 class Application:
     """The API: Neutron's resources under ``/v2.0``, the operator's views beside them."""
 
     def __init__(
-        self, store: Store, services: Services, identify: Identify, clock: Callable[[], float] = monotonic
+        self, store: Store, services: Services, identify: Identify, policy: Policy, clock: Callable[[], float]
     ) -> None:
-        self._store, self._services, self._identify = store, services, identify
+        self._store, self._services, self._identify, self._policy = store, services, identify, policy
         self._limit = RateLimit(services.settings.rate_limit, clock)
         self._mapper = Mapper(register=False)
         self._handlers: dict[str, dict[str, Handler]] = {}
@@ -122,7 +140,7 @@ class Application:
         """Answer one request (PEP 3333)."""
         request, who = Request(environ), None
         try:
-            who = self._identify(request)
+            who = self._policy.recognised(self._identify(request))
             self._limit.check(who)
             response = self._respond(request, who)
         except UnicodeError:
@@ -200,4 +218,4 @@ class Application:
             message = f"The method {request.method} is not allowed for this resource."
             raise exc.HTTPMethodNotAllowed(message, headers={"Allow": ", ".join(handlers)})
         names = {name: value for name, value in found.items() if name not in ("action", "controller")}
-        return handler(Context(self._store, self._services, who), request, **names)
+        return handler(Context(self._store, self._services, who, self._policy), request, **names)

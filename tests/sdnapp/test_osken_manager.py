@@ -315,6 +315,18 @@ def test_options_are_checked_before_anything_starts(apps):
     assert last.startswith("osken-manager: api_listen_host: with auth_strategy = noauth, whoever reaches 0.0.0.0")
 
 
+def test_a_rule_that_cannot_be_understood_is_named_before_anything_starts(apps):
+    rules, conf = apps / "policy.yaml", apps / "sdnapp.conf"
+    rules.write_text('"create_network": "role:member an rule:owner"')
+    conf.write_text(f"[oslo_policy]\npolicy_file = {rules}\n")
+    done = run("--config-file", str(conf), *ours(apps / "state"), path=apps)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(
+        f"osken-manager: [oslo_policy] policy_file: {rules}: create_network:"
+    )
+    assert "Traceback" not in done.stderr
+
+
 def test_it_prepares_eventlet_and_only_the_current_openflow_port():
     program = """
 from sdnapp import osken_manager

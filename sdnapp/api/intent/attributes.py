@@ -5,7 +5,7 @@ from typing import Any
 
 from neutron_lib import constants
 
-from sdnapp.api import listing, policy
+from sdnapp.api import listing
 from sdnapp.api.intent.declaration import InFile
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import Context, Resource
@@ -43,7 +43,7 @@ def rows_of(ctx: Context, resource: Resource[Any], project_id: str) -> list[Any]
 
 def current(ctx: Context, resource: Resource[Any], row: Any) -> dict[str, Any]:
     """Return the attributes that can be set, as they are, without those that the caller may not see."""
-    shown, hidden = in_file(resource).shown, listing.hidden_attributes(ctx, resource)
+    shown, hidden = in_file(resource).shown, listing.hidden_attributes(ctx, resource, row)
     return {
         name: (shown.get(name) or resource.view[name])(ctx, row)
         for name in settable(resource)
@@ -89,4 +89,4 @@ def may_set(ctx: Context, resource: Resource[Any], action: str, target: Target, 
     """Return whether the caller may give an attribute a value, as far as that attribute is concerned."""
     if "enforce_policy" not in resource.attributes.specs[name]:
         return True
-    return policy.allows(resource.rules, ctx.who, f"{action}:{name}", target, value)
+    return ctx.policy.allows(ctx.who, f"{action}:{name}", target, value)

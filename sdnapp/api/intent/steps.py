@@ -166,7 +166,7 @@ class Steps:
 
     def _begin(self) -> None:
         """Work with a new context: each step stands for one request, and forgets what those before have computed."""
-        self._ctx = Context(self._ctx.store, self._ctx.services, self._ctx.who)
+        self._ctx = Context(self._ctx.store, self._ctx.services, self._ctx.who, self._ctx.policy)
 
     def _asked(
         self, resource: Resource[Any], present: Mapping[str, Any], differing: Mapping[str, Any]

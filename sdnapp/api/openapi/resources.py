@@ -236,7 +236,7 @@ def _given(resource: Resource[Any], name: str, verb: str) -> Schema:
         schema = shown if "enum" in shown else schemas.of_spec(name, spec)
     except NoSchemaError:
         schema = _shown(resource, name)
-    if resource.rules.get(f"{verb}_{resource.name}:{name}") is policy.admin:
+    if resource.rules.get(f"{verb}_{resource.name}:{name}") == policy.admin:
         schema = schema | {"description": "For administrators"}
     default = schemas.default_of(spec) if verb == "create" else {}
     return schemas.of_request(schema) | default

@@ -11,7 +11,7 @@ from neutron_lib.api import validators
 from neutron_lib.exceptions import extraroute as errors
 from webob import Request, Response
 
-from sdnapp.api import bodies, policy
+from sdnapp.api import bodies
 from sdnapp.api.attributes import LONGEST_LIST
 from sdnapp.api.controller import check_revision, find
 from sdnapp.api.errors import json_response
@@ -55,12 +55,13 @@ class ExtraRoutes:
         given = _routes_in(bodies.one_object(body, resource.name, resource.collection))
         with ctx.store.transaction() as tx:
             router = find(ctx, resource, row_id)
-            policy.enforce(resource.rules, ctx.who, action, resource.target(ctx, router, {}))
+            ctx.policy.enforce(ctx.who, action, resource.target(ctx, router, {}))
             check_revision(request, router)
             after = replace(router, routes=changed(router, given))
             if after != router:
                 after = stamp_changed(ctx, tx, after)
-        return json_response({resource.name: show(ctx, resource, after, frozenset(), hidden_attributes(ctx, resource))})
+        hidden = hidden_attributes(ctx, resource, after)
+        return json_response({resource.name: show(ctx, resource, after, frozenset(), hidden)})
 
 
 def show_routes(routes: Iterable[Route]) -> list[dict[str, str]]:

@@ -14,7 +14,6 @@ from neutron_lib.exceptions import allowedaddresspairs as pair_errors
 
 from sdnapp.api import policy, tags
 from sdnapp.api.attributes import STANDARD_ATTRIBUTES, AttributeMap, is_set
-from sdnapp.api.identity import Identity
 from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import (
@@ -62,13 +61,8 @@ _NETWORK_USERS = policy.any_of(_NETWORK_MEMBERS, policy.shared_network)
 _PROJECT_MEMBERS = policy.any_of(policy.admin, policy.project_member)
 
 
-def _serves_no_network(who: Identity, target: Target) -> bool:
-    return not target.device_owner.startswith(constants.DEVICE_OWNER_NETWORK_PREFIX)
-
-
-def _may_delete(who: Identity, target: Target) -> bool:
-    in_use = target.device_owner.startswith(constants.DEVICE_OWNER_COMPUTE_PREFIX)
-    return not in_use and (policy.project_member(who, target) or policy.network_member(who, target))
+_SERVES_NO_NETWORK = "not rule:network_device"
+_UNUSED = f"not field:ports:device_owner=~^{constants.DEVICE_OWNER_COMPUTE_PREFIX}"
 
 
 def _serves_compute(port: Port) -> bool:
@@ -77,7 +71,7 @@ def _serves_compute(port: Port) -> bool:
 
 _ON_WRITING = {
     "device_id": _PROJECT_MEMBERS,
-    "device_owner": policy.any_of(_serves_no_network, _NETWORK_MEMBERS),
+    "device_owner": policy.any_of(_SERVES_NO_NETWORK, _NETWORK_MEMBERS),
     "mac_address": _NETWORK_MEMBERS,
     "fixed_ips:ip_address": _NETWORK_MEMBERS,
     "fixed_ips:subnet_id": _NETWORK_USERS,
@@ -201,7 +195,7 @@ class Ports(Resource[Port]):
             "create_port:fixed_ips": _NETWORK_USERS,
             "update_port": _PROJECT_MEMBERS,
             "update_port:fixed_ips": _NETWORK_MEMBERS,
-            "delete_port": _may_delete,
+            "delete_port": f"{_UNUSED} and ({policy.any_of(policy.project_member, policy.network_member)})",
             "delete_port:tags": policy.any_of(_PROJECT_MEMBERS, policy.network_member),
         }
         | {f"create_port:{name}": rule for name, rule in _ON_WRITING.items()}

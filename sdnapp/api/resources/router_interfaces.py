@@ -12,7 +12,7 @@ from neutron_lib.exceptions import extraroute as route_errors
 from neutron_lib.exceptions import l3 as errors
 from webob import Request, Response
 
-from sdnapp.api import bodies, policy, quotas
+from sdnapp.api import bodies, quotas
 from sdnapp.api.controller import check_revision, find
 from sdnapp.api.errors import IpAddressAlreadyAllocated, json_response
 from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
@@ -81,7 +81,7 @@ class RouterInterfaces:
 
     def _router(self, ctx: Context, request: Request, router_id: str, action: str) -> Router:
         router: Router = find(ctx, self.resource, router_id)
-        policy.enforce(self.resource.rules, ctx.who, action, self.resource.target(ctx, router, {}))
+        ctx.policy.enforce(ctx.who, action, self.resource.target(ctx, router, {}))
         check_revision(request, router)
         return router
 
@@ -122,7 +122,7 @@ class RouterInterfaces:
     def take_over(self, ctx: Context, tx: Transaction, router: Router, port_id: str) -> Port:
         """Make a port that nobody uses the router's. Raises what ``add`` raises."""
         port: Port = find(ctx, self.ports, port_id)
-        policy.enforce(self.ports.rules, ctx.who, "update_port", self.ports.target(ctx, port, {}))
+        ctx.policy.enforce(ctx.who, "update_port", self.ports.target(ctx, port, {}))
         if port.device_id:
             raise exceptions.PortInUse(net_id=port.network_id, port_id=port.id, device_id=port.device_id)
         if not port.fixed_ips:

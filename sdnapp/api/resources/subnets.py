@@ -109,7 +109,7 @@ class Subnets(Resource[Subnet]):
             policy.admin,
             policy.project_reader,
             policy.network_reader,
-            policy.shared_network_reader,
+            policy.shared_reader,
             policy.external_network,
         ),
         "create_subnet": _MEMBERS,

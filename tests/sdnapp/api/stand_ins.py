@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from netaddr import IPSet
 from webob import Request, Response
 
+from sdnapp.api.policy import Policy
 from sdnapp.api.services import Settings
 from sdnapp.api.sharing import ACCESS_EXTERNAL, EVERYBODY, TYPES, targets
 from sdnapp.api.wsgi import make_app
@@ -116,10 +117,12 @@ class Api:
     Whatever is sent never gives a 500, and an answer that is an error leaves the store as it was.
     """
 
-    def __init__(self, settings: Settings | None = None, store: Store | None = None) -> None:
+    def __init__(
+        self, settings: Settings | None = None, store: Store | None = None, policy: Policy | None = None
+    ) -> None:
         self.store = store or Store()
         self.services = StandInServices(settings or Settings())
-        self.app = make_app(self.store, self.services)
+        self.app = make_app(self.store, self.services, policy=policy)
 
     def call(
         self,
