@@ -2,15 +2,24 @@
 
 The switch drops what is above it, so that a flood costs its own chassis alone. A DHCP client sends two requests when it
 starts, and repeats one after seconds (RFC 2131, section 4.1): nobody honest comes near the budget.
+
+What is heard on a physical network has budgets apart from that, lest somebody there keeps a router's packets from the
+controller; and what known neighbours confirm has another one, lest he drowns the truth in lies.
 """
 
 from flows.actions import Controller, Meter
+from topology.allocation import PORT_KEY_BITS
 
 PACKETS_A_SECOND = 10
 BURST = 20
 """Packets that may come at once after a silence."""
+SENT, HEARD, CONFIRMED = range(3)
+"""What each port has a budget for: what is sent by it or for it, what anybody tells it, what known neighbours do."""
 
 
-def to_controller(port_key: int) -> tuple[Meter, Controller]:
-    """Return the actions that send a packet to the controller on account of a port. The meter's number is its key."""
-    return Meter(port_key, PACKETS_A_SECOND, BURST), Controller()
+def to_controller(port_key: int, budget: int = SENT) -> tuple[Meter, Controller]:
+    """Return the actions that send a packet to the controller on account of a port.
+
+    The meter's number is the port's key, behind the budget's.
+    """
+    return Meter(budget << PORT_KEY_BITS | port_key, PACKETS_A_SECOND, BURST), Controller()

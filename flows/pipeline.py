@@ -90,9 +90,10 @@ PHYSICAL_ARP = Table(
     7,
     "physical_arp",
     "ARP of a physical network that routers are on, as its doors hear it: requests for routers' and floating addresses "
-    "are answered where the address is, what neighbours say goes to the controller.",
-    match=frozenset({"network", "arp_op", "arp_spa", "arp_tpa"}),
-    priorities={"answer": 110, "told": 100, "seen": 95, "announced": 90},
+    "are answered where the address is, what neighbours say goes to the controller, and so does what others say for "
+    "such an address.",
+    match=frozenset({"network", "arp_op", "arp_spa", "arp_sha", "arp_tpa"}),
+    priorities={"claimed": 115, "answer": 110, "confirmed": 105, "told": 100, "seen": 95, "announced": 90},
     next=("routing", "core_output"),
     miss="routing",
 )

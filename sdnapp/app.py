@@ -178,8 +178,9 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self._punted.set()
 
     def _hear(self, flow: Flow, frame: bytes) -> str:
-        is_own = flow.owner.startswith("network/")
-        return self._sight.hear(frame) if is_own else self._outside.hear(flow, frame)
+        if flow.owner.startswith("network/"):
+            self._sight.hear(frame)
+        return self._outside.hear(flow, frame)
 
     def _send_back(self, datapath_id: str, port: int, frame: bytes) -> None:
         self._switches.packet_out(datapath_id, port, port, as_received(self._store, datapath_id, port, frame))

@@ -2,7 +2,8 @@
 
 Neighbours are asked for by ARP from the chassis where the router is found: next hops of routes always, others when a
 packet is for them. What they answer is stored, and published as flows. An answer that contradicts the former is
-believed when the former MAC address answers no more. Nothing is learnt from what nobody asked for.
+believed when the former MAC address answers no more. Nothing is learnt from what nobody asked for. Whoever claims an
+address of ours is answered by an announcement.
 """
 
 import logging
@@ -13,10 +14,9 @@ from typing import NamedTuple, Protocol, TypeVar
 from flows.fields import ETH_TYPE_IPV4
 from flows.flow import Flow
 from sdnapp import arp
-from topology.addressing import int_to_mac
-from topology.doors import floating, forwarding
+from topology.addressing import UNSPECIFIED, int_to_mac
 from topology.facts import View
-from topology.presence import Presence, presence, presences
+from topology.presence import Presence, presence, presences, site
 from topology.store import Store
 from topology.values import (
     FLOATING_IP,
@@ -27,7 +27,6 @@ from topology.values import (
     Neighbour,
     Network,
     Port,
-    PortForwarding,
 )
 
 LOG = logging.getLogger(__name__)
@@ -58,6 +57,13 @@ class Site(NamedTuple):
     mac_address: str
 
 
+class Doubt(NamedTuple):
+    """What somebody said who contradicts what is known, and for how many ticks the former has been asked."""
+
+    mac_address: str
+    ticks: int = 0
+
+
 Place = tuple[str, str]
 """A network's id and an address on it."""
 
@@ -70,14 +76,15 @@ class Outside:
         self._asked: dict[Place, int] = {}
         self._ages: dict[Place, int] = {}
         """Ticks since a neighbour answered last."""
-        self._doubts: dict[Place, str] = {}
-        """What somebody said who contradicts what is known."""
+        self._doubts: dict[Place, Doubt] = {}
         self._sites: dict[Place, Site] | None = None
         self._announcing: dict[Place, int] = {}
+        self._claimed: dict[Place, int] = {}
+        """Ticks until a further claim to an address of ours is worth another warning."""
 
     def hear(self, flow: Flow, frame: bytes) -> str:
         """Take note of what a switch has sent here; return what it was, in words."""
-        own = self._view().ask(presence, flow.owner)
+        own = self._listener(flow.owner)
         if own is None:
             return "no gateway chassis"
         said = arp.parse(frame)
@@ -100,31 +107,49 @@ class Outside:
         for row in self._store.find(Neighbour, "every", True):
             if not view.ask(presences, row.network_id):
                 self._forget(row)
-        for place, doubted in list(self._doubts.items()):
-            self._settle(place, doubted)
+        for place, doubt in list(self._doubts.items()):
+            self._settle(view, place, doubt)
+        self._claimed = {place: left - 1 for place, left in self._claimed.items() if left > 1}
         self._announce(view)
 
     def _told(self, own: Presence, said: arp.Arp) -> str:
         place = own.network.id, said.address
+        if (site := (self._sites or {}).get(place)) is not None:
+            return self._defend(own, place, site, said.mac)
         known = self._store.get(Neighbour, "/".join(place))
         if said.is_announcement:
             if known is not None and known.mac_address != said.mac:
                 self._ask(own, said.address)
             return "announced"
         if known is not None and known.mac_address == said.mac:
-            self._ages[place] = 0
             self._doubts.pop(place, None)
+            if said.target != UNSPECIFIED:
+                self._ages[place] = 0
             return "confirmed"
         if known is not None:
             if place not in self._doubts:
-                self._doubts[place] = said.mac
-                self._ages[place] = max(1, self._ages.get(place, 1))
-                self._ask(own, said.address)
+                self._doubts[place] = Doubt(said.mac)
+                self._probe(own, said.address)
             return "contradicted"
         if self._asked.pop(place, None) is None and said.address not in own.upstream:
             return "nobody asked"
         self._learn(place, said.mac)
         return "learnt"
+
+    def _defend(self, own: Presence, place: Place, site: Site, mac: str) -> str:
+        """Say whose an address is: at once, as often as the switch lets claims come here, and some ticks more.
+
+        RFC 5227 (section 2.4) would have at most one defence in ten seconds, lest two hosts go on for ever. Whoever
+        claims an address on purpose may speak each second; the port's budget bounds what two could do to each other.
+        """
+        if mac == site.mac_address:
+            return "own"
+        if place not in self._claimed:
+            LOG.warning("on network %s, %s is ours, but %s claims it: we announce it again", *place, mac)
+        self._claimed[place] = REFRESH
+        self._announcing[place] = TRIES
+        self._arp(site.chassis_id, own, site.mac_address, place[1], place[1])
+        return "claimed"
 
     def _learn(self, place: Place, mac: str) -> None:
         LOG.info("on network %s, %s is at %s", *place, mac)
@@ -132,11 +157,16 @@ class Outside:
         with self._store.transaction() as tx:
             tx.put(Neighbour("/".join(place), *place, mac))
 
-    def _settle(self, place: Place, doubted: str) -> None:
-        """Believe the newcomer, one question later, unless the former has answered that question."""
-        if self._ages.get(place, 1):
+    def _settle(self, view: View, place: Place, doubt: Doubt) -> None:
+        """Believe the newcomer if the former has had a whole tick to answer and has not; ask once more before that."""
+        there = view.ask(presences, place[0])
+        if there and not doubt.ticks:
+            self._doubts[place] = doubt._replace(ticks=1)
+            self._probe(_asking(there, place[1]), place[1])
+            return
+        if there and self._store.get(Neighbour, "/".join(place)) is not None:
             LOG.warning("on network %s, %s answers from another MAC address now", *place)
-            self._learn(place, doubted)
+            self._learn(place, doubt.mac_address)
         del self._doubts[place]
 
     def _refresh(self, there: tuple[Presence, ...]) -> None:
@@ -169,6 +199,16 @@ class Outside:
         if place not in self._asked and len(self._asked) < MAX_ASKED:
             self._asked[place] = TRIES
             self._ask(own, address)
+
+    def _listener(self, owner: str) -> Presence | None:
+        """Return on whose behalf something is heard: a router's, or of all on a network together the first one's."""
+        kind, _, own_id = owner.partition("/")
+        view = self._view()
+        return next(iter(view.ask(presences, own_id)), None) if kind == "network" else view.ask(presence, owner)
+
+    def _probe(self, own: Presence, address: str) -> None:
+        """Ask on behalf of no router, so that the answer cannot be drowned (``flows.features.upstream``)."""
+        self._arp(own.chassis_id, own, own.mac_address, UNSPECIFIED, address)
 
     def _ask(self, own: Presence, address: str) -> None:
         if own.addresses:
@@ -245,15 +285,10 @@ def _sites(store: Store, view: View) -> Iterator[tuple[Place, Site, Presence]]:
             for address in own.addresses:
                 yield (network_id, address), Site(own.chassis_id, own.mac_address), own
         for row in store.find(FloatingIP, "network", network_id):
-            live = view.ask(floating, row.id)
-            around = view.ask(presence, f"router/{live.gateway.router_id}") if live is not None else None
-            if live is not None and around is not None:
-                yield (network_id, row.address), Site(live.site, live.mac_address), around
-            for forwarding_id in store.find_ids(PortForwarding, "floatingip", row.id)[:1]:
-                forwarded = view.ask(forwarding, forwarding_id)
-                around = view.ask(presence, f"router/{row.router_id}")
-                if forwarded is not None and around is not None:
-                    yield (network_id, row.address), Site(around.chassis_id, forwarded.mac_address), around
+            at, around = view.ask(site, row.id), view.ask(presence, f"router/{row.router_id}")
+            holds = store.get(Port, row.floating_port_id)
+            if at is not None and around is not None and holds is not None:
+                yield (network_id, row.address), Site(at, holds.mac_address), around
 
 
 def _is_near(own: Presence, address: str) -> bool:

@@ -4,11 +4,12 @@ from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from flows.fields import mac_to_int
-from flows.packets import Packet, arp_reply, arp_request, icmp_echo, icmp_error, tcp, udp
+from flows.packets import Packet, arp_reply, arp_request, gratuitous_arp, icmp_echo, icmp_error, tcp, udp
 from flows.simulator import Delivery, Walk
 from tests.clouds import BLOCK, CHASSIS, UPSTREAM, UPSTREAM_MAC, Cloud
 from tests.router_stories import arrives, interface, lan
-from tests.storytelling import address, nothing, story
+from tests.storytelling import address, nothing, reached, story
+from topology.addressing import chassis_mac
 from topology.values import FixedIP, FloatingIP, Neighbour, Network, Port, PortBlock, Router, Translation
 
 FAR = "198.51.100.9"
@@ -173,6 +174,43 @@ def an_unknown_neighbour_is_asked_for_on_account_of_the_router(cloud: Cloud) -> 
     told = arp_reply(UPSTREAM_MAC, UPSTREAM, net.out.mac_address, OUTSIDE)
     walk = cloud.inject_physical(FLAT, told)
     assert [(chassis, flow.owner) for chassis, flow, _ in walk.to_controller] == [("hv3", "router/hub")]
+
+
+@story
+def no_flood_of_lies_keeps_what_a_known_neighbour_confirms_from_the_controller(cloud: Cloud) -> None:
+    net = outward(cloud)
+    liar = "00:00:5e:00:53:66"
+    for mac, whom in ((chassis_mac("hv3"), "0.0.0.0"), (net.out.mac_address, "0.0.0.0")):
+        meters = []
+        for sender in (UPSTREAM_MAC, liar):
+            walk = cloud.inject_physical(FLAT, arp_reply(sender, UPSTREAM, mac, whom))
+            ((chassis, flow, _),) = walk.to_controller
+            assert chassis == "hv3" and flow.owner == "network/world" and flow.meter is not None
+            meters.append(flow.meter.number)
+        assert meters[0] != meters[1]
+    # Nor do they take from the budget of what instances send, who would find no new neighbour.
+    lie = arp_reply(liar, UPSTREAM, net.out.mac_address, OUTSIDE)
+    ((_, told, _),) = cloud.inject_physical(FLAT, lie).to_controller
+    ((_, asked, _),) = cloud.inject("one@hv1", ask_far(net, net.one, "203.0.113.77")).to_controller
+    assert told.meter is not None and asked.meter is not None and told.meter.number != asked.meter.number
+
+
+@story
+def who_speaks_for_an_address_of_ours_is_heard_where_it_is(cloud: Cloud) -> None:
+    net = outward(cloud, ("hv3",), ("hv1", "hv3"))
+    liar = "00:00:5e:00:53:66"
+    cloud.port("bystander", net.world, "203.0.113.50", "hv3")
+    places = {OUTSIDE: "hv3", floating(cloud, net, 20, net.one).address: "hv1"}
+    forwarded = cloud.floating_ip(net.world, "203.0.113.21", router_id=net.hub.id)
+    cloud.forward(forwarded, net.one, 2222, 22)
+    places[forwarded.address] = "hv3"
+    for ours, place in places.items():
+        for claim in (gratuitous_arp(liar, ours), arp_request(liar, ours, UPSTREAM)):
+            heard = cloud.inject_physical(FLAT, claim).to_controller
+            assert [(chassis, flow.owner) for chassis, flow, _ in heard] == [(place, "router/hub")], (ours, claim)
+    # Others' words are as on any network.
+    assert cloud.inject_physical(FLAT, arp_request(liar, "203.0.113.66", "203.0.113.50")).deliveries
+    assert reached(cloud.inject_physical(FLAT, arp_request(liar, "203.0.113.66", "203.0.113.99"))) == ["bystander@hv3"]
 
 
 def floating(cloud: Cloud, net: Outward, last: int, port: Port | None, router: Router | None = None) -> FloatingIP:

@@ -15,7 +15,7 @@ from topology.store import Transaction
 from topology.values import AddressRange, Claim, Counter
 
 NETWORK_KEY_BITS = 24
-PORT_KEY_BITS = 32
+PORT_KEY_BITS = 30
 GROUP_KEY_BITS = 32
 ROUTER_KEY_BITS = 24
 

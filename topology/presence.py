@@ -5,12 +5,13 @@ Facts as in ``topology.facts``.
 
 from typing import NamedTuple
 
-from topology.doors import active_gateway
+from topology.doors import active_gateway, floating, forwarding
 from topology.facts import LiveNetwork, View
 from topology.gateway import gateway, gateways_on
 from topology.interfaces import interfaces, live_interface
 from topology.provider import interface_door, provider_interfaces
 from topology.routing import is_neighbour, routes
+from topology.values import PortForwarding
 
 
 class Presence(NamedTuple):
@@ -64,6 +65,16 @@ def _of_interface(view: View, port_id: str) -> Presence | None:
     strangers = {hop for hop in hops if hop is not None and not view.ask(is_neighbour, own.network.id, hop)}
     place = f"port/{port_id}", own.key, own.network, door
     return Presence(*place, own.mac_address, own.addresses, own.prefixes, tuple(sorted(strangers)))
+
+
+def site(view: View, floatingip_id: str) -> str | None:
+    """Return the chassis where the physical network has a floating IP; None while it stands for nobody."""
+    live = view.ask(floating, floatingip_id)
+    if live is not None:
+        return live.site
+    ids = view.find_ids(PortForwarding, "floatingip", floatingip_id)
+    own = next((found for each in ids if (found := view.ask(forwarding, each)) is not None), None)
+    return view.ask(active_gateway, own.gateway.router_id) if own is not None else None
 
 
 def hears_strangers(view: View, router_id: str) -> bool:

@@ -6,7 +6,7 @@ One chassis stands for an interface on the physical network (``topology.provider
 from flows.actions import Goto, SetField
 from flows.control_budget import to_controller
 from flows.features.doors import answer
-from flows.features.upstream import told
+from flows.features.upstream import claims, told
 from flows.fields import ETH_TYPE_IPV4, mac_to_int, parse_ipv4
 from flows.flow import flow
 from flows.pipeline import CORE_OUTPUT, NEIGHBOURS, ROUTING
@@ -32,6 +32,7 @@ def at_door(view: View, router_id: str, port_id: str) -> Published:
     yield door, flow(ROUTING, "interface", FEATURE, own.owner, *enter, from_core=1, **sent)
     for address in own.addresses:
         yield door, answer(FEATURE, own.owner, network, own.mac_address, address)
+        yield from claims(own, address, own.chassis_id)
     yield from told(own)
     unknown: dict[str, int | str] = {"router": here.router_key, "network": network}
     yield (

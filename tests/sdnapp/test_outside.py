@@ -7,16 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.flow import Flow
-from flows.packets import Packet, arp_reply, gratuitous_arp
+from flows.packets import Packet, arp_reply, arp_request, gratuitous_arp
 from sdnapp import arp
 from sdnapp.outages import PATIENCE, Outages
 from sdnapp.outside import FORGOTTEN, MAX_ASKED, REFRESH, TRIES, Outside, sender
 from tests.clouds import UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FLAT, OUTSIDE, Outward, ask_far, floating, mac_of, outward
 from tests.real_ovs.frames import from_bytes, to_bytes
+from topology.addressing import chassis_mac
 from topology.store import Store
 from topology.values import Chassis, Neighbour, Outage
 
+NOBODY = "0.0.0.0"
 OTHER_MAC = "00:00:5e:00:01:99"
 Sent = tuple[str, str, Packet]
 
@@ -123,6 +125,8 @@ def test_a_neighbour_with_a_new_mac_address_is_believed_when_the_former_is_silen
     assert asked(world.tick(0)) == [("hv3", number(UPSTREAM))]
     assert world.answer(OTHER_MAC) == "contradicted" and world.mac() == UPSTREAM_MAC
     world.tick()
+    assert world.mac() == UPSTREAM_MAC, "he must have had time to answer"
+    world.tick()
     assert world.mac() == OTHER_MAC
 
 
@@ -134,6 +138,58 @@ def test_a_liar_is_not_believed_while_the_true_one_answers(world: World) -> None
         assert world.answer() == "confirmed"
         world.tick()
         assert world.mac() == UPSTREAM_MAC
+
+
+def test_a_liar_who_speaks_just_before_the_tick_is_not_believed_before_the_true_one_could_answer(world: World) -> None:
+    world.answer()
+    for _ in range(3):
+        assert world.answer(OTHER_MAC) == "contradicted"
+        sent = world.tick()
+        assert [(chassis_id, packet["arp_spa"]) for chassis_id, _, packet in sent] == [("hv3", 0)] * 2, "asked twice"
+        assert world.hear(arp_reply(UPSTREAM_MAC, UPSTREAM, world.net.out.mac_address, NOBODY)) == "confirmed"
+        world.tick(2)
+        assert world.mac() == UPSTREAM_MAC
+
+
+def test_what_a_chassis_hears_that_asks_for_itself_tells_of_a_new_mac_address(world: World) -> None:
+    world.answer()
+    told = arp_reply(OTHER_MAC, UPSTREAM, chassis_mac("hv3"), NOBODY)
+    assert world.hear(told) == "contradicted"
+    world.tick(2)
+    assert world.mac() == OTHER_MAC
+    assert world.hear(told) == "confirmed"
+
+
+def test_a_doubt_goes_with_those_who_could_settle_it(world: World) -> None:
+    world.answer()
+    world.answer(OTHER_MAC)
+    world.cloud.delete(world.net.out)
+    world.tick(3)
+    assert world.known(UPSTREAM) is None
+
+
+def test_who_claims_an_address_of_ours_is_answered_by_an_announcement(world: World) -> None:
+    one = floating(world.cloud, world.net, 20, world.net.one)
+    two = world.cloud.floating_ip(world.net.world, "203.0.113.21", router_id=world.net.hub.id)
+    world.cloud.forward(two, world.net.one, 2222, 22)
+    world.answer()
+    world.tick(TRIES + 1)
+    for address, mac in (
+        (OUTSIDE, world.net.out.mac_address),
+        (one.address, mac_of(world.cloud, one)),
+        (two.address, mac_of(world.cloud, two)),
+    ):
+        for claim in (
+            gratuitous_arp(OTHER_MAC, address),
+            arp_request(OTHER_MAC, address, UPSTREAM),
+            arp_reply(OTHER_MAC, address, world.net.out.mac_address, OUTSIDE),
+        ):
+            assert world.hear(claim) == "claimed"
+            assert world.tick(0) == [("hv3", FLAT, gratuitous_arp(mac, address))]
+        again = world.tick(TRIES + 1)
+        assert again == [("hv3", FLAT, gratuitous_arp(mac, address))] * TRIES, "the switch may not have let the last by"
+        assert world.hear(gratuitous_arp(mac, address)) == "own" and world.tick(0) == []
+        assert world.known(address) is None
 
 
 def test_who_is_silent_for_long_is_forgotten_unless_routers_depend_on_him(world: World) -> None:

@@ -1,0 +1,137 @@
+"""A tenant scans 65,000 ports through SNAT: his own block of source ports fills, nobody else notices anything."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from captures import Capture
+from checks import Checks
+from cloud import FAR, Cloud
+from controller import sdnapp
+from conversations import seen_as, serve
+from leases import lease
+from neutron import Neutron
+from pings import Ping, ping
+from stations import Instance
+
+SCAN = Path(__file__).resolve().parent.parent / "scan.py"
+DARK = "198.18.0.66"
+DARK_BYTES = socket.inet_aton(DARK)
+"""Whom the world sends nothing back from: connections to it stay half open."""
+SEEN = 81
+RATE = 10_000
+PAUSE = 0.02
+SYNS = 65_000
+BLOCK = 1024
+LOST = SYNS // 100
+"""SYNs that busy links may lose."""
+MOST = 55
+"""Seconds in which Open vSwitch forgets connections of which it has seen a SYN alone: 30, and 20 until it looks."""
+SETTLED = 5
+"""Seconds in which a switch's counters have caught up with its packets."""
+
+
+def run(cloud: Cloud, checks: Checks) -> None:
+    """Scanner and guest are of two tenants on one hypervisor; another of the scanner's tenant is on the next."""
+    world, upstream = cloud.make_world(), cloud.add_upstream()
+    upstream.ip(f"route add blackhole {DARK}/32")
+    serve(upstream, [f"seen/{SEEN}"])
+    cloud.make_gateway("h3")
+    acme, corp = cloud.api.project("acme"), cloud.api.project("corp")
+    lans = {tenant: _lan(cloud, tenant, world["id"]) for tenant in (acme, corp)}
+    scanner = _start(cloud, acme, lans[acme], "scanner", "h1")
+    guest = _start(cloud, corp, lans[corp], "guest", "h1")
+    partner = _start(cloud, acme, lans[acme], "partner", "h2")
+    cloud.api.wait_until_realized()
+    for instance in (scanner, guest, partner):
+        _until_answered(instance)
+
+    begun = Scan(cloud, checks, scanner, upstream, [guest, partner])
+    begun.run("sources", "one port, from 65,000 ports")
+    ended = time.monotonic()
+    checks.check("scanner itself still reaches another host", True, seen_as(scanner, FAR, SEEN) is not None)
+    begun.run("ports", "65,000 ports, from one port")
+    upstream.ip(f"route del blackhole {DARK}/32", f"addr add {DARK}/32 dev lo")
+    while seen_as(scanner, DARK, SEEN) is None and time.monotonic() < ended + MOST:
+        pass
+    again = time.monotonic() - ended
+    what = "scanner reaches again what it has scanned, this long after"
+    checks.check(what, f"{MOST} s at most", f"{again:.0f} s", again < MOST)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Scans, and what others notice of them."""
+
+    cloud: Cloud
+    checks: Checks
+    scanner: Instance
+    upstream: Instance
+    others: list[Instance]
+
+    def run(self, kind: str, what: str) -> None:
+        """Let the scanner scan once; what is not seen outside must be counted as dropped."""
+        check = self.checks.check
+        dropped = _dropped(self.cloud, self.scanner)
+        pings = [Ping(each, FAR, count=round(SYNS / RATE / PAUSE), interval=PAUSE) for each in self.others]
+        opened: Counter[str] = Counter()
+        tries = 0
+        with Capture(self.upstream, "eth0") as link:
+            scan = self.scanner.start(
+                *(sys.executable, str(SCAN), kind, str(RATE), self.scanner.address, DARK, str(SEEN)),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            while scan.poll() is None:
+                tries += 1
+                opened.update(each.name for each in self.others if seen_as(each, FAR, SEEN) is not None)
+                link.read()
+                time.sleep(0.1)
+            check(f"SYNs to {what}", SYNS, int(scan.communicate()[0]))
+            for each, beside in zip(self.others, pings, strict=True):
+                answers = beside.result()
+                check(f"{each.name}'s pings meanwhile", "all answered", answers, answers.all)
+                check(f"and its new connections that opened, of {tries}", tries, opened[each.name])
+            came = link.count(lambda frame: frame.payload[16:20] == DARK_BYTES)
+        deadline = time.monotonic() + SETTLED
+        while (more := _dropped(self.cloud, self.scanner) - dropped) + came < SYNS and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if kind == "sources":
+            check("SYNs that find a source port", f"{BLOCK} at least, not all", came, BLOCK <= came < SYNS)
+        what = f"{came} are seen in the world, {more} counted as not_translated: together"
+        check(what, f"all but {LOST} at most", came + more, SYNS - LOST <= came + more <= SYNS)
+
+
+def _dropped(cloud: Cloud, instance: Instance) -> int:
+    """How many packets of an instance were not translated, as ``sdnapp drops`` says."""
+    assert cloud.controller is not None
+    rows = json.loads(sdnapp(cloud.controller, "drops", "--port", instance.port["id"], "--json"))["drops"]
+    return sum(row["packets"] for row in rows if row["reason"] == "not_translated")
+
+
+def _lan(cloud: Cloud, tenant: Neutron, world_id: str) -> str:
+    """A network of 10.0.1.0/24, as everybody has it, and a router to the world."""
+    network = cloud.make_network(tenant, "10.0.1.0/24", name="lan")
+    router = tenant.create("router", name="hub", external_gateway_info={"network_id": world_id})
+    subnet = tenant.show("network", network["id"])["subnets"][0]
+    tenant.request("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet})
+    return str(network["id"])
+
+
+def _start(cloud: Cloud, tenant: Neutron, network_id: str, name: str, host: str) -> Instance:
+    instance = cloud.launch(name, tenant.create("port", network_id=network_id), on=host)
+    lease(instance, "udhcpc")
+    return instance
+
+
+def _until_answered(instance: Instance) -> None:
+    """Wait until the controller has heard from the upstream router, which it asks every second."""
+    for _ in range(20):
+        if ping(instance, FAR, count=1).all:
+            return
