@@ -115,6 +115,12 @@ class Hypervisor(Station):
             switch.send_signal(signal.SIGKILL)
             switch.wait()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the switch is, as far as nobody else has ended it."""
+        switch = self.daemons.get("ovs-vswitchd")
+        return switch is not None and switch.poll() is None
+
     def attach(self, interface: str, port_id: str, mac_address: str) -> None:
         """Put an interface on the integration bridge, as any compute system does: it claims the port by its id."""
         self.vsctl(

@@ -1,8 +1,9 @@
 """Ping as a measurement: so many sent, so many answered."""
 
 import re
+import signal
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stations import CommandFailed, Station
 
@@ -54,6 +55,12 @@ class Ping:
     def is_running(self) -> bool:
         """Whether there are requests still to send or answers to wait for."""
         return self._process.poll() is None
+
+    def stop(self) -> Answers:
+        """Send no more, and tell what came of the requests so far; a last one may just have been on its way."""
+        self._process.send_signal(signal.SIGINT)
+        answers = self.result()
+        return replace(answers, sent=max(answers.received, answers.sent - 1))
 
     def result(self, timeout: float = 60) -> Answers:
         """Wait for the end. Raises CommandFailed if ping could not send."""

@@ -32,7 +32,7 @@ SILENT = 8.0
 FLOOD = 2000
 """Forged frames a second."""
 NOBODY = "0.0.0.0"
-LIES = 3.0
+LIES = 2.0
 """Seconds for which she lies."""
 BUDGET, BURST, ACCOUNTS = 10, 20, 7
 """Packets a second that a hypervisor sends the controller on one account, at once after a silence (both in
@@ -68,10 +68,10 @@ def run(cloud: Cloud, checks: Checks) -> None:
             send(upstream, "eth0", *announcements)
 
         what = "the upstream router takes another MAC address, without a word"
-        troubles.strike(what, lambda: move(SECOND), dark=dict.fromkeys(ways, NOTICED), silent=SILENT, seconds=6)
+        troubles.strike(what, lambda: move(SECOND), dark=dict.fromkeys(ways, NOTICED), silent=SILENT, seconds=5)
         said = arp_request(THIRD, UPSTREAM, UPSTREAM)
         what = "it takes another one, and announces it"
-        troubles.strike(what, lambda: move(THIRD, said), dark=dict.fromkeys(ways, TOLD), silent=SILENT, seconds=5)
+        troubles.strike(what, lambda: move(THIRD, said), dark=dict.fromkeys(ways, TOLD), silent=SILENT)
 
         askers = mallory.hear()
         checks.check("gateway chassis that mallory hears ask", 2, len(askers))
@@ -91,7 +91,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
         troubles.strike(what, lambda: mallory.repeat(lies, 2 * len(lies)), dark=dark, silent=SILENT)
         what = f"she claims them {FLOOD} times a second"
         dark = dict.fromkeys(hers, LIES + RECOVERED)
-        troubles.strike(what, lambda: mallory.repeat(lies, FLOOD), dark=dark, silent=SILENT, seconds=5)
+        troubles.strike(what, lambda: mallory.repeat(lies, FLOOD), dark=dark, silent=SILENT)
         came, seconds = _packet_ins(cloud) - came, time.monotonic() - began
         most = round(ACCOUNTS * (BURST + BUDGET * seconds))
         checks.check("packets at the controller meanwhile", f"{most} at most", came, came <= most)
