@@ -28,6 +28,7 @@ from topology.values import (
     Network,
     Port,
     RbacPolicy,
+    Router,
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
@@ -193,6 +194,7 @@ class RbacPolicies(Resource[RbacPolicy]):
         shared = _owned_object(ctx, row.object_type, row.object_id)
         if row.action == ACCESS_EXTERNAL:
             _check_new(ctx, shared, target, row.action)
+            _check_no_gateway_needs(ctx, row, instead=target)
             stamp_changed(ctx, tx, shared)
             return replace(row, target_project=target)
         if target != EVERYBODY:
@@ -205,6 +207,7 @@ class RbacPolicies(Resource[RbacPolicy]):
         """Withdraw it. Raises RbacPolicyInUse."""
         shared = ctx.store.get(TYPES[row.object_type], row.object_id)
         if shared is not None and row.action == ACCESS_EXTERNAL:
+            _check_no_gateway_needs(ctx, row)
             others = sharing.targets(ctx.store, row.object_id, ACCESS_EXTERNAL) - {row.target_project}
             stamp_changed(ctx, tx, replace(shared, external=bool(others)))
         elif shared is not None:
@@ -273,6 +276,23 @@ def _check_withdrawal(ctx: Context, row: Shareable, target: str) -> None:
         losing &= {target}
     if losing:
         raise RbacPolicyInUse(object_id=row.id, details=f"project_id={', '.join(sorted(losing))}")
+
+
+def _check_no_gateway_needs(ctx: Context, policy: RbacPolicy, instead: str | None = None) -> None:
+    """Raise RbacPolicyInUse if routers lead to an external network only by leave of a policy.
+
+    ``instead``: for whom it will be, rather than for nobody. Neutron counts the owner's routers as well.
+    """
+    left = sharing.targets(ctx.store, policy.object_id, ACCESS_EXTERNAL) - {policy.target_project}
+    left |= {instead} if instead is not None else set()
+    gateways = ctx.store.find(Port, "gateway_on", policy.object_id)
+    routers = (ctx.store.get(Router, gateway.device_id) for gateway in gateways)
+    losing = {router.project_id for router in routers if router is not None} - left
+    if policy.target_project != EVERYBODY:
+        losing &= {policy.target_project}
+    if losing and EVERYBODY not in left:
+        details = "There are routers attached to this network that depend on this policy for access."
+        raise RbacPolicyInUse(object_id=policy.object_id, details=details)
 
 
 def _users_of_network(ctx: Context, network_id: str) -> set[str]:

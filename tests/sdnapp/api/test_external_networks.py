@@ -146,3 +146,25 @@ def test_policies_go_with_their_network(api: Api) -> None:
     grant(api, network, "red")
     assert api.delete("networks", network).status == 204
     assert api.get("rbac-policies").first == []
+
+
+def test_a_policy_stays_while_a_gateway_needs_it(api: Api) -> None:
+    network = external(api, **{"provider:network_type": "flat", "provider:physical_network": "p"})
+    api.subnet(network, "203.0.113.0/24")
+    everybody, blue, red = policies(api, network)["*"], grant(api, network, "blue"), grant(api, network, "red")
+    router = api.create("routers", BLUE, external_gateway_info={"network_id": network})["id"]
+    in_use = (409, "RbacPolicyInUse")
+    assert api.delete("rbac_policies", everybody).status == 204, "blue has a policy of its own"
+    refused = api.delete("rbac_policies", blue)
+    assert refused.error == in_use and "There are routers attached to this network" in refused.message
+    assert api.put("rbac_policies", blue, target_tenant="green").error == in_use
+    assert api.delete("rbac_policies", red).status == 204, "nobody needs it"
+    everybody = grant(api, network, "*")
+    assert api.delete("rbac_policies", blue).status == 204, "there is one for all"
+    assert api.delete("rbac_policies", everybody).error == in_use
+    assert api.put("rbac_policies", everybody, target_tenant="green").error == in_use
+    assert api.put("rbac_policies", everybody, target_tenant="blue").status == 200
+    assert is_external(api, network) and api.get(f"networks/{network}", RED).status == 404
+    assert api.delete("routers", router).status == 204
+    assert api.delete("rbac_policies", everybody).status == 204
+    assert not is_external(api, network)
