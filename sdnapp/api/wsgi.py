@@ -213,9 +213,13 @@ class Application:
         if found is None:
             raise exc.HTTPNotFound()
         handlers = self._handlers[found.pop("path")]
-        handler = handlers.get(request.method)
+        allowed = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
+        if request.method == "OPTIONS":
+            return Response(headers={"Allow": ", ".join(allowed)}, content_type=None)
+        # What is answered to HEAD is sent without its body (RFC 9110, section 9.3.2).
+        handler = handlers.get("GET" if request.method == "HEAD" else request.method)
         if handler is None:
             message = f"The method {request.method} is not allowed for this resource."
-            raise exc.HTTPMethodNotAllowed(message, headers={"Allow": ", ".join(handlers)})
+            raise exc.HTTPMethodNotAllowed(message, headers={"Allow": ", ".join(allowed)})
         names = {name: value for name, value in found.items() if name not in ("action", "controller")}
         return handler(Context(self._store, self._services, who, self._policy), request, **names)

@@ -26,6 +26,7 @@ from topology.values import Chassis, ChassisNote, PortBinding
 _AGENT_TYPE = "Open vSwitch agent"
 """What clients call whatever drives the Open vSwitch of a host; nothing of ours runs there."""
 _BINARY = "sdnapp-chassis"
+_ID = agent.RESOURCE_ATTRIBUTE_MAP[agent.COLLECTION_NAME]["id"] | {"is_sort_key": True}
 _STAYS_UP = (
     "admin_state_up: a chassis serves for as long as it is connected; "
     "to take it out of service, move its instances and disconnect it"
@@ -92,7 +93,7 @@ class Agents(Resource[Chassis]):
     collection = "agents"
     row = Chassis
     methods = frozenset({"PUT", "DELETE"})
-    attributes = AttributeMap("agents", (agent, availability_zone), {})
+    attributes = AttributeMap("agents", (agent, availability_zone), {"id": _ID})
     view: ClassVar = {
         "id": column("id"),
         "agent_type": constant(_AGENT_TYPE),

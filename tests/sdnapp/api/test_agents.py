@@ -180,7 +180,7 @@ def test_administrators_only(api: Api) -> None:
 def test_agents_come_by_themselves(api: Api) -> None:
     response = Request.blank("/v2.0/agents", method="POST", body=b'{"agent": {}}').get_response(api.app)
     assert response.status_int == 405
-    assert response.headers["Allow"] == "GET"
+    assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_agents_have_no_revision(api: Api) -> None:

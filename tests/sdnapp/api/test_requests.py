@@ -98,13 +98,13 @@ def test_a_body_does_not_go_with_delete(api: Api) -> None:
 
 
 METHODS = [
-    ("POST", "/", "GET"),
-    ("HEAD", "/v2.0/networks", "GET, POST"),
-    ("PATCH", "/v2.0/networks", "GET, POST"),
-    ("DELETE", "/v2.0/networks", "GET, POST"),
-    ("POST", "/v2.0/networks/x", "GET, PUT, DELETE"),
-    ("BREW", "/v2.0/networks/x", "GET, PUT, DELETE"),
-    ("PUT", "/healthz", "GET"),
+    ("POST", "/", "GET, HEAD, OPTIONS"),
+    ("PATCH", "/v2.0/networks", "GET, POST, HEAD, OPTIONS"),
+    ("DELETE", "/v2.0/networks", "GET, POST, HEAD, OPTIONS"),
+    ("POST", "/v2.0/networks/x", "GET, PUT, DELETE, HEAD, OPTIONS"),
+    ("BREW", "/v2.0/networks/x", "GET, PUT, DELETE, HEAD, OPTIONS"),
+    ("HEAD", "/sdnapp/apply", "POST, OPTIONS"),
+    ("PUT", "/healthz", "GET, HEAD, OPTIONS"),
 ]
 
 
@@ -113,6 +113,20 @@ def test_methods_that_a_path_does_not_have(api: Api, method: str, path: str, all
     response = Request.blank(path, method=method).get_response(api.app)
     assert response.status_int == 405
     assert response.headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/", "/v2.0/networks", "/v2.0/networks/x", "/healthz", "/openapi.json", "/nowhere"])
+def test_head_is_get_without_the_body(api: Api, path: str) -> None:
+    whole, head = (Request.blank(path, method=method).get_response(api.app) for method in ("GET", "HEAD"))
+    assert (head.status, head.headers["Content-Length"]) == (whole.status, str(len(whole.body)))
+    assert (head.body, head.content_type) == (b"", whole.content_type)
+
+
+def test_options_says_what_can_be_done(api: Api) -> None:
+    for path, allowed in (("/", "GET, HEAD, OPTIONS"), ("/v2.0/networks/x", "GET, PUT, DELETE, HEAD, OPTIONS")):
+        response = Request.blank(path, method="OPTIONS").get_response(api.app)
+        assert (response.status_int, response.headers["Allow"], response.body) == (200, allowed, b"")
+    assert api.call("OPTIONS", "/nowhere").status == 404
 
 
 @pytest.mark.parametrize(
