@@ -22,7 +22,8 @@ class Status:
     """Questions about one moment, between the engine's facts and what the chassis have confirmed.
 
     An instance's port is somewhere, and its own chassis must have confirmed. A router's interface is nowhere in
-    particular: it is ACTIVE when all chassis that need it have it, even if there is none yet.
+    particular: it is ACTIVE when all chassis that need it have it, even if there is none yet. While its router is down
+    there is none: that nothing passes, the router's own status says.
     """
 
     store: Store
@@ -89,19 +90,29 @@ class Status:
         if network is not None and not network.admin_state_up:
             return "its network is administratively down"
         if port.device_owner == ROUTER_INTERFACE:
-            return self._why_not_routed(port)
+            return f"there is no router {port.device_id}"
         if port.device_owner == ROUTER_GATEWAY:
-            return NO_GATEWAY
+            return self._why_no_way_out(port)
         return f"not plugged: no chassis has an interface with external_ids:iface-id={port.id}"
 
     def _is_active(self, port_id: str, standings: dict[str, str]) -> bool:
         if self.engine.ask(interfaces.live_interface, port_id) is not None:
             return are_confirmed(standings)
+        if self._is_idle_interface(port_id):
+            return True
         if (outside := self._gateway(port_id)) is not None:
             active = self.engine.ask(doors.active_gateway, outside.router_id)
             return active is not None and is_active(active, standings)
         place = self.engine.ask(facts.whereabouts, port_id)
         return place is not None and is_active(place[1], standings)
+
+    def _is_idle_interface(self, port_id: str) -> bool:
+        """Return whether a port is an interface that lacks nothing but that its router is up."""
+        port = self.store.get(Port, port_id)
+        if port is None or port.device_owner != ROUTER_INTERFACE or not port.admin_state_up:
+            return False
+        router, network = self.store.get(Router, port.device_id), self.store.get(Network, port.network_id)
+        return router is not None and not router.admin_state_up and network is not None and network.admin_state_up
 
     def _gateway(self, port_id: str) -> Gateway | None:
         port = self.store.get(Port, port_id)
@@ -120,8 +131,12 @@ class Status:
                 return f"{failure.unit} yields no flows: {failure.error}"
         return self.realization.standing(chassis_id, owners)
 
-    def _why_not_routed(self, port: Port) -> str:
+    def _why_no_way_out(self, port: Port) -> str:
         router = self.store.get(Router, port.device_id)
         if router is None:
             return f"there is no router {port.device_id}"
-        return f"its router {router.id} is administratively down"
+        if not router.admin_state_up:
+            return f"its router {router.id} is administratively down"
+        if not port.fixed_ips:
+            return f"it has no address: network {port.network_id} had no subnet; once it has, set the gateway anew"
+        return NO_GATEWAY

@@ -25,7 +25,7 @@ class Gateway(NamedTuple):
 
 
 def gateway(view: View, router_id: str) -> Gateway | None:
-    """Return a router's gateway if it is up together with its router and network."""
+    """Return a router's gateway if it has an address, and is up together with its router and network."""
     router, ids = view.get(Router, router_id), view.find_ids(Port, "gateway_of", router_id)
     port = view.get(Port, ids[0]) if ids else None
     if router is None or port is None or not router.admin_state_up or not port.admin_state_up:
@@ -34,6 +34,8 @@ def gateway(view: View, router_id: str) -> Gateway | None:
     if network is None or row is None or row.transit is None:
         return None
     fixed = [each for each in port.fixed_ips if ":" not in each.ip_address]
+    if not fixed:
+        return None
     ids = tuple(dict.fromkeys(each.subnet_id for each in fixed))
     subnets = [subnet for subnet_id in ids if (subnet := view.get(Subnet, subnet_id)) is not None]
     return Gateway(

@@ -145,7 +145,8 @@ _OF_NEUTRON = (
     ),
     (
         "standard-attr-tag",
-        "Tag support for resources with standard attribute: network, port, security_group, subnet, subnetpool",
+        "Tag support for resources with standard attribute: floatingip, network, port, router, security_group, subnet, "
+        "subnetpool",
         "Enables to set tag on resources with standard attribute.",
         "2017-01-01T00:00:00-00:00",
     ),

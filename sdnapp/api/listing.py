@@ -122,12 +122,17 @@ def read_query(ctx: Context, resource: Resource[Any], request: Request) -> Query
     )
 
 
-def answer(ctx: Context, resource: Resource[Any], request: Request) -> dict[str, Any]:
-    """Return the body for a list request: the objects and, with a limit, links to the pages beside."""
+def answer(
+    ctx: Context, resource: Resource[Any], request: Request, among: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Return the body for a list request: the objects and, with a limit, links to the pages beside.
+
+    ``among``: the sorted ids of all that can be in it, where these are fewer than the caller may see.
+    """
     query = read_query(ctx, resource, request)
     _marker(ctx, resource, query.marker)
     resource.before_list(ctx, request.GET)
-    rows = _page(ctx, resource, query)
+    rows = _page(ctx, resource, query, among)
     shown = [
         show(ctx, resource, row, query.fields, hidden_attributes(ctx, resource, row)) for row in _with_pauses(rows)
     ]
@@ -221,8 +226,8 @@ def _converted(resource: Resource[Any], name: str, value: str) -> Any:
     return converted
 
 
-def _page(ctx: Context, resource: Resource[Any], query: Query) -> list[Any]:
-    groups = _candidates(ctx, resource, query.filters)
+def _page(ctx: Context, resource: Resource[Any], query: Query, among: Sequence[str] | None) -> list[Any]:
+    groups = [among] if among is not None else _candidates(ctx, resource, query.filters)
     marker = _marker(ctx, resource, query.marker)
     if not query.sorts or query.sorts == (("id", True),):
         rows = _page_by_id(ctx, resource, query, groups, marker)

@@ -1,8 +1,8 @@
 """``/v2.0/floatingips/{id}/port_forwardings``: ports of a floating IP that lead to instances, each to another one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from neutron_lib import exceptions
@@ -15,22 +15,15 @@ from sdnapp.api import bodies, listing
 from sdnapp.api.attributes import AttributeMap, is_set
 from sdnapp.api.controller import check_revision, find
 from sdnapp.api.errors import json_response
-from sdnapp.api.resource import Context, stamp_changed, stamp_new
+from sdnapp.api.policy import Target
+from sdnapp.api.resource import Context, Getter, ReadOnlyResource, stamp_changed, stamp_new
 from sdnapp.api.resources.floatingips import FloatingIPs, forget_forwarding, forwarding_values, router_between
 from topology.store import Transaction
-from topology.values import FixedIP, FloatingIP, Port, PortForwarding
+from topology.values import FixedIP, FloatingIP, Port, PortForwarding, Router
 
 ONE, MANY = "port_forwarding", "port_forwardings"
 _PROTOCOLS = ("tcp", "udp")
 MAX_PORT = 65535
-_DESCRIPTION = {
-    "allow_post": True,
-    "allow_put": True,
-    "validate": {"type:string": 255},
-    "is_visible": True,
-    "default": "",
-    "is_filter": True,
-}
 
 
 class PortForwardingNotFound(exceptions.NotFound):  # type: ignore[misc]
@@ -48,34 +41,66 @@ class PortHasBindingFloatingIP(exceptions.InUse):  # type: ignore[misc]
     )
 
 
+def _specs() -> dict[str, dict[str, Any]]:
+    specs: dict[str, dict[str, Any]] = {}
+    for each in (definition, fip_pf_description, fip_pf_port_range):
+        parameters = each.SUB_RESOURCE_ATTRIBUTE_MAP[definition.COLLECTION_NAME]["parameters"]
+        specs |= {name: dict(spec) for name, spec in parameters.items()}
+    return specs | {"protocol": specs["protocol"] | {"validate": {"type:values": _PROTOCOLS}}}
+
+
+def _getter(name: str) -> Getter:
+    return lambda ctx, forwarding: show(forwarding)[name]
+
+
+_SHOWN = ("id", "description", "protocol", "internal_port_id", "internal_ip_address")
+_PORTS = ("internal_port", "internal_port_range", "external_port", "external_port_range")
+
+
+class _Beneath(ReadOnlyResource[PortForwarding]):
+    """What lists need to know of port forwardings. Whoever sees the floating IP sees them."""
+
+    name = ONE
+    collection = MANY
+    row = PortForwarding
+    attributes = AttributeMap(MANY, (), _specs())
+    view: ClassVar = {name: _getter(name) for name in (*_SHOWN, *_PORTS)}
+    rules: ClassVar = {}
+
+    def not_found(self, row_id: str) -> PortForwardingNotFound:
+        """Return PortForwardingNotFound."""
+        return PortForwardingNotFound(id=row_id)
+
+    def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
+        """None but those of the floating IP that is asked about."""
+        return []
+
+    def target(self, ctx: Context, row: PortForwarding, values: Mapping[str, Any]) -> Target:
+        """Nobody's: there is no policy for port forwardings alone."""
+        return Target("")
+
+    def may_see(self, ctx: Context, row: PortForwarding) -> bool:
+        """Yes: the floating IP was found."""
+        return True
+
+
 class PortForwardings:
     """The actions on the port forwardings of one floating IP."""
 
     def __init__(self) -> None:
-        specs: dict[str, dict[str, Any]] = {}
-        for each in (definition, fip_pf_description, fip_pf_port_range):
-            parameters = each.SUB_RESOURCE_ATTRIBUTE_MAP[definition.COLLECTION_NAME]["parameters"]
-            specs |= {name: dict(spec) for name, spec in parameters.items()}
-        specs["description"] = _DESCRIPTION
-        specs["protocol"] = specs["protocol"] | {"validate": {"type:values": _PROTOCOLS}}
-        self.attributes = AttributeMap(MANY, (), specs)
-        self.resource = FloatingIPs()
+        self.resource, self._beneath = FloatingIPs(), _Beneath()
+        self.attributes = _Beneath.attributes
 
     def index(self, ctx: Context, request: Request, row_id: str) -> Response:
-        """List a floating IP's port forwardings, by external port."""
-        row = self._floatingip(ctx, row_id)
-        wanted = listing.asked_filters(request, frozenset(self.attributes.filters()))
-        fields = listing.asked_fields(request)
-        shown = [
-            {name: value for name, value in each.items() if not fields or name in fields}
-            for each in map(show, _of(ctx, row))
-            if all(str(each.get(name)) in values for name, values in wanted.items())
-        ]
-        return json_response({MANY: shown})
+        """List a floating IP's port forwardings."""
+        ids = ctx.store.find_ids(PortForwarding, "floatingip", self._floatingip(ctx, row_id).id)
+        return json_response(listing.answer(ctx, self._beneath, request, among=ids))
 
     def show(self, ctx: Context, request: Request, row_id: str, forwarding_id: str) -> Response:
         """Show a port forwarding."""
-        return json_response({ONE: show(self._found(ctx, self._floatingip(ctx, row_id), forwarding_id))})
+        forwarding = self._found(ctx, self._floatingip(ctx, row_id), forwarding_id)
+        fields = listing.asked_fields(request)
+        return json_response({ONE: listing.show(ctx, self._beneath, forwarding, fields, frozenset())})
 
     def create(self, ctx: Context, request: Request, row_id: str) -> Response:
         """Forward a port, or a range of ports.
@@ -144,26 +169,13 @@ class PortForwardings:
             port_id=values.get("internal_port_id", present.port_id),
             internal_ip_address=values.get("internal_ip_address", present.internal_ip_address),
         )
-        port, fixed = _target(ctx, row, forwarding)
-        router = router_between(ctx, port, fixed, row.network_id)
-        if row.router_id not in (None, router.id):
-            raise _bad_request(f"Floating IP {row.id} is at router {row.router_id}; port {port.id} is behind another")
+        _check_apart(ctx, row, forwarding)
+        port, fixed = _target(ctx, row, present, forwarding)
+        router = _router(ctx, row, port, fixed)
         for other in ctx.store.find(FloatingIP, "port", port.id):
             if other.fixed_ip_address == fixed.ip_address:
                 raise PortHasBindingFloatingIP(
                     floating_ip_address=row.address, fip_id=row.id, port_id=port.id, fixed_ip=fixed.ip_address
-                )
-        for beside in (each for each in _of(ctx, row) if each.id != forwarding.id):
-            if _has_same_target(beside, forwarding):
-                raise _bad_request(
-                    "A duplicate port forwarding entry with same attributes already exists: "
-                    f"{beside.protocol} {beside.internal_first}:{beside.internal_last} of "
-                    f"{beside.internal_ip_address} is the target of {beside.id}"
-                )
-            if _overlap(beside, forwarding):
-                raise _bad_request(
-                    "A duplicate port forwarding entry with same attributes already exists: "
-                    f"{beside.protocol} {beside.external_first}:{beside.external_last} of {row.address} is {beside.id}"
                 )
         if row.router_id is None:
             stamp_changed(ctx, tx, replace(row, router_id=router.id))
@@ -175,17 +187,15 @@ def show(forwarding: PortForwarding) -> dict[str, Any]:
     return {"description": forwarding.description} | forwarding_values(forwarding)
 
 
-def _of(ctx: Context, row: FloatingIP) -> list[PortForwarding]:
-    found = ctx.store.find(PortForwarding, "floatingip", row.id)
-    return sorted(found, key=lambda each: (each.protocol, each.external_first))
-
-
 def _with_ports(present: PortForwarding, values: Mapping[str, Any]) -> PortForwarding:
     """Return a forwarding with other ports. Raises BadRequest."""
     external = _range("external", values, (present.external_first, present.external_last))
     internal = _range("internal", values, (present.internal_first, present.internal_last))
     if internal[1] - internal[0] not in (0, external[1] - external[0]):
-        raise _bad_request("Port ranges must be of one size, or the internal one a single port")
+        raise _bad_request(
+            "Invalid ranges of internal and/or external ports. The relation between internal and external ports must "
+            "be N-N or 1-N"
+        )
     return replace(
         present,
         external_first=external[0],
@@ -210,7 +220,7 @@ def _range(side: str, values: Mapping[str, Any], present: tuple[int, int]) -> tu
     return first, last
 
 
-def _target(ctx: Context, row: FloatingIP, forwarding: PortForwarding) -> tuple[Port, FixedIP]:
+def _target(ctx: Context, row: FloatingIP, present: PortForwarding, forwarding: PortForwarding) -> tuple[Port, FixedIP]:
     """Return the port and its address that a forwarding is for. Raises PortNotFound, BadRequest."""
     port = ctx.store.get(Port, forwarding.port_id)
     if port is None or not (ctx.who.is_admin or port.project_id == ctx.who.project_id):
@@ -220,23 +230,55 @@ def _target(ctx: Context, row: FloatingIP, forwarding: PortForwarding) -> tuple[
     for fixed in port.fixed_ips:
         if fixed.ip_address == forwarding.internal_ip_address:
             return port, fixed
+    addresses = [{"subnet_id": fixed.subnet_id, "ip_address": fixed.ip_address} for fixed in port.fixed_ips]
+    if present.port_id:
+        raise _bad_request(
+            f"The internal IP does not correspond to an address on the internal port, which has fixed_ips {addresses}"
+        )
     raise _bad_request(
-        f"Requested internal IP address '{forwarding.internal_ip_address}' is not one of internal port {port.id}"
+        f"Requested internal IP address {forwarding.internal_ip_address} is not suitable for internal neutron port "
+        f"{port.id}, as its fixed_ips are {addresses}"
     )
 
 
-def _overlap(one: PortForwarding, other: PortForwarding) -> bool:
-    same = one.protocol == other.protocol
-    return same and one.external_first <= other.external_last and other.external_first <= one.external_last
+def _router(ctx: Context, row: FloatingIP, port: Port, fixed: FixedIP) -> Router:
+    """Return the router by which a port is reached from outside. Raises BadRequest."""
+    try:
+        router = router_between(ctx, port, fixed, row.network_id)
+    except errors.ExternalGatewayForFloatingIPNotFound:
+        raise _bad_request(
+            f"External network {row.network_id} is not reachable from subnet {fixed.subnet_id}. Cannot set Port "
+            f"forwarding for port {port.id} with Floating IP {row.id}"
+        ) from None
+    if row.router_id not in (None, router.id):
+        raise _bad_request(
+            f"The Floating IP {row.id} had been set on router {row.router_id}, the internal Neutron port {port.id} can "
+            "not reach it"
+        )
+    return router
 
 
-def _has_same_target(one: PortForwarding, other: PortForwarding) -> bool:
-    same = (one.protocol, one.port_id, one.internal_ip_address)
-    return (
-        same == (other.protocol, other.port_id, other.internal_ip_address)
-        and one.internal_first <= other.internal_last
-        and other.internal_first <= one.internal_last
+def _check_apart(ctx: Context, row: FloatingIP, wanted: PortForwarding) -> None:
+    """Raise BadRequest where other forwardings have the same ports, inside or outside."""
+    inside, outside = (
+        [each for each in ctx.store.find(PortForwarding, index, key) if each.id != wanted.id]
+        for index, key in (("port", wanted.port_id), ("floatingip", row.id))
     )
+    ports = (wanted.internal_first, wanted.internal_last)
+    for each in inside:
+        if each.internal_ip_address == wanted.internal_ip_address and each.protocol == wanted.protocol:
+            _check_ranges("internal_port_range", (each.internal_first, each.internal_last), ports)
+    ports = (wanted.external_first, wanted.external_last)
+    for each in outside:
+        if each.protocol == wanted.protocol:
+            _check_ranges("external_port_range", (each.external_first, each.external_last), ports)
+
+
+def _check_ranges(name: str, one: tuple[int, int], other: tuple[int, int]) -> None:
+    if one[0] <= other[1] and other[0] <= one[1]:
+        shown = [f"{first}:{last}" for first, last in (one, other)]
+        message = f"There is a port collision with the {name}. The following ranges collide: {' and '.join(shown)}"
+        raise _bad_request(message)
 
 
 def _bad_request(message: str) -> exceptions.BadRequest:

@@ -20,6 +20,7 @@ READER = (RED, "reader")
 STRANGER = (BLUE, "member,reader")
 
 _PLURALS = {"rbac-policies": "rbac_policy"}
+_BENEATH = ("bindings", "port_forwardings")
 _BARE = ("_router_interface", "_addresses")
 _NOT_COMPARED = frozenset({"revision_number", "created_at", "updated_at"})
 ABSENT = "(absent)"
@@ -123,7 +124,7 @@ def _is_bare(path: str) -> bool:
 def _key(path: str) -> str:
     """Return the key of a body that is sent to a path."""
     parts = path.partition("?")[0].split("/")
-    collection = parts[2] if len(parts) > 2 and parts[2] == "bindings" else parts[0]
+    collection = parts[2] if len(parts) > 2 and parts[2] in _BENEATH else parts[0]
     return _PLURALS.get(collection, collection.replace("-", "_").removesuffix("s"))
 
 
@@ -156,7 +157,7 @@ def _drawn(value: Any, asked: str) -> Any:
     for name, each in value.items():
         if name in _NOT_COMPARED:
             shown[name] = "<drawn>"
-        elif name == "ip_address" and each not in asked:
+        elif name in ("ip_address", "floating_ip_address") and each not in asked:
             shown[name] = "<ip>"
         elif name == "provider:segmentation_id" and f'"{name}": {each}' not in asked:
             shown[name] = "<number>"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.neutron import (
+    gateway_stories,
     network_stories,
     port_stories,
     project_stories,
@@ -47,7 +48,22 @@ _WRITTEN: dict[str, tuple[dict[str, Any], str]] = {
         {"object_type": "network", "object_id": "{dn}", "action": "access_as_shared", "target_tenant": BLUE},
         "object_type object_id action target_tenant tenant_id",
     ),
-    "routers": ({}, "name description admin_state_up availability_zone_hints routes tenant_id"),
+    "routers": ({}, "name description admin_state_up availability_zone_hints routes external_gateway_info tenant_id"),
+    "floatingips": (
+        {"floating_network_id": "{dw}"},
+        "floating_network_id floating_ip_address subnet_id port_id fixed_ip_address description tenant_id",
+    ),
+    "floatingips/{d-floatingips}/port_forwardings": (
+        {
+            "protocol": "tcp",
+            "internal_port_id": "{dp}",
+            "internal_ip_address": "10.0.13.20",
+            "internal_port": 80,
+            "external_port": 80,
+        },
+        "protocol internal_port_id internal_ip_address internal_port external_port description internal_port_range "
+        "external_port_range",
+    ),
     "security-groups": ({"name": "d"}, "name description stateful tenant_id"),
     "security-group-rules": (
         {"security_group_id": "{dg}", "direction": "ingress"},
@@ -64,13 +80,18 @@ def odd_values() -> Iterator[Ask]:
     yield post("networks", save="do")
     yield post("networks", save="ds")
     yield post("security-groups", save="dg", name="dg")
+    yield from gateway_stories.cloud("d", 13)
+    yield post("routers", save="dr", external_gateway_info={"network_id": "{dw}"})
+    yield router_stories.add("dr", subnet_id="{dls}")
+    yield post("ports", save="dp", network_id="{dl}", fixed_ips=[{"ip_address": "10.0.13.20"}])
     for collection, (base, attributes) in _WRITTEN.items():
         wanted = base | ({"object_id": "{do}"} if "object_id" in base else {})
-        yield post(collection, save=f"d-{collection}", **wanted | ({"cidr": "10.6.0.0/24"} if "cidr" in base else {}))
-        for name in attributes.split():
+        name = f"d-{collection.rpartition('/')[2]}"
+        yield post(collection, save=name, **wanted | ({"cidr": "10.6.0.0/24"} if "cidr" in base else {}))
+        for attribute in attributes.split():
             for value in ODD:
-                yield Ask("POST", collection, base | {name: value}, clean=True)
-                yield Ask("PUT", f"{collection}/{{d-{collection}}}", {name: value})
+                yield Ask("POST", collection, base | {attribute: value}, clean=True)
+                yield Ask("PUT", f"{collection}/{{{name}}}", {attribute: value})
 
 
 STORIES = (
@@ -86,10 +107,17 @@ STORIES = (
     router_stories.routers,
     router_stories.interfaces,
     router_stories.extra_routes,
+    gateway_stories.gateways,
+    gateway_stories.external_access,
+    gateway_stories.gateways_without_addresses,
+    gateway_stories.floating_ips,
+    gateway_stories.port_forwardings,
     security_stories.groups,
     security_stories.rules,
     security_stories.address_groups,
     request_stories.lists,
+    request_stories.collections,
+    request_stories.discovery,
     request_stories.requests,
     odd_values,
 )

@@ -11,7 +11,10 @@ def ports() -> Iterator[Ask]:
     """Ports: addresses, MAC addresses, pairs, DHCP options, security, devices."""
     yield post("networks", MEMBER, "pn")
     yield post("ports", MEMBER, "bare", network_id="{pn}", name="bare")
-    yield post("subnets", MEMBER, "ps", network_id="{pn}", ip_version=4, cidr="10.0.0.0/24")
+    # Addresses that are named here are none of those that servers draw.
+    drawn = [{"start": "10.0.0.100", "end": "10.0.0.200"}]
+    four = {"network_id": "{pn}", "ip_version": 4, "cidr": "10.0.0.0/24"}
+    yield post("subnets", MEMBER, "ps", **four, allocation_pools=drawn)
     yield post("ports", MEMBER, "p", network_id="{pn}", name="p")
     yield get("ports/{p}", MEMBER)
     yield get("ports/{p}")

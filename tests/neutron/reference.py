@@ -50,7 +50,7 @@ paste.app_factory = neutron.api.v2.router:APIRouter.factory
 _SETTINGS = """\
 [DEFAULT]
 core_plugin = ml2
-service_plugins = router,network_ip_availability,revisions,tag,timestamp
+service_plugins = router,port_forwarding,network_ip_availability,revisions,tag,timestamp
 auth_strategy = noauth
 transport_url = fake://
 api_paste_config = {state}/paste.ini

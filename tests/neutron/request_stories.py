@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sdnapp.api.extensions import EXTENSIONS
 from tests.neutron.asking import BLUE, MEMBER, RED, Ask
 from tests.neutron.requesting import NOWHERE, delete, get, post
 
@@ -73,6 +74,48 @@ def lists() -> Iterator[Ask]:
     yield delete("ports/{lp}")
     for name in ("l1", "l2", "l3", "l4"):
         yield delete(f"networks/{{{name}}}")
+
+
+_COLLECTIONS = (
+    *("networks", "subnets", "ports", "subnetpools", "address-scopes", "rbac-policies", "routers", "floatingips"),
+    *("security-groups", "security-group-rules", "default-security-group-rules", "address-groups", "agents"),
+    *("network-ip-availabilities", "availability_zones", "service-providers", "extensions", "quotas"),
+)
+
+
+def collections() -> Iterator[Ask]:
+    """Each collection with what no list may be asked, and with methods that it may not have."""
+    for path in _COLLECTIONS:
+        for query in (
+            "nope=1",
+            "limit=x",
+            "limit=-1",
+            "limit=1&marker=nope",
+            f"limit=1&marker={NOWHERE}",
+            "sort_key=nope&sort_dir=asc",
+            "sort_key=id",
+            "sort_key=id&sort_dir=up",
+            "sort_dir=asc",
+            f"id={NOWHERE}&fields=nope",
+            f"id={NOWHERE}&limit=5",
+            f"id={NOWHERE}&limit=5&page_reverse=True",
+            f"id={NOWHERE}&sort_key=id&sort_dir=desc&sort_key=project_id&sort_dir=asc",
+            "tenant_id=nobody&project_id=nobody&fields=tenant_id",
+        ):
+            yield get(f"{path}?{query}")
+        for method in ("HEAD", "OPTIONS", "PATCH", "PUT", "DELETE"):
+            yield Ask(method, path)
+        for method in ("HEAD", "OPTIONS", "PATCH", "POST"):
+            yield Ask(method, f"{path}/{NOWHERE}")
+
+
+def discovery() -> Iterator[Ask]:
+    """What clients ask first."""
+    for path in ("/", "/v2.0", "/v2.0/", "/v2.0/extensions/", "/v2", "/v3", "/v2.0/v2.0"):
+        for method in ("GET", "HEAD", "OPTIONS"):
+            yield Ask(method, path)
+    for alias in EXTENSIONS:
+        yield get(f"extensions/{alias}")
 
 
 def requests() -> Iterator[Ask]:

@@ -15,7 +15,16 @@ from sdnapp.responders import Responders
 from tests.sdnapp.controlled_world import FakeSwitches, World
 from tests.sdnapp.dhcp.messages import DISCOVER, request
 from topology.placement import Plugged
-from topology.values import Chassis, Network, Port
+from topology.values import (
+    ROUTER_GATEWAY,
+    ROUTER_INTERFACE,
+    Chassis,
+    FixedIP,
+    Network,
+    Port,
+    Router,
+    Segment,
+)
 
 
 def test_a_port_is_active_when_its_flows_are_confirmed_and_not_before(world: World) -> None:
@@ -117,6 +126,44 @@ def test_down_by_the_administrator(world: World, kind: type, row_id: str) -> Non
     assert world.status("p1") == "DOWN"
     port = world.store.get(Port, "p1")
     assert port is not None and "administratively down" in str(world.controller.why_down(port))
+
+
+def test_an_interface_is_up_though_its_router_is_down(world: World) -> None:
+    """As a port of its own: its chassis have all that it needs, which is nothing. The router's status says the rest."""
+    interface = FixedIP("s", "10.0.0.1")
+    with world.store.transaction() as tx:
+        tx.put(Router("r", "red", 1))
+        owned = {"device_id": "r", "device_owner": ROUTER_INTERFACE}
+        tx.put(Port("i", "red", "n", 9, "fa:16:3e:00:00:09", fixed_ips=(interface,), **owned))
+    world.report("a", "p1")
+    world.connect("a")
+    for is_up in (True, False, True):
+        world.change(Router, "r", admin_state_up=is_up)
+        world.confirm("a")
+        assert (world.status("i"), world.controller.router_status("r")) == ("ACTIVE", "ACTIVE" if is_up else "DOWN")
+    world.change(Router, "r", admin_state_up=False)
+    for kind, row_id in ((Port, "i"), (Network, "n")):
+        world.change(kind, row_id, admin_state_up=False)
+        world.confirm("a")
+        port = world.store.get(Port, "i")
+        assert world.status("i") == "DOWN"
+        assert port is not None and "administratively down" in str(world.controller.why_down(port))
+        world.change(kind, row_id, admin_state_up=True)
+    world.change(Port, "i", device_id="gone")
+    assert world.status("i") == "DOWN"
+
+
+def test_a_gateway_without_an_address_is_down_and_says_why(world: World) -> None:
+    with world.store.transaction() as tx:
+        tx.put(Network("o", "admin", 2, Segment("flat", None, "physnet1"), external=True, transit=Segment("geneve", 7)))
+        tx.put(Router("r", "red", 1))
+        tx.put(Port("g", "", "o", 9, "fa:16:3e:00:00:09", device_id="r", device_owner=ROUTER_GATEWAY))
+    world.report("a", "p1")
+    world.connect("a")
+    world.confirm("a")
+    port = world.store.get(Port, "g")
+    assert (world.status("g"), world.controller.router_status("r")) == ("DOWN", "DOWN")
+    assert port is not None and "has no address" in str(world.controller.why_down(port))
 
 
 def test_unplugged_is_down(world: World) -> None:

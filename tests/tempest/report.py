@@ -14,17 +14,7 @@ _STATUSES = ("success", "fail", "skip")
 # What in a failed test's id, traceback or log tells the reason; the first that is found counts.
 _REASONS = (
     (r"Unrecognized attribute\(s\) 'is_default'", "`auto-allocated-topology` is not served"),
-    (
-        r"wait_for_port_status(?s:.)*TimeoutException",
-        "on purpose: an interface of a router that is administratively down is `DOWN`",
-    ),
-    (
-        r"RoutersNegativeTest(?s:.)*test_router_remove_interface_in_use(?s:.)*overlaps|"
-        r"tearDownClass \(tempest.api.network.test_routers_negative.RoutersNegativeTest",
-        "what another test could not remove is in the way",
-    ),
     (r"is of type geneve: it leads nowhere", "on purpose: [an overlay leads nowhere](api-differences.md)"),
-    (r"has no subnet that the router could have an address of", "on purpose: a gateway has an address"),
     (
         r"test_associate_floating_ip_with_port_from_another_project",
         "on purpose: another project's port is [not found](api-differences.md), rather than refused",

@@ -107,7 +107,7 @@ class FloatingIPs(Resource[FloatingIP]):
     def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> FloatingIP:
         """Take an address, and associate it if asked.
 
-        Raises BadRequest, NetworkNotFound, ExternalIpAddressExhausted, and what addresses and association raise.
+        Raises BadRequest, NetworkNotFound, and what addresses and association raise.
         """
         network = _external_network(ctx, values["floating_network_id"])
         row_id, port_id = str(uuid4()), str(uuid4())
@@ -137,8 +137,10 @@ class FloatingIPs(Resource[FloatingIP]):
             return self._associated(ctx, row, {"port_id": None})
         if "port_id" not in values and "fixed_ip_address" not in values:
             return row
-        if "port_id" in values:
+        if is_set(values.get("port_id")):
             _check_not_forwarding(ctx, row)
+        if "port_id" not in values and is_set(values.get("fixed_ip_address")):
+            raise _bad_request("fixed_ip_address cannot be specified without a port_id")
         return self._associated(ctx, row, {"port_id": row.port_id, **values})
 
     def delete(self, ctx: Context, tx: Transaction, row: FloatingIP) -> None:
@@ -156,7 +158,7 @@ class FloatingIPs(Resource[FloatingIP]):
                 raise _bad_request("fixed_ip_address cannot be specified without a port_id")
             forwarded = ctx.store.find_ids(PortForwarding, "floatingip", row.id)
             return replace(row, port_id=None, fixed_ip_address=None, router_id=row.router_id if forwarded else None)
-        port = _instance_port(ctx, row, values["port_id"])
+        port = _instance_port(ctx, values["port_id"])
         fixed = _fixed_ip(port, values.get("fixed_ip_address"))
         router = router_between(ctx, port, fixed, row.network_id)
         for other in ctx.store.find(FloatingIP, "port", port.id):
@@ -190,6 +192,17 @@ def router_between(ctx: Context, port: Port, fixed: FixedIP, network_id: str) ->
     raise errors.ExternalGatewayForFloatingIPNotFound(
         subnet_id=fixed.subnet_id, external_network_id=network_id, port_id=port.id
     )
+
+
+def check_stand_for_nothing_else(ctx: Context, port_id: str, wanted: Sequence[FixedIP]) -> None:
+    """Raise BadRequest where a port is to lose an address that a floating IP stands for."""
+    addresses = {fixed.ip_address for fixed in wanted}
+    if any(row.fixed_ip_address not in addresses for row in ctx.store.find(FloatingIP, "port", port_id)):
+        raise exceptions.BadRequest(
+            resource="port",
+            msg=f"Cannot update the fixed_ips of the port {port_id}, because its original fixed_ip has been associated "
+            "to a floating ip",
+        )
 
 
 def disassociate(ctx: Context, tx: Transaction, port_id: str, present: Sequence[FixedIP] = ()) -> None:
@@ -256,24 +269,16 @@ def _take_address(tx: Transaction, network: Network, port_id: str, values: Mappi
     if is_set(values.get("subnet_id")):
         wanted["subnet_id"] = values["subnet_id"]
     addressing = Addressing(tx, network.id, port_id, FLOATING_IP)
-    try:
-        taken = addressing.take([wanted]) if wanted else addressing.any()
-    except exceptions.IpAddressGenerationFailure:
-        taken = ()
-    if not taken:
-        raise exceptions.ExternalIpAddressExhausted(net_id=network.id)
-    return taken[0]
+    if not tx.find_ids(Subnet, "network", network.id):
+        raise _bad_request(f"Network {network.id} does not contain any IPv4 subnet")
+    return (addressing.take([wanted]) if wanted else addressing.any())[0]
 
 
-def _instance_port(ctx: Context, row: FloatingIP, port_id: str) -> Port:
+def _instance_port(ctx: Context, port_id: str) -> Port:
+    """Return the port to associate: one of the caller's own, any for an administrator. Raises PortNotFound."""
     port = ctx.store.get(Port, port_id)
     if port is None or not (ctx.who.is_admin or port.project_id == ctx.who.project_id):
         raise exceptions.PortNotFound(port_id=port_id)
-    if port.project_id != row.project_id:
-        raise _bad_request(
-            f"Port {port_id} is associated with a different tenant than Floating IP {row.id} and therefore cannot be "
-            "bound"
-        )
     return port
 
 

@@ -281,6 +281,7 @@ class Ports(Resource[Port]):
             if row.device_owner == ROUTER_INTERFACE and set(changes["fixed_ips"]) != set(row.fixed_ips):
                 message = f"IP updates for port {row.id} are not allowed"
                 raise exceptions.BadRequest(resource="ports", msg=message)
+            floatingips.check_stand_for_nothing_else(ctx, row.id, changes["fixed_ips"])
             floatingips.disassociate(ctx, tx, row.id, changes["fixed_ips"])
         if _PAIRS in values:
             mac = changes.get("mac_address", row.mac_address)

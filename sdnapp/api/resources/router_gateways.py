@@ -98,8 +98,6 @@ def _external_network(ctx: Context, network_id: str) -> Network:
 
 
 def _make(ctx: Context, tx: Transaction, router: Router, network: Network, wanted: list[dict[str, Any]]) -> None:
-    if not ctx.store.find_ids(Subnet, "network", network.id):
-        raise _bad_request(f"Network {network.id} has no subnet that the router could have an address of")
     segments.ensure_transit(tx, ctx.services.settings, network)
     port_id = str(uuid4())
     addressing = Addressing(tx, network.id, port_id, ROUTER_GATEWAY)

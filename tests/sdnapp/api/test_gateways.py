@@ -105,9 +105,18 @@ def test_networks_that_lead_nowhere(api: Api, lan: str) -> None:
     api.subnet(overlay, "203.0.113.0/24")
     answer = api.post("routers", RED, external_gateway_info={"network_id": overlay})
     assert answer.error == (400, "BadRequest") and "of type flat or vlan" in answer.message
+
+
+def test_a_gateway_has_no_address_where_its_network_has_no_subnet(api: Api) -> None:
     empty = api.network(**FLAT, **{"provider:physical_network": "p"})
-    answer = api.post("routers", RED, external_gateway_info={"network_id": empty})
-    assert answer.error == (400, "BadRequest") and "has no subnet" in answer.message
+    router = api.create("routers", RED, external_gateway_info={"network_id": empty})
+    assert router["external_gateway_info"]["external_fixed_ips"] == []
+    refused = api.post("floatingips", RED, floating_network_id=empty)
+    assert refused.error == (400, "BadRequest") and "does not contain any IPv4 subnet" in refused.message
+    api.subnet(empty, "203.0.113.0/24")
+    for info, count in ({"network_id": empty}, 0), ({}, None), ({"network_id": empty}, 1):
+        shown = set_gateway(api, router["id"], info).first["external_gateway_info"]
+        assert (len(shown["external_fixed_ips"]) if shown else None) == count
 
 
 def test_members_leave_translation_and_addresses_to_administrators(api: Api, world: str) -> None:
@@ -129,8 +138,8 @@ def test_addresses_that_a_gateway_cannot_have(api: Api, world: str, lan: str) ->
 
 def test_addresses_run_out(api: Api, world: str) -> None:
     answers = [api.post("floatingips", RED, floating_network_id=world) for _ in range(6)]
-    assert [each.status for each in answers] == [201] * 5 + [400]
-    assert answers[-1].error == (400, "ExternalIpAddressExhausted")
+    assert [each.status for each in answers] == [201] * 5 + [409]
+    assert answers[-1].error == (409, "IpAddressGenerationFailure")
     assert len(api.store.find_ids(Port, "network", world)) == 5, "nothing is left of what failed"
 
 
@@ -153,13 +162,25 @@ def test_a_floating_ip_stands_for_an_address(api: Api, world: str, lan: str) -> 
     assert set_gateway(api, router, {}).status == 200
 
 
-def test_it_is_free_when_its_port_or_address_goes(api: Api, world: str, lan: str) -> None:
+def test_an_address_stays_while_a_floating_ip_stands_for_it(api: Api, world: str, lan: str) -> None:
     joined(api, world, lan)
     port = api.port(lan, RED)
     one = api.create("floatingips", RED, floating_network_id=world, port_id=port)["id"]
-    assert api.put("ports", port, RED, fixed_ips=[{"ip_address": "10.0.0.99"}]).status == 200
-    assert api.call("GET", f"/v2.0/floatingips/{one}", None, RED).first["port_id"] is None
-    assert api.put("floatingips", one, RED, port_id=port).first["fixed_ip_address"] == "10.0.0.99"
+    here = api.get(f"floatingips/{one}", RED).first["fixed_ip_address"]
+    refused = api.put("ports", port, RED, fixed_ips=[{"ip_address": "10.0.0.99"}])
+    assert refused.error == (400, "BadRequest") and "has been associated to a floating ip" in refused.message
+    both = [{"ip_address": here}, {"ip_address": "10.0.0.99"}]
+    assert api.put("ports", port, RED, fixed_ips=both).status == 200
+    assert api.put("floatingips", one, RED, port_id=port, fixed_ip_address="10.0.0.99").status == 200
+    assert api.put("ports", port, RED, fixed_ips=both[1:]).status == 200
+    assert api.put("floatingips", one, RED, port_id=None).status == 200
+    assert api.put("ports", port, RED, fixed_ips=both[:1]).status == 200
+
+
+def test_it_is_free_when_its_port_goes(api: Api, world: str, lan: str) -> None:
+    joined(api, world, lan)
+    port = api.port(lan, RED)
+    one = api.create("floatingips", RED, floating_network_id=world, port_id=port)["id"]
     assert api.call("DELETE", f"/v2.0/ports/{port}", None, RED).status == 204
     shown = api.call("GET", f"/v2.0/floatingips/{one}", None, RED).first
     assert shown["port_id"] is None and shown["router_id"] is None and shown["port_details"] is None

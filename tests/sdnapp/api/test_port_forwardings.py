@@ -65,6 +65,23 @@ def test_ports_lead_to_several_instances(behind: Behind) -> None:
     assert listed == {"port_forwardings": [{"protocol": "udp"}]}
 
 
+def test_they_are_listed_in_pages(behind: Behind) -> None:
+    for number in range(5):
+        behind.forward(behind.ports[0], external_port=2200 + number, internal_port=22 + number)
+    path = f"{behind.path}?limit=2&sort_key=external_port&sort_dir=desc"
+    found: list[int] = []
+    while path:
+        page = behind.api.call("GET", path, None, RED).body
+        found += [each["external_port"] for each in page["port_forwardings"]]
+        links = {each["rel"]: each["href"] for each in page["port_forwardings_links"]}
+        path = links.get("next", "").removeprefix("http://localhost")
+    assert found == [2204, 2203, 2202, 2201, 2200]
+    assert behind.api.call("GET", f"{behind.path}?limit=x", None, RED).error == (400, "BadRequest")
+    assert behind.api.call("GET", f"{behind.path}?limit=1&marker=x", None, RED).error == (404, "PortForwardingNotFound")
+    several = behind.api.call("GET", f"{behind.path}?external_port=2201&external_port=2203", None, RED).first
+    assert sorted(each["external_port"] for each in several) == [2201, 2203]
+
+
 def test_a_change_and_the_end(behind: Behind) -> None:
     one, two = behind.ports
     path = f"{behind.path}/{behind.forward(one, external_port=2222, internal_port=22).first['id']}"
@@ -83,12 +100,12 @@ def test_a_change_and_the_end(behind: Behind) -> None:
     [
         ({"external_port": 2222}, "internal_port or internal_port_range is needed"),
         ({"external_port": 2222, "external_port_range": "1:2", "internal_port": 1}, "cannot be present simultaneously"),
-        ({"external_port_range": "1:3", "internal_port_range": "1:2"}, "must be of one size"),
+        ({"external_port_range": "1:3", "internal_port_range": "1:2"}, "must be N-N or 1-N"),
         ({"external_port": 22, "internal_port": 22, "protocol": "icmp"}, "protocol"),
         ({"external_port": 0, "internal_port": 22}, "external_port"),
         (
             {"external_port": 22, "internal_port": 22, "internal_ip_address": "10.0.0.250"},
-            "is not one of internal port",
+            "is not suitable for internal neutron port",
         ),
         ({"external_port_range": "9:1", "internal_port": 22}, "external_port"),
     ],
@@ -102,10 +119,11 @@ def test_what_cannot_be_forwarded(behind: Behind, values: dict[str, Any], words:
 def test_ports_are_forwarded_once(behind: Behind) -> None:
     one, two = behind.ports
     assert behind.forward(one, external_port_range="10:20", internal_port=1).status == 201
-    assert "duplicate" in behind.forward(two, external_port=20, internal_port=1).message
+    collision = "There is a port collision with the external_port_range. The following ranges collide: 10:20 and "
+    assert f"{collision}20:20" in behind.forward(two, external_port=20, internal_port=1).message
     other = behind.forward(two, external_port=21, internal_port=1).first["id"]
     body = {"port_forwarding": {"external_port": 15}}
-    assert "duplicate" in behind.api.call("PUT", f"{behind.path}/{other}", body, RED).message
+    assert f"{collision}15:15" in behind.api.call("PUT", f"{behind.path}/{other}", body, RED).message
 
 
 def test_an_address_is_forwarded_or_stands_for_another(behind: Behind, world: str) -> None:
@@ -134,7 +152,7 @@ def test_who_may_not(behind: Behind, api: Api) -> None:
     far = api.network(RED)
     api.subnet(far, "10.0.9.0/24", RED)
     outside = behind.forward(api.port(far, RED), external_port=1, internal_port=1)
-    assert outside.error == (404, "ExternalGatewayForFloatingIPNotFound")
+    assert outside.error == (400, "BadRequest") and "is not reachable from subnet" in outside.message
 
 
 def test_they_go_with_their_port_and_their_address(behind: Behind) -> None:
@@ -153,11 +171,14 @@ def test_they_go_with_their_port_and_their_address(behind: Behind) -> None:
     assert behind.api.call("DELETE", path, None, RED).status == 204
 
 
-def test_one_target_is_forwarded_to_once(behind: Behind) -> None:
+def test_one_target_is_forwarded_to_once(behind: Behind, world: str) -> None:
     one, two = behind.ports
     assert behind.forward(one, external_port=2222, internal_port=22).status == 201
     again = behind.forward(one, external_port=2223, internal_port=22)
-    assert again.status == 400 and "is the target of" in again.message
+    assert again.status == 400 and "collision with the internal_port_range" in again.message
+    other = behind.api.create("floatingips", RED, floating_network_id=world)["id"]
+    path, body = f"/v2.0/floatingips/{other}/port_forwardings", behind.body(one, external_port=2222, internal_port=22)
+    assert behind.api.call("POST", path, body, RED).status == 400, "by another address, neither"
     assert behind.forward(two, external_port=2223, internal_port=22).status == 201
 
 

@@ -93,7 +93,7 @@ def test_gateways_and_floating_ips(shell: Shell) -> None:
     forward = f"{other['id']} --port vm3 --internal-ip-address {address} {ports}"
     forwarded = shell(f"floating ip port forwarding create {forward}", "red")
     assert forwarded["external_port"] == 2222
-    assert "duplicate" in shell.fails(f"floating ip port forwarding create {forward}", "red")
+    assert "collision" in shell.fails(f"floating ip port forwarding create {forward}", "red")
     both = f"{other['id']} {forwarded['id']}"
     assert shell(f"floating ip port forwarding list {other['id']}", "red")[0]["ID"] == forwarded["id"]
     assert "No FloatingIP found" in shell.fails(f"floating ip port forwarding list {other['id']}", "blue")
