@@ -25,14 +25,16 @@ REQUIRED: dict[str, dict[str, Any]] = {
 
 
 def one_of_each(api: Api, who: dict[str, str]) -> dict[str, str]:
-    """Make an object of each kind; return their ids."""
+    """Make an object of each kind; return their ids. ``outside`` is an external network."""
     network = api.network(who)
     group = api.create("security_groups", who, name="group")["id"]
-    outside = api.network(ADMIN, **{"router:external": True})
+    flat = {"provider:network_type": "flat", "provider:physical_network": f"outside-{network}"}
+    outside = api.network(ADMIN, **{"router:external": True}, **flat)
     api.subnet(outside, cidr="203.0.113.0/24", who=ADMIN)
     template = api.create("default_security_group_rules", ADMIN, **REQUIRED["default_security_group_rules"])
     policy = {"object_type": "network", "object_id": network, "action": "access_as_shared", "target_tenant": "green"}
     return {
+        "outside": outside,
         "networks": network,
         "subnets": api.subnet(network, who=who),
         "ports": api.port(network, who),

@@ -32,7 +32,7 @@ AT_MOST = {
 }
 """How many there are of what ``one_of_each`` makes more than one of."""
 
-# What comes close to being right, next to what does not.
+# What comes close to being right, next to what does not. ``filled`` puts ids in the place of names.
 near_misses = st.sampled_from(
     [
         "10.0.0.5",
@@ -48,6 +48,7 @@ near_misses = st.sampled_from(
         "02:00:00:00:00:01",
         "0200.0000.0001",
         "0f8fad5b-d9cb-469f-a165-70867728950e",
+        *("{networks}", "{outside}", "{subnets}", "{ports}", "{routers}", "{security_groups}", "{floatingips}"),
         "geneve",
         "vlan",
         "flat",
@@ -80,7 +81,7 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False,
 keys = st.sampled_from(
     [
         *("start", "end", "destination", "nexthop", "subnet_id", "ip_address", "mac_address"),
-        *("opt_name", "opt_value", "ip_version", "network_type"),
+        *("opt_name", "opt_value", "ip_version", "network_type", "network_id", "external_fixed_ips"),
     ]
 )
 values = st.recursive(
@@ -91,6 +92,9 @@ values = st.recursive(
 
 
 addresses = st.ip_addresses().map(str) | st.ip_addresses(network="10.0.0.0/24").map(str) | near_misses | scalars
+outside_addresses = st.ip_addresses(network="203.0.113.0/24").map(str) | addresses
+tcp_ports = st.sampled_from([0, 1, "22", 80, 65535, 65536, -1, None, True, 0.5, "x"])
+tcp_ranges = st.builds(lambda first, last: f"{first}:{last}", tcp_ports, tcp_ports) | near_misses
 networks = st.builds(lambda address, length: f"{address}/{length}", addresses, st.integers(0, 130)) | near_misses
 options = st.sampled_from(["mtu", "router", "bootfile-name", "classless-static-route", "150", "52", "no-such"])
 
@@ -101,6 +105,23 @@ def lists_of(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 SHAPED: dict[str, st.SearchStrategy[Any]] = {
     "cidr": networks,
+    "external_gateway_info": st.fixed_dictionaries(
+        {"network_id": st.just("{outside}") | near_misses},
+        optional={
+            "enable_snat": scalars,
+            "external_fixed_ips": lists_of(ip_address=outside_addresses, subnet_id=near_misses),
+        },
+    ),
+    "floating_ip_address": outside_addresses,
+    "fixed_ip_address": addresses,
+    "internal_ip_address": addresses,
+    "port_id": st.just("{ports}") | near_misses,
+    "internal_port_id": st.just("{ports}") | near_misses,
+    "internal_port": tcp_ports,
+    "external_port": tcp_ports,
+    "internal_port_range": tcp_ranges,
+    "external_port_range": tcp_ranges,
+    "routes": lists_of(destination=networks, nexthop=addresses),
     "gateway_ip": addresses,
     "prefixes": st.lists(networks, max_size=4),
     "service_types": st.lists(near_misses | st.sampled_from(["compute:nova", "network:dhcp"]), max_size=4),
@@ -128,6 +149,15 @@ def bodies(draw: st.DrawFn, method: str) -> tuple[str, dict[str, Any]]:
     return collection, {name: draw(SHAPED.get(name, values) | values) for name in names}
 
 
+def filled(value: Any, ids: dict[str, str]) -> Any:
+    """Return a value with ids in the place of names such as ``{networks}``."""
+    if isinstance(value, str):
+        return ids.get(value[1:-1], value) if value.startswith("{") else value
+    if isinstance(value, list):
+        return [filled(each, ids) for each in value]
+    return {key: filled(each, ids) for key, each in value.items()} if isinstance(value, dict) else value
+
+
 relaxed = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -141,7 +171,7 @@ def test_odd_values_in_new_objects(body: tuple[str, dict[str, Any]], who: dict[s
     if collection in NEEDING:
         name, of = NEEDING[collection]
         needed[name] = row_ids[of]
-    answer = api.call("POST", path_of(collection), {name_of(collection): needed | attributes}, who)
+    answer = api.call("POST", path_of(collection), {name_of(collection): needed | filled(attributes, row_ids)}, who)
     assert answer.status in (201, 400, 403, 404, 409, 503)
     if answer.status == 201:
         assert api.get(f"{path_of(collection)[6:]}/{answer.first['id']}", who).first == answer.first
@@ -153,8 +183,9 @@ def test_odd_values_in_new_objects(body: tuple[str, dict[str, Any]], who: dict[s
 def test_odd_values_in_changes(body: tuple[str, dict[str, Any]], who: dict[str, str]) -> None:
     collection, attributes = body
     api = Api()
-    row_id = one_of_each(api, who)[collection]
-    answer = api.call("PUT", f"{path_of(collection)}/{row_id}", {name_of(collection): attributes}, who)
+    row_ids = one_of_each(api, who)
+    row_id, given = row_ids[collection], filled(attributes, row_ids)
+    answer = api.call("PUT", f"{path_of(collection)}/{row_id}", {name_of(collection): given}, who)
     assert answer.status in (200, 400, 403, 404, 409)
     shown = api.get(f"{path_of(collection)[6:]}/{row_id}", who).first
     if answer.status == 200:
@@ -202,6 +233,10 @@ def test_odd_queries(collection: str, query: dict[str, list[str]]) -> None:
         assert len(answer.body[collection]) <= AT_MOST.get(collection, 1)
 
 
+FORWARDED = [
+    *("protocol", "description", "internal_port_id", "internal_ip_address"),
+    *("internal_port", "external_port", "internal_port_range", "external_port_range"),
+]
 PATHS = {
     "add_router_interface": ("PUT", "/v2.0/routers/{routers}/add_router_interface", None, ["subnet_id", "port_id"]),
     "remove_router_interface": (
@@ -214,19 +249,43 @@ PATHS = {
     "tags": ("PUT", "/v2.0/networks/{networks}/tags", None, ["tags"]),
     "more_tags": ("POST", "/v2.0/networks/{networks}/tags", None, ["tags"]),
     "bindings": ("POST", "/v2.0/ports/{ports}/bindings", "binding", ["host", "vnic_type", "profile", "vif_type"]),
+    "binding": ("PUT", "/v2.0/ports/{ports}/bindings/node1", "binding", ["host", "vnic_type", "profile", "vif_type"]),
+    "gateways": ("PUT", "/v2.0/routers/{routers}", "router", ["external_gateway_info", "routes", "admin_state_up"]),
+    "association": ("PUT", "/v2.0/floatingips/{floatingips}", "floatingip", ["port_id", "fixed_ip_address"]),
+    "forwardings": (*("POST", "/v2.0/floatingips/{floatingips}/port_forwardings"), "port_forwarding", FORWARDED),
+    "forwarding": (
+        *("PUT", "/v2.0/floatingips/{floatingips}/port_forwardings/{forwarding}"),
+        "port_forwarding",
+        FORWARDED,
+    ),
     "apply": ("POST", "/sdnapp/apply", None, ["project", "quotas", *COLLECTIONS]),
 }
 """What is asked for otherwise than by an object's attributes: method, path, what the body is about, and its keys."""
+
+
+def routed(api: Api, who: dict[str, str]) -> dict[str, str]:
+    """Make an object of each kind, joined so that a floating IP forwards a port; return their ids."""
+    ids = one_of_each(api, who)
+    joining = api.put("routers", ids["routers"], who, external_gateway_info={"network_id": ids["outside"]})
+    path = f"/v2.0/routers/{ids['routers']}/add_router_interface"
+    assert (joining.status, api.call("PUT", path, {"subnet_id": ids["subnets"]}, who).status) == (200, 200)
+    api.put("ports", ids["ports"], device_owner="compute:nova")
+    [fixed] = api.put("ports", ids["ports"], who, fixed_ips=[{"subnet_id": ids["subnets"]}]).first["fixed_ips"]
+    inside = {"internal_port_id": ids["ports"], "internal_ip_address": fixed["ip_address"], "internal_port": 22}
+    body = {"port_forwarding": inside | {"protocol": "tcp", "external_port": 22}}
+    made = api.call("POST", f"/v2.0/floatingips/{ids['floatingips']}/port_forwardings", body, who)
+    return ids | {"forwarding": made.first["id"]}
 
 
 @relaxed
 @given(st.data(), st.sampled_from(sorted(PATHS)), st.sampled_from([{}, RED]))
 def test_odd_actions(data: st.DataObject, name: str, who: dict[str, str]) -> None:
     method, path, about, keys = PATHS[name]
-    routes = lists_of(destination=networks, nexthop=addresses)
-    body = data.draw(st.dictionaries(st.sampled_from(keys), values | routes, max_size=3) | values)
+    shaped = st.fixed_dictionaries({}, optional={key: SHAPED.get(key, values) | values for key in keys})
+    body = data.draw(shaped | values)
     api = Api()
-    ids = one_of_each(api, who)
+    ids = routed(api, who)
+    body = filled(body, ids)
     for each in (body, {about: body}) if about else (body,):
         answer = api.call(method, path.format(**ids), each, who)
         assert answer.status in (200, 201, 400, 403, 404, 409, 412), (answer.body, each)
