@@ -22,6 +22,8 @@ class Loaded:
     """A control plane with many ports in force, and what it took until then (seconds)."""
 
     tenants: list[Tenant]
+    interfaces: dict[str, dict[str, Port]]
+    """Ports by chassis and interface."""
     answered: float
     active: float
     cpu: float
@@ -32,32 +34,28 @@ def load(plane: ControlPlane, size: int) -> Loaded:
     """Make so many ports, on all chassis in turn, and wait until they are in force."""
     chassis = list(plane.hypervisors)
     counts = [TENANT] * (size // TENANT) + ([size % TENANT] if size % TENANT else [])
-    idle = [f"i{number}" for number in range(size)]
+    idle = [plane.fresh("i") for _ in range(size)]
     plane.plug_idle({name: idle[at :: len(chassis)] for at, name in enumerate(chassis)})
     cpu, switch_cpu = plane.cpu_seconds(), plane.switch_cpu_seconds()
     started = time.monotonic()
     tenants: list[Tenant] = []
     ports: list[Port] = []
-    for number, count in enumerate(counts):
-        tenant = plane.make_tenant(f"tenant{number}", (count - count // 2, count // 2))
-        names = idle[len(ports) : len(ports) + count]
-        at = len(ports)
-        plane.claim(
-            {
-                name: {
-                    interface: port.id
-                    for place, (interface, port) in enumerate(zip(names, tenant.ports, strict=True), at)
-                    if place % len(chassis) == which
-                }
-                for which, name in enumerate(chassis)
-            }
-        )
+    interfaces: dict[str, dict[str, Port]] = {name: {} for name in chassis}
+    for count in counts:
+        tenant = plane.make_tenant(plane.fresh("tenant"), (count - count // 2, count // 2))
+        claims: dict[str, dict[str, str]] = {name: {} for name in chassis}
+        for place, port in enumerate(tenant.ports, len(ports)):
+            at = chassis[place % len(chassis)]
+            interfaces[at][idle[place]] = port
+            claims[at][idle[place]] = port.id
+        plane.claim(claims)
         tenants.append(tenant)
         ports += tenant.ports
     answered = time.monotonic() - started
     plane.wait_active(ports)
     active = time.monotonic() - started
-    return Loaded(tenants, answered, active, plane.cpu_seconds() - cpu, plane.switch_cpu_seconds() - switch_cpu)
+    cpu, switch_cpu = plane.cpu_seconds() - cpu, plane.switch_cpu_seconds() - switch_cpu
+    return Loaded(tenants, interfaces, answered, active, cpu, switch_cpu)
 
 
 def measure(plane: ControlPlane, size: int) -> Iterator[Found]:

@@ -4,7 +4,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from tests.bench import api, bulk, data_plane, one_more, subjects
+from tests.bench import (
+    api,
+    bulk,
+    churn,
+    data_plane,
+    dhcp,
+    failover,
+    one_more,
+    remote_group,
+    restart,
+    subjects,
+)
 from tests.bench.planes import Plane
 from tests.bench.results import OURS, Figure
 from tests.bench.workload import Workload
@@ -13,6 +24,11 @@ WORKLOADS: Mapping[str, Workload] = {
     "bulk": bulk.WORKLOAD,
     "one_more": one_more.WORKLOAD,
     "data_plane": data_plane.WORKLOAD,
+    "restart": restart.WORKLOAD,
+    "dhcp": dhcp.WORKLOAD,
+    "failover": failover.WORKLOAD,
+    "remote_group": remote_group.WORKLOAD,
+    "churn": churn.WORKLOAD,
 }
 API = "api"
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from tests.bench.planes import ICMP, TCP, UDP, UPSTREAM, WORLD, ControlPlane, Network, Plane
+from tests.bench.planes import ICMP, TCP, UDP, UPSTREAM, ControlPlane, Network, Plane
 from tests.bench.workload import Aim, Found, Workload
 
 if TYPE_CHECKING:
@@ -72,28 +72,27 @@ def lay_out(plane: Plane) -> Iterator[Way]:
     if not isinstance(plane, ControlPlane):
         network = Network("plain", "10.0.0.0/24", 1442)
         one, same, other = (
-            plane.add_guest(f"v{number}", chassis, network, _MAC.format(number), network.address(number))
+            plane.add_guest(plane.fresh("v"), chassis, network, _MAC.format(number), network.address(number))
             for number, chassis in ((10, "h1"), (11, "h1"), (12, "h2"))
         )
         yield Way(SAME, one, same, network.address(11))
         yield Way(ACROSS, one, other, network.address(12))
         return
-    tenant = plane.make_tenant("ways", (0, 0))
+    tenant = plane.make_tenant(plane.fresh("ways"), (0, 0))
     for protocol in (ICMP, TCP, UDP):
         plane.permit(tenant.group, protocol)
     first, second = tenant.networks
     guests, ports = {}, {}
     places = ((10, "h1", first), (11, "h1", first), (12, "h2", first), (13, "h1", second), (14, "h2", second))
     for number, chassis, network in places:
-        mac, address, name = _MAC.format(number), network.address(number), f"v{number}"
+        mac, address, name = _MAC.format(number), network.address(number), plane.fresh("v")
         guests[number] = plane.add_guest(name, chassis, network, mac, address)
         ports[number] = plane.make_port(tenant, network, mac, address)
         plane.claim({chassis: {name: ports[number].id}})
     plane.wait_active(ports.values())
     for name, number in ((SAME, 11), (ACROSS, 12), (ROUTED_SAME, 13), (ROUTED_ACROSS, 14)):
         yield Way(name, guests[10], guests[number], ports[number].address)
-    plane.make_world(["h3"])
-    world = plane.fabric.add_server("upstream", f"{UPSTREAM}/{WORLD.partition('/')[2]}")
+    world = plane.open_world()
     plane.lead_outside(tenant)
     floating = plane.add_floating_ip(tenant, ports[12])
     yield Way(OUT, guests[10], world, UPSTREAM)

@@ -81,6 +81,11 @@ class Echoes:
         counted = sum(moment < until for moment in self.sent)
         return counted - len({number for _, number, _ in self.answers if number < counted})
 
+    def longest_gap(self, moment: float) -> float:
+        """Return the longest time (seconds) after a moment, until now, in which no answer came."""
+        arrivals = [moment, *(arrived for arrived, _, _ in self.answers if arrived > moment)]
+        return max((later - earlier for earlier, later in itertools.pairwise(arrivals)), default=0.0)
+
     def times(self) -> list[float]:
         """Return the seconds from each answered request to its answer."""
         return [arrived - self.sent[number] for arrived, number, _ in self.answers]

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 _MAC = "02:00:00:00:00:{:02x}"
 _HOME = "h1"
-_LABS = count(1)
 
 
 class Lab:
@@ -18,7 +17,7 @@ class Lab:
 
     def __init__(self, plane: ControlPlane) -> None:
         self.plane = plane
-        self.tenant = plane.make_tenant(f"lab{next(_LABS)}", (0,))
+        self.tenant = plane.make_tenant(plane.fresh("lab"), (0,))
         (self.network,) = self.tenant.networks
         self._numbers = count(10)
         self.guests: dict[str, Instance] = {}
@@ -41,7 +40,7 @@ class Lab:
 
     def add(self, chassis: str, mac: str, address: str, ttl: int = 64) -> str:
         """Start an instance, whose packets begin with a TTL; it and the prober know one another's MAC addresses."""
-        name = f"{chassis}v{next(self._numbers)}"
+        name = self.plane.fresh(f"{chassis}v")
         guest = self.guests[name] = self.plane.add_guest(name, chassis, self.network, mac, address)
         if len(self.guests) > 1:
             guest.ip(f"neigh replace {self.port.address} lladdr {self.port.mac} dev eth0 nud permanent")

@@ -19,6 +19,7 @@ class Ours(ControlPlane):
     """A store on disk, no quotas in the way. Each tenant is a project and speaks for itself."""
 
     name = OURS
+    has_api = True
 
     @staticmethod
     def version() -> str:
@@ -38,7 +39,9 @@ class Ours(ControlPlane):
             {"protocol": TCP, "port_range_min": 22, "port_range_max": 22},
         ]
         both = {"security_group_id": group, "direction": "ingress", "ethertype": "IPv4"}
-        tenant.request("POST", "/v2.0/security-group-rules", {"security_group_rules": [both | rule for rule in rules]})
+        rules = [both | rule for rule in rules]
+        made = tenant.request("POST", "/v2.0/security-group-rules", {"security_group_rules": rules})
+        members_rule = made["security_group_rules"][0]["id"]
         wanted = [{"name": f"net{number}"} for number in range(len(ports))]
         made = tenant.request("POST", "/v2.0/networks", {"networks": wanted})["networks"]
         wanted = [
@@ -61,7 +64,7 @@ class Ours(ControlPlane):
         answer = tenant.request("POST", "/v2.0/ports", {"ports": wanted}) if wanted else {"ports": []}
         by_id = {network.id: network for network in networks}
         found = tuple(_port(port, by_id[port["network_id"]]) for port in answer["ports"])
-        return Tenant(name, networks, router, group, found)
+        return Tenant(name, networks, router, group, members_rule, found)
 
     def make_port(self, tenant: Tenant, network: Network, mac: str, address: str) -> Port:
         port = self.api.create(
@@ -84,6 +87,10 @@ class Ours(ControlPlane):
         rule = {"security_group_id": group, "direction": "ingress", "ethertype": "IPv4", "protocol": protocol}
         return str(self.api.create("security_group_rule", **rule)["id"])
 
+    def permit_members(self, group: str) -> str:
+        rule = {"security_group_id": group, "direction": "ingress", "ethertype": "IPv4", "remote_group_id": group}
+        return str(self.api.create("security_group_rule", **rule)["id"])
+
     def withdraw(self, group: str, rule: str) -> None:
         self.api.delete("security_group_rule", rule)
 
@@ -100,6 +107,10 @@ class Ours(ControlPlane):
         made = self.api.create("floatingip", floating_network_id=self._world, port_id=port.id, project_id=tenant.name)
         self.api.wait_until_realized()
         return str(made["floating_ip_address"])
+
+    def wait_in_step(self) -> None:
+        self.api.wait_until_in_sync(self.hypervisors, timeout=PATIENCE)
+        self.api.wait_until_realized(PATIENCE)
 
     def wait_active(self, ports: Iterable[Port]) -> None:
         wanted = [port.id for port in ports]

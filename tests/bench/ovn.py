@@ -118,10 +118,8 @@ class Ovn(ControlPlane):
 
     def make_tenant(self, name: str, ports: Sequence[int]) -> Tenant:
         group = self._new_group(name)
-        self._run(
-            self._acl(group, True, 1002, f"ip4 && ip4.src == ${group}_ip4", "allow-related"),
-            self._acl(group, True, 1002, "tcp && tcp.dst == 22", "allow-related"),
-        )
+        members_rule = self.permit_members(group)
+        self._run(self._acl(group, True, 1002, "tcp && tcp.dst == 22", "allow-related"))
         router = f"router-{name}"
         self._run(["lr-add", router])
         networks = []
@@ -138,7 +136,7 @@ class Ovn(ControlPlane):
                 port = Port(str(uuid.uuid4()), self._mac(), network.address(2 + number), network)
                 wanted.append((port, dhcp))
         self._run(*(command for port, dhcp in wanted for command in self._new_port(port, [group, DROPS], dhcp)))
-        return Tenant(name, tuple(networks), router, group, tuple(port for port, _ in wanted))
+        return Tenant(name, tuple(networks), router, group, members_rule, tuple(port for port, _ in wanted))
 
     def make_port(self, tenant: Tenant, network: Network, mac: str, address: str) -> Port:
         port = Port(str(uuid.uuid4()), mac, address, network)
@@ -158,7 +156,12 @@ class Ovn(ControlPlane):
         self._run(*leaving, ["add", "Port_Group", group, "ports", row])
 
     def permit(self, group: str, protocol: str) -> str:
-        match = f"ip4 && {_MATCHES[protocol]}"
+        return self._permit(group, f"ip4 && {_MATCHES[protocol]}")
+
+    def permit_members(self, group: str) -> str:
+        return self._permit(group, f"ip4 && ip4.src == ${group}_ip4")
+
+    def _permit(self, group: str, match: str) -> str:
         self._run(self._acl(group, True, 1002, match, "allow-related"))
         return f"outport == @{group} && {match}"
 
@@ -199,8 +202,11 @@ class Ovn(ControlPlane):
     def _outside_address(self) -> str:
         return _OUTSIDE.address(20 + next(self._numbers) % 200)
 
-    def wait_active(self, ports: Iterable[Port]) -> None:
+    def wait_in_step(self) -> None:
         self._nbctl("--wait=hv", "sync")
+
+    def wait_active(self, ports: Iterable[Port]) -> None:
+        self.wait_in_step()
         wanted = {port.id for port in ports}
         wait_until(lambda: not self._down() & wanted, "all ports are up", pause=0.05)
 

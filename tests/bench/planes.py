@@ -4,6 +4,7 @@ A benchmark speaks to this interface only. ``ours.py``, ``ovn.py`` and ``plain.p
 users have: the Neutron API, OVN's northbound database, ``ovs-vsctl``.
 """
 
+import itertools
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ PATIENCE = 600.0
 ICMP, TCP, UDP = "icmp", "tcp", "udp"
 WORLD, UPSTREAM = "203.0.113.0/24", "203.0.113.1"
 """The external network, and the router there that everything else is behind."""
+GATEWAYS = ("h3", "h4")
 CHASSIS = 4
 
 T = TypeVar("T")
@@ -66,6 +68,8 @@ class Tenant:
     networks: tuple[Network, ...]
     router: str
     group: str
+    members_rule: str
+    """The rule that lets in what comes from the group's own members."""
     ports: tuple[Port, ...]
 
 
@@ -78,6 +82,7 @@ class Plane(ABC):
 
     def __init__(self, chassis: int = CHASSIS) -> None:
         self.chassis = chassis
+        self._fresh = itertools.count(1)
 
     def __enter__(self) -> Self:
         from tests.bench.interfaces import Interfaces
@@ -105,6 +110,10 @@ class Plane(ABC):
     def stop(self) -> None:
         """End and remove all of it."""
         self.fabric.stop()
+
+    def fresh(self, kind: str) -> str:
+        """Return a name that nothing else here has: the kind and a number."""
+        return f"{kind}{next(self._fresh)}"
 
     @property
     def hypervisors(self) -> Mapping[str, "Hypervisor"]:
@@ -155,7 +164,10 @@ class Plane(ABC):
 
 
 class ControlPlane(Plane):
-    """A control plane that runs, and takes intent."""
+    """A control plane that runs, and takes intent. ``has_api``: it has a server of its own that speaks to tenants."""
+
+    has_api: ClassVar[bool] = False
+    _beyond: "Instance | None" = None
 
     # Intent
 
@@ -187,12 +199,23 @@ class ControlPlane(Plane):
         """Let in a protocol from everywhere; return the rule's name."""
 
     @abstractmethod
+    def permit_members(self, group: str) -> str:
+        """Let in everything from the group's own members; return the rule's name."""
+
+    @abstractmethod
     def withdraw(self, group: str, rule: str) -> None:
         """Remove a rule."""
 
     @abstractmethod
     def make_world(self, gateways: Sequence[str]) -> None:
         """Make an external network, flat on the provider's, with gateways by falling preference."""
+
+    def open_world(self) -> "Instance":
+        """Return the machine beyond the external network; both are made when they are asked for first."""
+        if self._beyond is None:
+            self.make_world(GATEWAYS)
+            self._beyond = self.fabric.add_server("upstream", f"{UPSTREAM}/{WORLD.partition('/')[2]}")
+        return self._beyond
 
     @abstractmethod
     def lead_outside(self, tenant: Tenant) -> None:
@@ -201,6 +224,10 @@ class ControlPlane(Plane):
     @abstractmethod
     def add_floating_ip(self, tenant: Tenant, port: Port) -> str:
         """Give a port an address of its own on the external network; return that."""
+
+    @abstractmethod
+    def wait_in_step(self) -> None:
+        """Wait until each chassis is served, and has confirmed all that was asked for."""
 
     @abstractmethod
     def wait_active(self, ports: Iterable[Port]) -> None:

@@ -7,7 +7,7 @@ from statistics import median
 
 import pytest
 
-from tests.bench import catalogue, data_plane, one_more
+from tests.bench import catalogue, churn, data_plane, dhcp, failover, one_more, remote_group, restart
 from tests.bench.planes import ControlPlane, Plane
 from tests.bench.results import OURS
 
@@ -37,6 +37,24 @@ def test_one_more(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(found) == 5 and all(0 < value < 100_000 for value in found.values())
 
 
+def test_dhcp(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dhcp, "ASKED", 3)
+    found = measured("dhcp", plane, 12)
+    assert found["boot storm, not answered"] == 0 and found["exchanges"] > 0
+
+
+def test_remote_group(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_group, "TIMES", 1)
+    found = measured("remote_group", plane, 20)
+    assert found["flows of the rule"] >= 20 and found["flows more for a member elsewhere"] > 0
+
+
+def test_churn(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(churn, "CYCLES", 10)
+    monkeypatch.setattr(churn, "BATCH", 4)
+    assert measured("churn", plane, 0)["memory at the end"] > 10
+
+
 @needs_iperf
 def test_data_plane(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data_plane, "SECONDS", 1.0)
@@ -53,6 +71,19 @@ def test_packets_take_each_way_of_the_data_plane(plane: ControlPlane) -> None:
         data_plane.warm_up(way)
         ways.append(way.name)
     assert len(ways) == 6
+
+
+def test_restart(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restart, "AFTER", 0.5)
+    found = measured("restart", plane, 0)
+    assert 0 < found["in step again"] < 60
+
+
+def test_failover(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one: it leaves a chassis without its switch."""
+    monkeypatch.setattr(failover, "WATCHED", 4.0)
+    monkeypatch.setattr(failover, "SETTLING", 2.0)
+    assert measured("failover", plane, 0)["pings lost"] > 0
 
 
 data_plane_ways = data_plane.lay_out

@@ -1,0 +1,150 @@
+"""The benchmark ``dhcp``: how soon, and how many, DISCOVERs are answered with an OFFER, with 1,000 ports in force.
+
+*Latency*: one instance asks eight times a second, and hears the answer on its own interface. *Boot storm*: all ports,
+on four chassis, ask at once, for the first time; until each has its answer. *Exchanges*: each port asks five times
+more, all at once; the answers a second until the last one has come. Requests are put into the switches' idle
+interfaces, and answers are counted on them.
+"""
+
+import json
+import re
+import socket
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from tests.bench import bulk
+from tests.bench.lab import Lab
+from tests.bench.planes import ControlPlane
+from tests.bench.workload import Aim, Found, Workload
+
+if TYPE_CHECKING:
+    from hypervisor import Hypervisor
+
+ASKED = 40
+AGAIN = 5
+"""Requests of each port at once: fewer than a port's budget of packets to the controller."""
+_PAUSE = 1 / 8
+_QUIET = 3.0
+"""Seconds without an answer after which no more are waited for."""
+_SENT = re.compile(r'^ +port +"?([^":]+)"?:.*?\n +tx pkts=(\d+)', re.MULTILINE)
+_COOKIE = b"\x63\x82\x53\x63"
+
+Requests = Mapping[str, Mapping[str, bytes]]
+"""Frames by chassis and interface."""
+
+
+def measure(plane: ControlPlane, size: int) -> Iterator[Found]:
+    """Load a control plane, and let its ports ask."""
+    loaded = bulk.load(plane, size)
+    yield Found("latency", "ms", [seconds * 1e3 for seconds in latencies(plane)])
+    requests = {
+        chassis: {interface: discover(port.mac, number) for number, (interface, port) in enumerate(ports.items())}
+        for chassis, ports in loaded.interfaces.items()
+    }
+    answered, seconds = _ask(plane, requests, 1)
+    yield Found("boot storm, until all are answered", "s", [seconds])
+    yield Found("boot storm, not answered", "ports", [float(size - answered)])
+    time.sleep(2)  # Budgets of packets fill again.
+    answered, seconds = _ask(plane, requests, AGAIN)
+    yield Found("exchanges", "exchanges/s", [answered / seconds], more_is_better=True)
+    yield Found("exchanges, share not answered", "", [1 - answered / (size * AGAIN)])
+
+
+def latencies(plane: ControlPlane) -> list[float]:
+    """Let an instance ask again and again; return how many seconds each answer took. Raises TimeoutError."""
+    import namespaces
+
+    lab = Lab(plane)
+    port, name = lab.launch("h2")
+    with namespaces.visiting(namespaces.NET, lab.guests[name].pid):
+        end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+    found = []
+    with end:
+        end.bind(("eth0", 0x0800))
+        end.settimeout(5)
+        for number in range(ASKED):
+            frame = discover(port.mac, number)
+            asked = time.perf_counter()
+            end.send(frame)
+            while True:
+                heard = end.recv(2000)
+                if heard[23] == 17 and heard[36:38] == b"\0\x44" and heard[46:50] == frame[46:50]:
+                    break
+            found.append(time.perf_counter() - asked)
+            time.sleep(_PAUSE)
+    return found
+
+
+def discover(mac: str, number: int) -> bytes:
+    """Return a client's first frame (RFC 2131, section 4.1; RFC 2132), with a transaction of its own."""
+    own = bytes.fromhex(mac.replace(":", ""))
+    bootp = struct.pack("!4BIHH", 1, 1, 6, 0, 0x5D000000 + number, 0, 0x8000) + bytes(16) + own + bytes(10 + 64 + 128)
+    payload = bootp + _COOKIE + bytes([53, 1, 1, 55, 4, 1, 3, 6, 26, 255])
+    payload += bytes(300 - len(payload))
+    udp = struct.pack("!4H", 68, 67, 8 + len(payload), 0)
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28 + len(payload), 0, 0, 64, 17, 0, bytes(4), b"\xff" * 4)
+    total = sum(struct.unpack("!10H", head))
+    total = (total & 0xFFFF) + (total >> 16)
+    head = head[:10] + struct.pack("!H", ~total & 0xFFFF) + head[12:]
+    return b"\xff" * 6 + own + b"\x08\x00" + head + udp + payload
+
+
+def _ask(plane: ControlPlane, requests: Requests, times: int) -> tuple[int, float]:
+    """Put all requests into the switches; return how many were answered, and the seconds until the last one was."""
+    before = _answers(plane, requests)
+    wanted = sum(map(len, requests.values())) * times
+    started = last = time.monotonic()
+    answered = 0
+    with ThreadPoolExecutor(len(requests)) as pool:
+        waiting = [pool.submit(_inject, plane.hypervisors[name], requests[name], times) for name in requests]
+        while answered < wanted and time.monotonic() < last + _QUIET:
+            time.sleep(0.05)
+            now = _answers(plane, requests) - before
+            if now > answered:
+                answered, last = now, time.monotonic()
+        for each in waiting:
+            each.result()
+    return answered, last - started
+
+
+def _inject(hypervisor: "Hypervisor", frames: Mapping[str, bytes], times: int) -> None:
+    """Let frames arrive on idle interfaces, all commands sent before the first one is answered."""
+    (control,) = hypervisor.directory.glob("ovs-vswitchd.*.ctl")
+    with socket.socket(socket.AF_UNIX) as end:
+        end.connect(str(control))
+        commands = [
+            json.dumps({"method": "netdev-dummy/receive", "params": [name, *[frame.hex()] * times], "id": number})
+            for number, (name, frame) in enumerate(frames.items())
+        ]
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(end.sendall, "".join(commands).encode())
+            text = ""
+            while text.count('"id"') < len(commands):
+                text += end.recv(1 << 16).decode()
+            sending.result()
+        if '"error":"' in text:
+            raise RuntimeError(f"{hypervisor.name}: {text[:500]}")
+
+
+def _answers(plane: ControlPlane, requests: Requests) -> int:
+    """Return how many packets the switches have sent out of idle interfaces so far."""
+    total = 0
+    for name, frames in requests.items():
+        shown = plane.hypervisors[name].run(
+            "ovs-ofctl", "-O", "OpenFlow13,OpenFlow15", "--names", "dump-ports", "br-int"
+        )
+        total += sum(int(count) for interface, count in _SENT.findall(shown) if interface in frames)
+    return total
+
+
+WORKLOAD = Workload(
+    title="DHCP",
+    text=__doc__ or "",
+    measure=measure,
+    sizes=(1_000,),
+    quick=(200,),
+    aims=(Aim("latency", 0.6), Aim("exchanges", 5_000), Aim("boot storm, not answered", 0)),
+)
