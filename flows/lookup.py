@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from flows.actions import Action, Commit, DecrementTtl, Goto, Move, PopVlan, PushVlan, SetField, Track, Translate
 from flows.fields import CT_VALID, ETH_TYPE_IPV4, FIELDS, VLAN_PRESENT
 from flows.flow import Flow, Term, field_named
+from flows.packets import ETH_TYPE_IPV6
 from flows.pipeline import TABLES
 
 Shape = tuple[tuple[str, int], ...]
@@ -110,8 +111,9 @@ def refusal(flow: Flow) -> str | None:
 def _refused_action(flow: Flow, action: Action, known: dict[str, Term]) -> str | None:
     match action:
         case DecrementTtl():
-            missing = _unmet("ip_ttl", known)
-            return f"dec_ttl needs {missing} in the match" if missing else None
+            needed = (ETH_TYPE_IPV4, ETH_TYPE_IPV6)
+            is_met = any(known.get("eth_type") == Term("eth_type", each, None) for each in needed)
+            return None if is_met else f"dec_ttl needs eth_type={needed[0]:#x} or {needed[1]:#x} in the match"
         case SetField(name, value):
             if name == "vlan_vid" and not value & VLAN_PRESENT:
                 return "vlan_vid is set without the bit VLAN_PRESENT"

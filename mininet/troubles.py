@@ -25,7 +25,13 @@ class Troubles:
     rows: list[tuple[str, ...]] = field(default_factory=list)
 
     def strike(
-        self, what: str, trouble: Callable[[], object], *, dark: Mapping[str, float], silent: float, seconds: float = 3.5
+        self,
+        what: str,
+        trouble: Callable[[], object],
+        *,
+        dark: Mapping[str, float],
+        silent: float,
+        seconds: float = 3.5,
     ) -> None:
         """Let it happen under pings, and look on for some seconds.
 

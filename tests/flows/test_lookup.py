@@ -128,6 +128,8 @@ ACCEPTED = [
     raw_entry(PushVlan(), SET_TAG, Output(0xFFFFFFFE)),
     raw_entry(SetField("network", 5), SetField("tun_dst", 1), Goto("forwarding")),
     raw_entry(Resubmit("classification"), table="forwarding"),
+    raw_entry(DecrementTtl(), terms=[IPV4]),
+    raw_entry(DecrementTtl(), terms=[Term("eth_type", 0x86DD, None)]),
 ]
 
 
