@@ -200,13 +200,14 @@ ROUTES = Table(
     "routes",
     "What a router does with a packet: answers an echo request to itself, and else sends it the way of the longest "
     "prefix, one hop less to live. What it must report, to itself or with no hop left or with no way to go, the "
-    "controller reports.",
-    match=frozenset({"router", "from_port", "ipv4_dst", "icmp_type", "icmp_code", "ip_ttl"}),
+    "controller reports. Between networks in different address scopes, nothing is routed.",
+    match=frozenset({"router", "network", "from_port", "ipv4_dst", "icmp_type", "icmp_code", "ip_ttl"}),
     priorities={
         "nowhere": 130,
         "echo_outside": 125,
         "echo": 120,
         "own": 110,
+        "apart": 105,
         "expired": 100,
         "prefix": 20,
         "no_route": 10,
@@ -249,7 +250,7 @@ SOURCE_NAT = Table(
     "Translates what leaves a router by its gateway, on the chassis that it comes from: to the floating IP of its "
     "source, or to the router's address and a port of this chassis's own block.",
     match=frozenset({"router", "interface", "too_big", "ipv4_src", "eth_type", "ip_proto"}),
-    priorities={"too_big": 120, "floating": 110, "ported": 105, "router": 100},
+    priorities={"too_big": 120, "floating": 110, "spared": 107, "ported": 105, "router": 100},
     next=("upstream", "drops"),
     unmatched="not_translated",
 )
@@ -536,6 +537,7 @@ FEATURES: dict[str, Feature] = {
         Feature("doors", 13, "Ways from chassis to external networks, and between the chassis."),
         Feature("source_nat", 14, "Addresses of what leaves routers by their gateways."),
         Feature("source_ports", 18, "Where a chassis's first source ports do not suffice."),
+        Feature("address_scopes", 19, "No translation within an address scope, and no way out of it."),
         Feature("upstream", 15, "Neighbours on external networks."),
         Feature("provider_routing", 17, "Routers on physical networks, and where these find them."),
         Feature("inbound_nat", 16, "From external addresses to instances."),

@@ -23,6 +23,7 @@ from topology.values import (
     SecurityGroupRule,
     Segment,
     Subnet,
+    SubnetPool,
     Translation,
 )
 
@@ -46,7 +47,8 @@ DESCRIPTION = (
     "`lab`: a flat provider network (`physnet2`) with `scope` on `hv1`.",
     "`world`: an external network (VLAN 300 of `physnet1`), its router at 10.0.4.1, and both chassis gateways. "
     "`hub` has 10.0.4.21 there, with a block of source ports for each chassis, `web` the floating IP 10.0.4.23, and "
-    "port 2222 of 10.0.4.24 is `proxy`'s port 22. The router `open` leads from `blue` to `world` without translation.",
+    "port 2222 of 10.0.4.24 is `proxy`'s port 22. The router `open` leads from `blue` to `world` without translation. "
+    "`world` and `blue` are in one address scope: `hub` translates nothing between these, and routes nothing to `red`.",
     "`servers`: the security group of `web`, `db`, `proxy` and `scope`. They may begin any connection, and receive "
     "those of one another, HTTP from anybody, and pings from the address group `offices` (198.51.100.0/24).",
     "`probes`: a stateless security group of `scope`, which may exchange SNMP with `servers`.",
@@ -90,6 +92,7 @@ PORTS: tuple[tuple[str, str, str, int, dict[str, Any]], ...] = (
 
 
 HOSTS = {"hub-red": "1", "hub-blue": "1", "open-blue": "2", "line-plant": "1", "line-lab": "1"}
+SCOPED = ("blue", "world")
 TRANSITS = {"world": 103, "plant": 104, "lab": 105}
 TRANSLATIONS = (
     ("hub", "hv1", "10.0.4.21"),
@@ -109,9 +112,10 @@ def sample_cloud() -> SampleCloud:
             tx.put(Network(network_id, "sample", key, segment, external=network_id == "world", **values))
             served = segment.is_overlay
             cidr, gateway = f"10.0.{key - 1}.0/24", f"10.0.{key - 1}.1"
-            tx.put(
-                Subnet(f"{network_id}-addresses", "sample", network_id, cidr, gateway_ip=gateway, enable_dhcp=served)
-            )
+            pool = "company" if network_id in SCOPED else None
+            values = {"gateway_ip": gateway, "enable_dhcp": served, "subnetpool_id": pool}
+            tx.put(Subnet(f"{network_id}-addresses", "sample", network_id, cidr, **values))
+        tx.put(SubnetPool("company", "sample", ("10.0.0.0/16",), 8, 32, 24, address_scope_id="company"))
         tx.put(SecurityGroup("servers", "sample", 1))
         tx.put(SecurityGroup("probes", "sample", 2, stateful=False))
         tx.put(AddressGroup("offices", "sample", 3, addresses=("198.51.100.0/24",)))

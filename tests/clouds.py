@@ -41,6 +41,7 @@ from topology.values import (
     SecurityGroupRule,
     Segment,
     Subnet,
+    SubnetPool,
 )
 
 CHASSIS = ("hv1", "hv2", "hv3")
@@ -98,6 +99,12 @@ class Cloud(ABC):
     def subnet(self, network: Network, cidr: str = "10.0.0.0/24", **values: Any) -> Subnet:
         """Create a subnet, with DHCP unless the story says otherwise."""
         return self.put(Subnet(f"{network.id}/{cidr}", network.project_id, network.id, cidr, **values))
+
+    def pool(self, network: Network, name: str, scope: str) -> None:
+        """Let a network's subnets be cut from a pool in an address scope."""
+        self.put(SubnetPool(name, "tenant", (), 8, 32, 24, address_scope_id=scope))
+        for subnet in self.store.find(Subnet, "network", network.id):
+            self.change(subnet, subnetpool_id=name)
 
     def port(self, name: str, network: Network, address: str, at: str | None = None, **values: Any) -> Port:
         """Create a port with an address of the network's first subnet, and plug it in if the story says where.

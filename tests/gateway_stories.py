@@ -10,7 +10,7 @@ from tests.clouds import BLOCK, CHASSIS, UPSTREAM, UPSTREAM_MAC, Cloud
 from tests.router_stories import arrives, interface, lan
 from tests.storytelling import address, nothing, reached, story
 from topology.addressing import chassis_mac
-from topology.values import FixedIP, FloatingIP, Neighbour, Network, Port, PortBlock, Router, Translation
+from topology.values import FixedIP, FloatingIP, Neighbour, Network, Port, PortBlock, Router, SubnetPool, Translation
 
 FAR = "198.51.100.9"
 OUTSIDE, SECOND = "203.0.113.10", "203.0.113.12"
@@ -163,6 +163,36 @@ def a_router_without_translation_routes_both_ways(cloud: Cloud) -> None:
     back = from_far(net, net.out.mac_address, address(net.one), udp_src=53, udp_dst=40000)
     walk = cloud.inject_physical(FLAT, back)
     assert walk.deliveries == [Delivery("one@hv1", arrives(back, net.to_red, net.one))]
+
+
+@story
+def within_an_address_scope_nothing_is_translated_and_none_leads_to_another(cloud: Cloud) -> None:
+    net, blue = outward(cloud), lan(cloud, "blue", 2)
+    plain = cloud.port("plain", blue, "10.0.2.11", "hv2")
+    to_blue = cloud.interface(net.hub, blue, "10.0.2.1")
+    for network in (net.world, net.red):
+        cloud.pool(network, f"pool of {network.id}", "company")
+    sent = ask_far(net, net.one, udp_src=40000, udp_dst=53)
+    assert outside(cloud.inject("one@hv1", sent)) == [("hv3", seen(sent, net.out.mac_address, address(net.one)))]
+    back = from_far(net, net.out.mac_address, address(net.one), udp_src=53, udp_dst=40000)
+    arrived = [Delivery("one@hv1", arrives(back, net.to_red, net.one))]
+    assert cloud.inject_physical(FLAT, back).deliveries == arrived
+    # Who is in no scope has the router's address outside, is reached by nobody there, and by nobody of the scope.
+    other = udp(plain.mac_address, to_blue.mac_address, address(plain), FAR, udp_src=40000, udp_dst=53)
+    ((_, packet),) = outside(cloud.inject("plain@hv2", other))
+    assert source_of(packet) == OUTSIDE and answered(cloud, net, packet) == ["plain@hv2"]
+    assert not cloud.inject_physical(FLAT, from_far(net, net.out.mac_address, address(plain))).deliveries
+    assert nothing(cloud.inject("one@hv1", ask_far(net, net.one, address(plain))))
+    across = udp(plain.mac_address, to_blue.mac_address, address(plain), address(net.one))
+    assert nothing(cloud.inject("plain@hv2", across))
+    # A floating IP stands for its instance all the same.
+    each = floating(cloud, net, 20, net.one)
+    ((_, packet),) = outside(cloud.inject("one@hv1", sent))
+    assert source_of(packet) == each.address
+    cloud.change(cloud.store.get(SubnetPool, "pool of world"), address_scope_id=None)
+    cloud.delete(each)
+    ((_, packet),) = outside(cloud.inject("one@hv1", sent))
+    assert source_of(packet) == OUTSIDE
 
 
 @story

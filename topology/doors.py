@@ -7,6 +7,7 @@ for a router's external address, so that its MAC address is in one place of the 
 
 from typing import NamedTuple
 
+from topology.address_scopes import spared
 from topology.facts import View, encap_ip, live_port, networks_at, whereabouts
 from topology.gateway import Gateway, gateway, gateways_on, in_order, is_door, preferred
 from topology.provider import networks_entering, provider_interfaces
@@ -157,7 +158,7 @@ def externals_carried(view: View, chassis_id: str) -> tuple[str, ...]:
 
 
 def routers_served(view: View, chassis_id: str) -> tuple[str, ...]:
-    """Return the routers without translation whose packets a gateway chassis routes as they come in, sorted.
+    """Return the routers some of whose packets a gateway chassis routes as they come in, untranslated, sorted.
 
     With them are those that they lead to.
     """
@@ -204,5 +205,6 @@ def networks_in_transit(view: View, chassis_id: str) -> tuple[str, ...]:
 
 
 def _translates(view: View, router_id: str) -> bool:
+    """Return whether a router translates all that leaves by its gateway."""
     own = view.ask(gateway, router_id)
-    return own is None or own.snat
+    return own is None or (own.snat and not view.ask(spared, router_id))

@@ -5,6 +5,7 @@ Facts as in ``topology.facts``.
 
 from typing import NamedTuple
 
+from topology.address_scopes import spared
 from topology.doors import active_gateway, floating, forwarding
 from topology.facts import LiveNetwork, View
 from topology.gateway import gateway, gateways_on
@@ -81,4 +82,5 @@ def hears_strangers(view: View, router_id: str) -> bool:
     """Return whether packets come to a router from others than our ports, as they are."""
     own = view.ask(gateway, router_id)
     at_doors = (view.ask(interface_door, port_id) for port_id in view.ask(interfaces, router_id))
-    return (own is not None and not own.snat) or any(door is not None for door in at_doors)
+    untranslated = own is not None and (not own.snat or view.ask(spared, router_id))
+    return bool(untranslated) or any(door is not None for door in at_doors)

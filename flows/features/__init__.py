@@ -1,6 +1,7 @@
 """One module for each behaviour, and the list of all their units."""
 
 from flows.features import (
+    address_scopes,
     arp_guard,
     arp_responder,
     classification,
@@ -40,6 +41,7 @@ UNITS: tuple[Unit, ...] = (
     *doors.UNITS,
     *source_nat.UNITS,
     *source_ports.UNITS,
+    *address_scopes.UNITS,
     *upstream.UNITS,
     *inbound_nat.UNITS,
     *provider_routing.UNITS,

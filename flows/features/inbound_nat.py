@@ -16,6 +16,7 @@ from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, IP_PROTO_ICMP, mac_
 from flows.flow import Flow, flow
 from flows.pipeline import EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT
 from flows.units import EVERYONE, Published, Unit, on_chassis
+from topology.address_scopes import spared
 from topology.addressing import SERVICE_MAC
 from topology.doors import active_gateway, floating, forwarding, gateway_chassis, translation, translators
 from topology.facts import View, encap_ip
@@ -41,10 +42,12 @@ def to_router(view: View, router_id: str) -> Published:
             yield here, flow(EXTERNAL_ADDRESSES, "echo", FEATURE, owner, *reply, **for_it, **echo)
         for address in own.addresses:
             yield from _back_to_translators(view, own, chassis_id, address, translating)
+        routed = (SetField("router", own.router_key), SetField("from_core", 0), Resubmit("routes"))
+        to_it: dict[str, int | str] = {"network": network, "eth_dst": own.mac_address}
         if not own.snat:
-            routed = (SetField("router", own.router_key), SetField("from_core", 0), Resubmit("routes"))
-            to_it: dict[str, int | str] = {"network": network, "eth_dst": own.mac_address}
             yield here, flow(EXTERNAL_ADDRESSES, "routed", FEATURE, owner, *routed, **to_it)
+        for prefix in view.ask(spared, router_id):
+            yield here, flow(EXTERNAL_ADDRESSES, "routed", FEATURE, owner, *routed, ipv4_dst=prefix, **to_it)
 
 
 def _back_to_translators(

@@ -34,6 +34,7 @@ from topology.values import (
     SecurityGroupRule,
     Segment,
     Subnet,
+    SubnetPool,
     Translation,
 )
 
@@ -80,6 +81,12 @@ subnets = st.builds(
     st.just("10.0.0.0/24"),
     gateway_ip=st.sampled_from((None, "10.0.0.1")),
     enable_dhcp=st.booleans(),
+    subnetpool_id=st.sampled_from((None, "pool1", "pool2")),
+)
+pools = st.builds(
+    SubnetPool,
+    *(st.sampled_from(("pool1", "pool2")), st.just("t"), st.just(()), st.just(8), st.just(32), st.just(24)),
+    address_scope_id=st.sampled_from((None, "scope1", "scope2")),
 )
 ports = st.builds(
     Port,
@@ -164,7 +171,7 @@ neighbours = st.builds(
     addresses,
     macs,
 )
-outside = st.one_of(holders, floating_ips, forwardings, translations, neighbours)
+outside = st.one_of(pools, holders, floating_ips, forwardings, translations, neighbours)
 groups = st.builds(SecurityGroup, st.sampled_from(GROUPS), st.just("t"), st.just(0), stateful=st.booleans())
 address_groups = st.builds(
     AddressGroup,
@@ -252,7 +259,7 @@ class AnyHistory(RuleBasedStateMachine):
         kind=st.sampled_from(
             (
                 *(Network, Subnet, Port, Router, SecurityGroup, SecurityGroupRule, AddressGroup),
-                *(FloatingIP, PortForwarding, Translation, Neighbour),
+                *(FloatingIP, PortForwarding, Translation, Neighbour, SubnetPool),
             )
         ),
     )

@@ -5,7 +5,16 @@ from dataclasses import replace
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from neutron_lib.api.definitions import availability_zone, extraroute, l3, l3_ext_gw_mode, router_availability_zone
+from neutron_lib.api.definitions import (
+    availability_zone,
+    dvr,
+    extraroute,
+    l3,
+    l3_ext_gw_mode,
+    l3_ext_ha_mode,
+    router_availability_zone,
+)
+from neutron_lib.exceptions import BadRequest
 from neutron_lib.exceptions import l3 as errors
 
 from sdnapp.api import policy, tags, zones
@@ -23,6 +32,11 @@ from topology.values import Port, Router
 _MEMBERS = policy.any_of(policy.admin, policy.project_member)
 _HINTS = availability_zone.AZ_HINTS
 _GATEWAY = l3.EXTERNAL_GW_INFO
+_NATURE = {
+    "distributed": "it is on the chassis of its instances, and no chassis is its centre",
+    "ha": "every gateway chassis serves it when another has failed",
+}
+"""What every router is, and why it cannot be otherwise."""
 _PLAIN = ("name", "description", "admin_state_up")
 
 
@@ -34,7 +48,9 @@ class Routers(Resource[Router]):
     row = Router
     has_quota = True
     attributes = AttributeMap(
-        "routers", (l3, l3_ext_gw_mode, extraroute, router_availability_zone), STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES
+        "routers",
+        (l3, l3_ext_gw_mode, extraroute, router_availability_zone, dvr, l3_ext_ha_mode),
+        STANDARD_ATTRIBUTES | tags.TAG_ATTRIBUTES,
     )
     view = STANDARD_VIEW | {
         "tags": tags.show,
@@ -45,6 +61,7 @@ class Routers(Resource[Router]):
         # Routers are on every chassis that needs them, so in the one zone that there is.
         "availability_zones": constant([zones.ZONE]),
         _HINTS: lambda ctx, router: list(router.availability_zone_hints),
+        **dict.fromkeys(_NATURE, constant(True)),
     }
     in_file = InFile(
         shown={_GATEWAY: router_gateways.in_file},
@@ -54,7 +71,7 @@ class Routers(Resource[Router]):
             f"{_GATEWAY}.external_fixed_ips.subnet_id": Reference(("subnet",)),
         },
         # A file that says nothing of it leaves it: its floating IPs are in no file.
-        chosen=frozenset({_GATEWAY, f"{_GATEWAY}.external_fixed_ips"}),
+        chosen=frozenset({_GATEWAY, f"{_GATEWAY}.external_fixed_ips", *_NATURE}),
         late=frozenset({"routes"}),
     )
     schemas: ClassVar = STANDARD_SCHEMAS | {
@@ -68,6 +85,7 @@ class Routers(Resource[Router]):
         f"create_router:{_GATEWAY}:enable_snat": policy.admin,
         f"create_router:{_GATEWAY}:external_fixed_ips": policy.admin,
         "update_router": _MEMBERS,
+        **{f"{action}_router:{name}": policy.admin for action in ("get", "create", "update") for name in _NATURE},
         f"update_router:{_GATEWAY}": _MEMBERS,
         f"update_router:{_GATEWAY}:enable_snat": policy.admin,
         f"update_router:{_GATEWAY}:external_fixed_ips": policy.admin,
@@ -95,7 +113,8 @@ class Routers(Resource[Router]):
         return Target(values["project_id"])
 
     def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> Router:
-        """Take a key. Raises AvailabilityZoneNotFound, and what a gateway raises."""
+        """Take a key. Raises AvailabilityZoneNotFound, BadRequest, and what a gateway raises."""
+        _check_nature(values)
         zones.check_hints(values[_HINTS])
         router = Router(
             id=str(uuid4()),
@@ -107,7 +126,8 @@ class Routers(Resource[Router]):
         return router_gateways.change(ctx, tx, router, values[_GATEWAY]) if values[_GATEWAY] else router
 
     def update(self, ctx: Context, tx: Transaction, row: Router, values: dict[str, Any]) -> Router:
-        """Apply what is given; routes take the place of those that are there."""
+        """Apply what is given; routes take the place of those that are there. Raises BadRequest."""
+        _check_nature(values)
         changes = {name: values[name] for name in _PLAIN if name in values}
         if "routes" in values:
             changes["routes"] = checked_routes(ctx, row, values["routes"])
@@ -120,3 +140,10 @@ class Routers(Resource[Router]):
             raise errors.RouterInUse(router_id=row.id, reason=f"has ports still attached: {', '.join(ports)}")
         router_gateways.remove(ctx, tx, row)
         tx.delete(Router, row.id)
+
+
+def _check_nature(values: Mapping[str, Any]) -> None:
+    """Refuse a router that is not as all are. Raises BadRequest."""
+    for name, reason in _NATURE.items():
+        if values.get(name) is False:
+            raise BadRequest(resource="router", msg=f"{name} must be true or left out: {reason}.")

@@ -18,7 +18,7 @@ NEEDS = {
     "network agent remove network": "dhcp_agent_scheduler",
     "network agent add router": "l3_agent_scheduler",
     "network agent remove router": "l3_agent_scheduler",
-    "network agent router set": "l3-ha",
+    "network agent router set": "l3_agent_scheduler",
     "network auto allocated topology": "auto-allocated-topology",
     "network flavor": "flavors",
     "network l3 conntrack helper": "l3-conntrack-helper",

@@ -69,6 +69,12 @@ def test_gateways_and_floating_ips(shell: Shell) -> None:
     shell("subnet create sub3 --network lan3 --subnet-range 10.0.3.0/24", "red")
     port = shell("port create vm3 --network lan3", "red")
     shell("router create r3 --external-gateway world", "red")
+    assert "disallowed by policy" in shell.fails("router create r4 --distributed", "red")
+    made = shell("router create r4 --distributed --ha", "keystone=red")
+    assert (made["distributed"], made["ha"]) == (True, True)
+    assert "distributed must be true or left out" in shell.fails("router create r5 --centralized", "keystone=red")
+    assert "ha must be true or left out" in shell.fails("router set r4 --no-ha", "keystone=red")
+    shell("router delete r4", "keystone=red")
     gateway = shell("router show r3", "red")["external_gateway_info"]
     assert gateway["enable_snat"] is True and gateway["external_fixed_ips"][0]["ip_address"].startswith("203.0.113.")
     assert "disallowed by policy" in shell.fails("router set r3 --external-gateway world --disable-snat", "red")

@@ -366,3 +366,20 @@ def test_a_stale_revision_changes_no_routes(api: Api, joined: tuple[str, str]) -
     answer = api.call("PUT", path, body, RED, If_Match="revision_number=1")
     assert answer.error == (412, "RevisionNumberConstraintFailed")
     assert api.call("PUT", path, body, RED, If_Match="revision_number=2").status == 200
+
+
+def test_every_router_is_distributed_and_highly_available(api: Api) -> None:
+    made = api.create("routers", ADMIN, distributed=True, ha=True)
+    assert (made["distributed"], made["ha"]) == (True, True)
+    assert {"distributed", "ha"}.isdisjoint(api.create("routers", RED)), "Neutron shows it to administrators"
+    for name in ("distributed", "ha"):
+        for answer in (
+            api.post("routers", ADMIN, **{name: False}),
+            api.put("routers", made["id"], ADMIN, **{name: False}),
+        ):
+            assert answer.error == (400, "BadRequest")
+            assert f"{name} must be true or left out" in answer.message
+        assert api.put("routers", made["id"], ADMIN, **{name: True}).status == 200
+        assert api.post("routers", RED, **{name: True}).error == (403, "PolicyNotAuthorized")
+        assert api.put("routers", router(api), RED, **{name: True}).error == (403, "PolicyNotAuthorized")
+        assert api.post("routers", ADMIN, **{name: "perhaps"}).error == (400, "InvalidInput")
