@@ -8,6 +8,8 @@ from webob import Request, exc
 
 _INVALID = "Body contains invalid data"
 _DEEPEST = 32
+_DRAINED, _PIECE = 8, 64 << 10
+"""How many times more than a body may have is read and forgotten, in pieces of so many octets."""
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -78,12 +80,33 @@ def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
 def _read(request: Request, limit: int) -> bytes:
     chunked = "chunked" in request.environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     length = limit + 1 if chunked else request.content_length or 0
+    too_large = exc.HTTPRequestEntityTooLarge(f"The body may have {limit} octets at most.")
     if length > limit and not chunked:
-        raise exc.HTTPRequestEntityTooLarge(f"The body may have {limit} octets at most.")
-    octets: bytes = request.environ["wsgi.input"].read(length) if length > 0 else b""
+        _drain(request, min(length, _DRAINED * limit))
+        raise too_large
+    octets = _read_some(request, length)
     if len(octets) > limit:
-        raise exc.HTTPRequestEntityTooLarge(f"The body may have {limit} octets at most.")
+        _drain(request, _DRAINED * limit)
+        raise too_large
     return octets
+
+
+def _read_some(request: Request, length: int) -> bytes:
+    """Return so many octets of a body, fewer where it ends. Raises HTTPBadRequest where its chunks are none."""
+    try:
+        octets: bytes = request.environ["wsgi.input"].read(length) if length > 0 else b""
+    except (ValueError, OSError) as error:
+        raise exc.HTTPBadRequest(f"{_INVALID}: it cannot be read") from error
+    return octets
+
+
+def _drain(request: Request, most: int) -> None:
+    """Take what a client sends although it is too much, or he would meet a closed connection and not see the answer.
+
+    Who has asked first whether to send it (RFC 9110, section 10.1.1) does not.
+    """
+    while most > 0 and "HTTP_EXPECT" not in request.environ and (octets := _read_some(request, min(most, _PIECE))):
+        most -= len(octets)
 
 
 def _is_deep(body: object) -> bool:
