@@ -79,8 +79,8 @@ class Outside:
         self._doubts: dict[Place, Doubt] = {}
         self._sites: dict[Place, Site] | None = None
         self._announcing: dict[Place, int] = {}
-        self._claimed: dict[Place, int] = {}
-        """Ticks until a further claim to an address of ours is worth another warning."""
+        self._warned: dict[Place, int] = {}
+        """Ticks until a further claim to an address is worth another warning."""
 
     def hear(self, flow: Flow, frame: bytes) -> str:
         """Take note of what a switch has sent here; return what it was, in words."""
@@ -109,7 +109,7 @@ class Outside:
                 self._forget(row)
         for place, doubt in list(self._doubts.items()):
             self._settle(view, place, doubt)
-        self._claimed = {place: left - 1 for place, left in self._claimed.items() if left > 1}
+        self._warned = {place: left - 1 for place, left in self._warned.items() if left > 1}
         self._announce(view)
 
     def _told(self, own: Presence, said: arp.Arp) -> str:
@@ -122,7 +122,8 @@ class Outside:
                 self._ask(own, said.address)
             return "announced"
         if known is not None and known.mac_address == said.mac:
-            self._doubts.pop(place, None)
+            if (doubt := self._doubts.pop(place, None)) is not None:
+                self._warn(place, "on network %s, %s is at %s, but %s claims it, too", said.mac, doubt.mac_address)
             if said.target != UNSPECIFIED:
                 self._ages[place] = 0
             return "confirmed"
@@ -144,12 +145,16 @@ class Outside:
         """
         if mac == site.mac_address:
             return "own"
-        if place not in self._claimed:
-            LOG.warning("on network %s, %s is ours, but %s claims it: we announce it again", *place, mac)
-        self._claimed[place] = REFRESH
+        self._warn(place, "on network %s, %s is ours, but %s claims it: it is announced again", mac)
         self._announcing[place] = TRIES
         self._arp(site.chassis_id, own, site.mac_address, place[1], place[1])
         return "claimed"
+
+    def _warn(self, place: Place, text: str, *macs: str) -> None:
+        """Tell the operator, once for as long as it goes on."""
+        if place not in self._warned:
+            LOG.warning(text, *place, *macs)
+        self._warned[place] = REFRESH
 
     def _learn(self, place: Place, mac: str) -> None:
         LOG.info("on network %s, %s is at %s", *place, mac)

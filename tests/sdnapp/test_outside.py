@@ -1,5 +1,6 @@
 """The controller on external networks: whom it asks, what it believes, what it announces."""
 
+import logging
 import struct
 
 import pytest
@@ -138,6 +139,25 @@ def test_a_liar_is_not_believed_while_the_true_one_answers(world: World) -> None
         assert world.answer() == "confirmed"
         world.tick()
         assert world.mac() == UPSTREAM_MAC
+
+
+def test_an_operator_hears_once_of_a_liar_as_long_as_he_goes_on(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.answer()
+    world.tick()
+    for _ in range(2 * REFRESH):
+        world.answer(OTHER_MAC)
+        world.answer()
+        world.hear(gratuitous_arp(OTHER_MAC, OUTSIDE))
+        world.tick()
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warned == [
+        f"on network world, {UPSTREAM} is at {UPSTREAM_MAC}, but {OTHER_MAC} claims it, too",
+        f"on network world, {OUTSIDE} is ours, but {OTHER_MAC} claims it: it is announced again",
+    ]
+    world.tick(REFRESH)
+    caplog.clear()
+    world.hear(gratuitous_arp(OTHER_MAC, OUTSIDE))
+    assert len(caplog.records) == 1
 
 
 def test_a_liar_who_speaks_just_before_the_tick_is_not_believed_before_the_true_one_could_answer(world: World) -> None:

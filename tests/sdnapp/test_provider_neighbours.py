@@ -1,6 +1,6 @@
 """The controller on provider networks that routers join: whom it asks, what it announces, how its answers go back."""
 
-from flows.packets import Packet, arp_reply
+from flows.packets import Packet, arp_reply, gratuitous_arp
 from sdnapp.outside import Outside, as_received
 from tests.clouds import PATCH_PORTS, SimulatedCloud
 from tests.provider_stories import ROBOT, ROBOT_MAC, Plant, know, plant, said
@@ -48,6 +48,21 @@ def test_whom_an_instance_sends_to_is_asked_for_from_the_door_with_the_routers_a
     world.cloud.delete(world.net.to_plant)
     world.tick()
     assert world.cloud.store.get(Neighbour, row.id) is None, "who is nobody's neighbour is forgotten"
+
+
+def test_at_the_door_a_known_neighbour_is_confirmed_and_a_claim_to_the_routers_address_answered() -> None:
+    world = World()
+    world.tick()
+    know(world.cloud, world.net)
+    probed = arp_reply(ROBOT_MAC, ROBOT, world.net.to_plant.mac_address, "0.0.0.0")
+    ((chassis, flow, frame),) = said(world.cloud, world.net, probed).to_controller
+    assert chassis == "hv3" and world.outside.hear(flow, to_bytes(frame)) == "confirmed"
+    claim = gratuitous_arp("00:00:5e:00:53:66", "10.0.2.1")
+    ((chassis, flow, frame),) = said(world.cloud, world.net, claim).to_controller
+    assert chassis == "hv3" and world.outside.hear(flow, to_bytes(frame)) == "claimed"
+    ((chassis, physnet, answer),) = world.sent
+    assert (chassis, physnet) == ("hv3", "physnet1")
+    assert answer == gratuitous_arp(world.net.to_plant.mac_address, "10.0.2.1").tagged(100)
 
 
 def test_next_hops_of_routes_are_asked_for_unless_they_are_ports() -> None:
