@@ -146,7 +146,22 @@ class Untrack(NamedTuple):
     """
 
 
+class Learn(NamedTuple):
+    """Let the switch itself add a flow to a later table, which stays until the controller removes it.
+
+    It matches registers, given with their values, and sets one register. A switch that has it already keeps it.
+    ``cookie`` is what the flow would have if the controller had added it (``flow.learn``).
+    """
+
+    table: str
+    priority: int
+    match: tuple[tuple[str, int], ...]
+    register: str
+    value: int
+    cookie: int
+
+
 Action = (
     SetField | Move | PushVlan | PopVlan | DecrementTtl | Spread | FirstAlive | CheckLarger | Output | OutputInPort
-    | Meter | Controller | Resubmit | Goto | Track | Commit | Translate | Untrack
+    | Meter | Controller | Resubmit | Goto | Track | Commit | Translate | Untrack | Learn
 )  # fmt: skip

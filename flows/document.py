@@ -15,6 +15,7 @@ from flows.actions import (
     DecrementTtl,
     FirstAlive,
     Goto,
+    Learn,
     Meter,
     Move,
     Output,
@@ -30,7 +31,7 @@ from flows.actions import (
 )
 from flows.engine import Engine
 from flows.fields import show
-from flows.flow import Flow, Term, field_named, show_action, show_term
+from flows.flow import Flow, Term, field_named, learnt_by, show_action, show_term
 from flows.pipeline import FEATURES, MISS_PRIORITY, REGISTERS, TABLES, Register, Table
 from flows.sample import HERE, sample_cloud
 
@@ -55,7 +56,9 @@ The examples are the flows that chassis `{HERE}` of this cloud holds (`flows/sam
 
 def render(examples: Iterable[Flow]) -> str:
     """Return the document, in Markdown; each table shows those examples that are in it, one of each form."""
-    chosen = _one_of_each_form(examples)
+    examples = list(examples)
+    learnt = [learnt_by(flow, action) for flow in examples for action in flow.actions if isinstance(action, Learn)]
+    chosen = _one_of_each_form([*examples, *learnt])
     sections = [
         INTRODUCTION + "\n" + "\n".join(f"- {line}" for line in sample_cloud().description) + "\n",
         "## The way of a packet\n\n" + "\n".join(_diagram()) + "\n",
@@ -131,6 +134,9 @@ def _deed(action: Action) -> str:
                 ports = f", ports {first} to {last}," if last else ""
                 what = f"from {IPv4Address(address)}{ports}" if source else f"to {IPv4Address(address)}{ports}"
             return f"translate it {what} in the zone of `{zone}` and go on in `{table}`"
+        case Learn(table, _, match, register, value):
+            conditions = " and ".join(_condition(Term(*each, None)) for each in match)
+            return f"have `{table}` learn: if {conditions}: {_deed(SetField(register, value))}"
         case Untrack():
             return "forget what connection tracking said of it"
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from sys import intern
 from typing import Any, NamedTuple, TypeVar
 
-from flows.actions import Action, Goto, Meter, Resubmit, SetField, Track
+from flows.actions import Action, Goto, Learn, Meter, Resubmit, SetField, Track
 from flows.fields import CT_VALID, FIELDS, Field, parse, show
 from flows.pipeline import FEATURES, REGISTERS, TABLES, Table
 
@@ -92,7 +92,7 @@ def flow(
     if feature not in FEATURES:
         raise ValueError(f"{feature} is no feature of the pipeline")
     for position, action in enumerate(actions):
-        if isinstance(action, Goto | Resubmit | Track) and action.table not in _reachable(table, action):
+        if isinstance(action, Goto | Resubmit | Track | Learn) and action.table not in _reachable(table, action):
             raise ValueError(f"table {table.name} does not lead to {action.table}")
         if isinstance(action, Goto) and position != len(actions) - 1:
             raise ValueError("goto must be the last action")
@@ -124,7 +124,24 @@ def _kept(part: T) -> T:
     return part
 
 
-def _reachable(table: Table, action: Goto | Resubmit | Track) -> tuple[str, ...]:
+def learn(learnt: Flow) -> Learn:
+    """Return the action by which a switch adds a flow itself. Raises ValueError for one that it cannot add so."""
+    (setting,) = learnt.actions
+    if not isinstance(setting, SetField) or {setting.field, *(term.field for term in learnt.match)} - REGISTERS.keys():
+        raise ValueError(f"what is learnt matches registers and sets one: {learnt}")
+    match = tuple((term.field, term.value) for term in learnt.match)
+    table = TABLES.by_number[learnt.table].name
+    return Learn(table, learnt.priority, match, setting.field, setting.value, learnt.cookie)
+
+
+def learnt_by(flow: Flow, action: Learn) -> Flow:
+    """Return the flow that a switch adds because of a flow's action."""
+    match = tuple(sorted(Term(name, value, None) for name, value in action.match))
+    number, setting = TABLES[action.table].number, SetField(action.register, action.value)
+    return Flow(number, action.priority, match, (setting,), flow.feature, flow.owner)
+
+
+def _reachable(table: Table, action: Goto | Resubmit | Track | Learn) -> tuple[str, ...]:
     return (*table.next, *table.again) if isinstance(action, Resubmit) else table.next
 
 
@@ -155,6 +172,9 @@ def show_action(action: Action) -> str:
         return f"set({action.field}={show(field_named(action.field), action.value)})"
     if isinstance(action, Meter):
         return f"meter({action.number}: {action.packets}/s, burst {action.burst})"
+    if isinstance(action, Learn):
+        match = "".join(f"{show_term(Term(name, value, None))}," for name, value in action.match)
+        return f"learn({action.table},{match}{show_action(SetField(action.register, action.value))})"
     names = {"OutputInPort": "in_port", "DecrementTtl": "dec_ttl"}
     name = names.get(type(action).__name__, type(action).__name__.lower())
     arguments = "->".join(str(argument) for argument in action)

@@ -74,7 +74,7 @@ CLASSIFICATION = Table(
     "Anything else is dropped.",
     match=frozenset({"in_port", "tun_id", "vlan_vid"}),
     priorities={"origin": 100, "tagged": 90},
-    next=("tunnel_peers", "physical_arp", "port_security", "forwarding", "drops"),
+    next=("tunnel_peers", "physical_arp", "port_security", "forwarding", "fences", "drops"),
     unmatched="unknown_origin",
 )
 TUNNEL_PEERS = Table(
@@ -91,10 +91,18 @@ PHYSICAL_ARP = Table(
     "physical_arp",
     "ARP of a physical network that routers are on, as its doors hear it: requests for routers' and floating addresses "
     "are answered where the address is, what neighbours say goes to the controller, and so does what others say for "
-    "such an address.",
-    match=frozenset({"network", "arp_op", "arp_spa", "arp_sha", "arp_tpa"}),
-    priorities={"claimed": 115, "answer": 110, "confirmed": 105, "told": 100, "seen": 95, "announced": 90},
-    next=("routing", "core_output"),
+    "such an address. A gateway chassis that the controller cannot reach is silenced here.",
+    match=frozenset({"network", "fenced", "arp_op", "arp_spa", "arp_sha", "arp_tpa", "arp_tha"}),
+    priorities={
+        "silenced": 120,
+        "claimed": 115,
+        "answer": 110,
+        "confirmed": 105,
+        "told": 100,
+        "seen": 95,
+        "announced": 90,
+    },
+    next=("routing", "core_output", "fences"),
     miss="routing",
 )
 PORT_SECURITY = Table(
@@ -280,16 +288,16 @@ DOORS = Table(
     "To the external network on the gateway chassis itself, and else by tunnel to it.",
     match=frozenset({"interface"}),
     priorities={"here": 110, "elsewhere": 100},
-    next=("door_choice", "forwarding", "transit_output", "drops"),
+    next=("door_choice", "forwarding", "fences", "transit_output", "drops"),
     unmatched="no_gateway",
 )
 DOOR_CHOICE = Table(
     44,
     "door_choice",
     "The gateway chassis behind the port that was found alive; where none is, this chassis itself if it can, or the "
-    "preferred one.",
-    match=frozenset({"interface", "door"}),
-    priorities={"alive": 100, "none": 90},
+    "preferred one. A gateway chassis sends by itself unless it is fenced.",
+    match=frozenset({"interface", "door", "fenced"}),
+    priorities={"here": 110, "alive": 100, "none": 90},
     next=("forwarding", "transit_output", "drops"),
     unmatched="no_gateway",
 )
@@ -310,7 +318,7 @@ EXTERNAL_ADDRESSES = Table(
     "source ports. Answers echo requests to routers. Copies other ICMP to all that translate for the router: it names "
     "no port, and only the chassis with the connection takes it.",
     match=frozenset({"network", "eth_dst", "ipv4_dst", "icmp_type", "icmp_code", "ip_proto"})
-    | {"tcp_dst", "udp_dst", "too_big"},
+    | {"tcp_dst", "udp_dst", "too_big", "fenced"},
     priorities={
         "too_big": 140,
         "echo": 130,
@@ -343,6 +351,14 @@ INBOUND_VERDICT = Table(
     next=("drops",),
     again=("routes",),
     unmatched="not_translated",
+)
+FENCES = Table(
+    49,
+    "fences",
+    "Says whether this chassis has been told, since it last heard from the controller, that others have taken its "
+    "roles on a network. The switch learns these flows by itself, and the controller removes them.",
+    match=frozenset({"network", "generation"}),
+    priorities={"fenced": 100},
 )
 FLOODING = Table(
     50,
@@ -468,7 +484,7 @@ TABLES = TableList(
         *(EGRESS_STATELESS, EGRESS_TRACKING, EGRESS_FILTER, EGRESS_VERDICT),
         *(ROUTING, ROUTES, PATHS, NEIGHBOURS, ROUTER_OUTPUT),
         *(SOURCE_NAT, UPSTREAM, EXTERNAL_SOURCE, DOORS, DOOR_CHOICE),
-        *(FORWARDING, EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT),
+        *(FORWARDING, EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT, FENCES),
         *(FLOODING, DELIVERY, CORE_OUTPUT, TRANSIT_OUTPUT),
         *(INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
         *(GROUP_RULES, REMOTE_MEMBERS, PERMISSIONS),
@@ -491,6 +507,8 @@ REGISTERS: dict[str, Register] = {
         Register("too_big", 9, 16, 1, "1 when it is larger than its way on takes.", "routes", "external_addresses"),
         Register("attempt", 9, 17, 2, "Which source ports it has been tried with.", "source_nat", "external_source"),
         Register("door", 9, 0, 16, "Watch port of the gateway chassis by which it leaves.", "doors", "door_choice"),
+        Register("fenced", 9, 19, 1, "1 where others have this chassis's roles.", "classification", "fences"),
+        Register("generation", 10, 0, 32, "Since when (`Fence` rows) it is asked.", "classification", "fences"),
         Register(
             "security_group", 6, 0, 32, "Key of the security group that is asked.",
             "egress_stateless", "permissions",
@@ -541,6 +559,7 @@ FEATURES: dict[str, Feature] = {
         Feature("upstream", 15, "Neighbours on external networks."),
         Feature("provider_routing", 17, "Routers on physical networks, and where these find them."),
         Feature("inbound_nat", 16, "From external addresses to instances."),
+        Feature("fences", 32, "Gateway chassis that others have replaced, and that the controller cannot reach."),
         Feature("arp_guard", 10, "No port speaks for the address of another in ARP."),
     )
 }

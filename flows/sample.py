@@ -11,8 +11,10 @@ from topology.values import (
     AddressGroup,
     AddressPair,
     Chassis,
+    Fence,
     FixedIP,
     FloatingIP,
+    GatewayBinding,
     Neighbour,
     Network,
     Port,
@@ -102,6 +104,9 @@ TRANSLATIONS = (
 )
 
 
+STANDING = {"router/hub": "hv2", "router/open": "hv1", "port/line-plant": "hv1", "port/line-lab": "hv2"}
+
+
 def sample_cloud() -> SampleCloud:
     """Build the cloud; the same rows each time."""
     store = Store()
@@ -135,10 +140,14 @@ def sample_cloud() -> SampleCloud:
         tx.put(PortForwarding("ssh", "proxy-address", "tcp", 2222, 2222, "proxy", "10.0.0.13", 22, 22))
         tx.put(Neighbour("world/10.0.4.1", "world", "10.0.4.1", "00:00:5e:00:01:01"))
         tx.put(Neighbour("plant/10.0.1.9", "plant", "10.0.1.9", "00:00:5e:00:53:09"))
+        for owner, chassis_id in STANDING.items():
+            tx.put(GatewayBinding(owner, chassis_id, "2026-01-01T00:00:00Z"))
         for number, (owner, chassis_id, subject) in enumerate(TRANSLATIONS, 1):
             first, ports = (1024 * number, 1024) if owner == "hub" else (0, 0)
             row_id = f"{owner}@{chassis_id}"
             tx.put(Translation(row_id, owner, chassis_id, 100 + number, subject, first, ports))
+            if owner == "hub":
+                tx.put(Fence(chassis_id, 1, 0x5EC2E7000000 + number))
     for number, chassis_id in enumerate(("hv1", "hv2"), 1):
         plugged = {
             port_id: Plugged(ofport, f"tap-{port_id}") for port_id, _, place, ofport, _ in PORTS if place == chassis_id

@@ -1,7 +1,7 @@
 """One switch, simulated: a packet goes in by a port, and comes out where Open vSwitch would send it.
 
 Follows ovs-actions(7) and ovs-fields(7) for the actions and fields that the pipeline uses. What the pipeline cannot
-express (groups, learning) is not here.
+express (groups) is not here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +17,7 @@ from flows.actions import (
     DecrementTtl,
     FirstAlive,
     Goto,
+    Learn,
     Meter,
     Move,
     Output,
@@ -31,7 +32,7 @@ from flows.actions import (
     Untrack,
 )
 from flows.fields import ETH_TYPE_VLAN, VLAN_PRESENT
-from flows.flow import Flow, field_named
+from flows.flow import Flow, field_named, learnt_by
 from flows.hashing import HASHED, way_of
 from flows.lookup import MAX_ARP_OP, MAX_TAGS, FlowTable, refusal
 from flows.packets import METADATA, TRANSPORT_FIELDS, Packet
@@ -84,8 +85,8 @@ class Switch:
     """The flow tables and ports of one integration bridge; ``ports`` maps OpenFlow port numbers to names.
 
     ``connections`` is what its connection tracking remembers: by default nothing yet. ``dead`` are ports whose other
-    end does not answer. Raises ValueError for a flow that
-    Open vSwitch would refuse, and for two flows with one match and priority.
+    end does not answer. ``learnt`` are flows that it has added itself, to which it adds. Raises ValueError for a flow
+    that Open vSwitch would refuse, and for two flows with one match and priority.
     """
 
     def __init__(
@@ -95,16 +96,20 @@ class Switch:
         ports: Mapping[int, str],
         connections: Connections | None = None,
         dead: frozenset[int] = frozenset(),
+        *,
+        learnt: dict[Flow, None] | None = None,
     ) -> None:
         self.dead = dead
+        self._learnt = learnt if learnt is not None else {}
         self.chassis_id = chassis_id
         self.ports = ports
         self.connections = connections or Connections()
         by_table: dict[int, list[Flow]] = {table.number: [] for table in TABLES}
-        for flow in dict.fromkeys(flows):
+        for flow in dict.fromkeys((*flows, *self._learnt)):
             if reason := refusal(flow):
                 raise ValueError(f"chassis {chassis_id}: Open vSwitch refuses {flow} of {flow.owner}: {reason}")
             by_table[flow.table].append(flow)
+        self._held = by_table
         self._tables = {number: FlowTable(held) for number, held in by_table.items()}
         self._first = min(self._tables)
 
@@ -127,6 +132,13 @@ class Switch:
         except _KeptFragmentError:
             pass
         return walk.passage
+
+    def learn(self, flow: Flow) -> None:
+        """Add a flow, unless it is there."""
+        if flow not in self._learnt:
+            self._learnt[flow] = None
+            self._held[flow.table].append(flow)
+            self._tables[flow.table] = FlowTable(self._held[flow.table])
 
     def table(self, number: int) -> FlowTable:
         """Return a flow table."""
@@ -315,6 +327,8 @@ class _Walk:
                 self._translate(state.read(zone), TABLES[table].number, source, target)
             case Untrack():
                 state.track(None)
+            case Learn():
+                self._switch.learn(learnt_by(flow, action))
             case Resubmit(table) | Goto(table):
                 self._follow(flow.table, TABLES[table].number)
 

@@ -99,7 +99,8 @@ class Fabric:
     """Chassis, the flows of each, and the ports of instances at their places: port id to (chassis id, ofport).
 
     ``connections`` is what the chassis's connection tracking remembers from other fabrics: by default nothing. ``dead``
-    are ports, by chassis, whose other end does not answer.
+    are ports, by chassis, whose other end does not answer. ``learnt`` are the flows that switches have added themselves
+    on other fabrics, by chassis, to which those are added that they add here.
     Raises ValueError for a placement on a chassis that is not there, and for two things at one OpenFlow port.
     """
 
@@ -110,8 +111,11 @@ class Fabric:
         placements: Mapping[str, tuple[str, int]],
         connections: Connections | None = None,
         dead: frozenset[tuple[str, int]] = frozenset(),
+        *,
+        learnt: dict[str, dict[Flow, None]] | None = None,
     ) -> None:
         self._dead = dead
+        self._learnt = learnt if learnt is not None else {}
         self._chassis = {row.id: row for row in chassis}
         self._flows = flows
         self._placements = placements
@@ -161,8 +165,8 @@ class Fabric:
         if chassis_id not in self._switches:
             ports = {ofport: str(place) for ofport, place in self._places[chassis_id].items()}
             dead = frozenset(ofport for name, ofport in self._dead if name == chassis_id)
-            flows = self._flows.get(chassis_id, ())
-            self._switches[chassis_id] = Switch(chassis_id, flows, ports, self._connections, dead)
+            flows, learnt = self._flows.get(chassis_id, ()), self._learnt.setdefault(chassis_id, {})
+            self._switches[chassis_id] = Switch(chassis_id, flows, ports, self._connections, dead, learnt=learnt)
         return self._switches[chassis_id]
 
     def _put(self, chassis_id: str, ofport: int, place: _Place) -> None:

@@ -104,7 +104,12 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         send = sender(
             self._store, lambda chassis_id: self._controller.datapath_of(chassis_id), self._switches.packet_out
         )
-        self._outages = Outages(self._store, lambda chassis_id: self._controller.datapath_of(chassis_id) is not None)
+        self._outages = Outages(
+            self._store,
+            lambda: self._controller.engine.view,
+            lambda chassis_id: self._controller.realization.progress(chassis_id).state,
+            send,
+        )
         self._outside = Outside(self._store, lambda: self._controller.engine.view, send)
         self._sight = Sight(self._store, lambda: self._controller.engine.view, send)
         self._responders = Responders(self._store, _dhcp_settings(self._options), self._hear)

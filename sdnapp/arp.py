@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from flows.fields import ARP_REQUEST, ETH_TYPE_ARP, ETH_TYPE_VLAN, ETHERNET_HEADER, mac_to_int
-from topology.addressing import int_to_mac
+from topology.addressing import UNSPECIFIED, chassis_mac, int_to_mac
 
 _BROADCAST, _NOBODY = (1 << 48) - 1, 0
 _BODY = struct.Struct("!HHBBH6s4s6s4s")
@@ -35,6 +35,17 @@ def request(mac: str, address: str, target: str, vlan_id: int | None = None) -> 
     body = _BODY.pack(*_KIND, ARP_REQUEST, sender, ends[0], nobody, ends[1])
     frame = _BROADCAST.to_bytes(6, "big") + sender + struct.pack("!H", ETH_TYPE_ARP) + body
     return tagged(frame, vlan_id).ljust(60, b"\0")
+
+
+def silencing(chassis_id: str, former_id: str, secret: int, vlan_id: int | None = None) -> bytes:
+    """Return a frame by which one chassis shows another its secret, where the target's MAC address stands.
+
+    It asks for nobody, on behalf of nobody, so that nobody answers or learns.
+    """
+    own, former = (mac_to_int(chassis_mac(each)).to_bytes(6, "big") for each in (chassis_id, former_id))
+    nobody = IPv4Address(UNSPECIFIED).packed
+    body = _BODY.pack(*_KIND, ARP_REQUEST, own, nobody, secret.to_bytes(6, "big"), nobody)
+    return tagged(former + own + struct.pack("!H", ETH_TYPE_ARP) + body, vlan_id).ljust(60, b"\0")
 
 
 def tagged(frame: bytes, vlan_id: int | None) -> bytes:

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 from flows.delta import Delta
 from flows.engine import Engine
 from flows.flow import Flow
+from sdnapp.handovers import Handovers
 from sdnapp.realization import IN_SYNC, Realization
 from sdnapp.responders import Responders
 from sdnapp.status import Status
-from topology import facts, port_blocks, translation
+from topology import facts, gateway_binding, port_blocks, translation
 from topology.placement import Plugged, forget, observe
 from topology.store import Change, Store
 from topology.values import Chassis, Port, PortBinding
@@ -62,13 +63,14 @@ class Controller:
         ``snat_ports``: source ports of a chassis's block on a router's external address.
         """
         self._snat_ports = snat_ports
-        self._translate_anew = True
+        self._settle_anew = True
         """Whether a former controller may have stopped before it was done."""
         self._untranslated: dict[str, list[str]] = {}
         self._certified = certified
         self.store = store
         self.responders = responders
         self.realization = Realization()
+        self._handovers = Handovers(store, self.realization)
         self._switches = switches
         self._wake = wake
         self._changes: list[Change] = []
@@ -103,7 +105,7 @@ class Controller:
                 return
             changes, self._changes = self._changes, []
             deltas = self._follow(changes)
-            self._translate()
+            self._settle(changes)
             self._report_failures()
             self._look_again = False
             fresh = self._attach_all()
@@ -136,14 +138,19 @@ class Controller:
         self._engine_is_sound = True
         return {}
 
-    def _translate(self) -> None:
-        """Have what is needed to translate addresses taken; its flows follow with the next change, which this is."""
+    def _settle(self, changes: list[Change]) -> None:
+        """Have taken what follows from changes; its flows follow with the next change, which this is."""
         owners = self.engine.take_moved()
-        if self._translate_anew:
+        if self._settle_anew:
             owners |= translation.every_owner(self.store)
-            self._translate_anew = False
-        if not owners:
-            return
+        if self._settle_anew or self._look_again or gateway_binding.concern(changes):
+            self._handovers.follow(self.engine.view)
+        self._settle_anew = False
+        if owners:
+            self._translate(owners)
+
+    def _translate(self, owners: set[str]) -> None:
+        """Have what some routers and floating IPs need to translate addresses taken."""
         for owner, problems in translation.settle(self.store, self.engine.view, owners, self._snat_ports).items():
             for problem in sorted(set(problems) - set(self._untranslated.pop(owner, ()))):
                 LOG.error("%s", problem)
@@ -209,6 +216,8 @@ class Controller:
             self.realization.confirmed(chassis_id, revision)
             if self.realization.progress(chassis_id).state == IN_SYNC != before:
                 LOG.info("chassis %s is in sync, with %d flows", chassis_id, len(self.engine.desired(chassis_id)))
+            if self._handovers.wait_for(chassis_id):
+                self._reconsider()
             self._moved()
 
     def rejected(self, datapath_id: str, flow: Flow, reason: str) -> None:

@@ -1,50 +1,91 @@
-"""Which gateway chassis cannot be reached, so that others take their place.
+"""Which gateway chassis cannot be reached, so that others take their place, and how those are silenced.
 
-A chassis counts as out when its switch has had no session for ``PATIENCE`` ticks, and no more as soon as it has one.
+A chassis counts as out when its switch has had no session for ``PATIENCE`` ticks, and no more as soon as it is in sync.
 While nobody at all is connected, as when the controller itself has just started, nothing is said of anyone.
+
+One that is out may have lost the controller only. The others show it its secret on each physical network where they can
+stand for routers, again and again: it may hear them later than the world does. See ``flows/features/fences.py``.
 """
 
 import logging
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Set
 
+from sdnapp import arp
+from sdnapp.outside import Send
+from sdnapp.realization import DEAD, IN_SYNC
+from topology.facts import View, live_network
+from topology.presence import networks_stood_on
 from topology.store import Store
-from topology.values import Chassis, Outage
+from topology.values import Chassis, Fence, Outage, Segment
 
 LOG = logging.getLogger(__name__)
 PATIENCE = 2
+SECRET_BITS = 48
 
 
 class Outages:
-    """Keeps the rows; ``is_connected`` says whether a chassis's switch has a session. To be called once a second."""
+    """Keeps the rows and silences; ``state`` says where a chassis stands (``realization``). To be called once a second.
 
-    def __init__(self, store: Store, is_connected: Callable[[str], bool]) -> None:
-        self._store, self._is_connected = store, is_connected
+    ``view`` returns the model as of now.
+    """
+
+    def __init__(self, store: Store, view: Callable[[], View], state: Callable[[str], str], send: Send) -> None:
+        self._store, self._view, self._state, self._send = store, view, state, send
         self._missed: dict[str, int] = {}
 
     def tick(self) -> None:
         """Look at every gateway chassis."""
-        known = [row for row in self._store.find(Chassis, "every", True) if row.gateway]
-        connected = {row.id for row in known if self._is_connected(row.id)}
+        known = {row.id: self._state(row.id) for row in self._store.find(Chassis, "every", True) if row.gateway}
+        self._keep_fences(known.keys())
         out = set(self._store.find_ids(Outage, "every", True))
-        for chassis_id in out & connected:
-            self._change(chassis_id, out=False)
-        for chassis_id in out - {row.id for row in known}:
-            self._change(chassis_id, out=False)
+        for chassis_id in out:
+            if known.get(chassis_id, IN_SYNC) == IN_SYNC:
+                self._returned(chassis_id)
+        connected = [chassis_id for chassis_id, state in known.items() if state != DEAD]
         if not connected:
             self._missed.clear()
             return
-        self._missed = {row.id: self._missed.get(row.id, 0) + 1 for row in known if row.id not in connected}
+        self._missed = {each: self._missed.get(each, 0) + 1 for each, state in known.items() if state == DEAD}
         for chassis_id, missed in self._missed.items():
             if missed >= PATIENCE and chassis_id not in out:
-                self._change(chassis_id, out=True)
+                self._lost(chassis_id)
+        self._silence(connected)
 
-    def _change(self, chassis_id: str, *, out: bool) -> None:
-        if out:
-            LOG.warning("gateway chassis %s cannot be reached: other gateway chassis serve its routers", chassis_id)
-        else:
-            LOG.info("gateway chassis %s serves its routers again", chassis_id)
+    def _keep_fences(self, wanted: Set[str]) -> None:
+        """Have a secret for each gateway chassis; there is one before it can be needed."""
+        present = set(self._store.find_ids(Fence, "every", True))
+        if present != wanted:
+            with self._store.transaction() as tx:
+                for chassis_id in present - wanted:
+                    tx.delete(Fence, chassis_id)
+                for chassis_id in wanted - present:
+                    tx.put(Fence(chassis_id, 1, secrets.randbits(SECRET_BITS)))
+
+    def _lost(self, chassis_id: str) -> None:
+        LOG.warning("gateway chassis %s cannot be reached: other gateway chassis serve its routers", chassis_id)
+        fence = self._store.get(Fence, chassis_id)
+        assert fence is not None
         with self._store.transaction() as tx:
-            if out:
-                tx.put(Outage(chassis_id))
-            else:
-                tx.delete(Outage, chassis_id)
+            tx.put(Outage(chassis_id, fence.secret))
+            # What silences it now must not when it has returned, however late a frame arrives.
+            tx.put(Fence(chassis_id, fence.generation + 1, secrets.randbits(SECRET_BITS)))
+
+    def _returned(self, chassis_id: str) -> None:
+        LOG.info("gateway chassis %s serves its routers again", chassis_id)
+        with self._store.transaction() as tx:
+            tx.delete(Outage, chassis_id)
+
+    def _silence(self, connected: list[str]) -> None:
+        view = self._view()
+        for outage in self._store.find(Outage, "every", True):
+            for network_id in view.ask(networks_stood_on, outage.id):
+                network = view.ask(live_network, network_id)
+                if network is not None:
+                    for chassis_id in connected:
+                        self._show_secret(chassis_id, outage, network.segment)
+
+    def _show_secret(self, chassis_id: str, outage: Outage, segment: Segment) -> None:
+        if segment.physical_network is not None:
+            frame = arp.silencing(chassis_id, outage.id, outage.secret, segment.segmentation_id)
+            self._send(chassis_id, segment.physical_network, frame)

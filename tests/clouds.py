@@ -19,7 +19,10 @@ from flows.packets import Packet
 from flows.pipeline import CORE_OUTPUT
 from flows.simulated_connections import Connections
 from flows.simulator import Fabric, Walk
-from topology import translation
+from sdnapp.outages import PATIENCE, Outages
+from sdnapp.realization import DEAD, IN_SYNC
+from tests.real_ovs.frames import from_bytes
+from topology import gateway_binding, translation
 from topology.placement import Plugged, observe
 from topology.security import DIRECTIONS
 from topology.store import Change, Store
@@ -56,6 +59,8 @@ UPSTREAM, UPSTREAM_MAC = "203.0.113.1", "00:00:5e:00:01:01"
 """The router of external networks."""
 BLOCK = 1
 """Source ports that a chassis has for a router: of several, Open vSwitch takes whichever it likes."""
+NOW = "2026-01-01T00:00:00Z"
+"""When everything happens."""
 OPEN = "open"
 """The security group that permits everything."""
 
@@ -78,6 +83,11 @@ class Cloud(ABC):
         self._plugged: dict[str, dict[str, Plugged]] = {name: {} for name in CHASSIS}
         self._gateways: tuple[str, ...] = ()
         self._doors = CHASSIS
+        self._kept: dict[str, list[Flow]] = {}
+        """What chassis hold that the controller has lost."""
+        self._shown: list[tuple[str, Packet]] = []
+        """Frames of the controller's for physical networks."""
+        self._outages = Outages(self.store, lambda: self.engine.view, self._state, self._show)
         with self.store.transaction() as tx:
             tx.put(SecurityGroup(OPEN, "everybody", next(self._numbers)))
             for direction in DIRECTIONS:
@@ -192,6 +202,31 @@ class Cloud(ABC):
         self._gateways, self._doors = gateways, doors
         for name in CHASSIS:
             self._observe(name)
+        self._outages.tick()
+        self.follow()
+
+    def lose(self, name: str, *, is_heard: bool = True) -> None:
+        """Let the controller lose a chassis, which keeps the flows that it has.
+
+        The controller notices, and silences it, if it is heard on physical networks.
+        """
+        self._kept[name] = list(self.engine.desired(name).values())
+        for _ in range(PATIENCE):
+            self.look(is_heard=is_heard)
+
+    def look(self, *, is_heard: bool = True) -> None:
+        """Let the controller look after its gateway chassis."""
+        self._outages.tick()
+        shown, self._shown[:] = list(self._shown), []
+        for physical_network, packet in shown if is_heard else ():
+            assert nothing_left(self.inject_physical(physical_network, packet)), "nobody answers"
+        self.follow()
+
+    def regain(self, name: str) -> None:
+        """Let a chassis return, with flows as of now."""
+        del self._kept[name]
+        self.follow()
+        self.look()
 
     def grow(self, router: Router, chassis: str) -> bool:
         """Let a chassis have more source ports for a router; return whether there were any."""
@@ -253,6 +288,10 @@ class Cloud(ABC):
         self._check(walk, None)
         return walk
 
+    def held(self, chassis: str) -> list[Flow]:
+        """Return the flows that a chassis holds."""
+        return self._kept.get(chassis) or list(self.engine.desired(chassis).values())
+
     def flows(self, chassis: str) -> Mapping[Any, Flow]:
         """Return the flows that a chassis should hold."""
         return self.engine.desired(chassis)
@@ -290,13 +329,21 @@ class Cloud(ABC):
 
     def follow(self) -> None:
         """Bring the flows in step with the store."""
-        changes, self._changes[:] = list(self._changes), []
-        self.engine.update(changes)
-        problems = translation.settle(self.store, self.engine.view, self.engine.take_moved(), BLOCK)
-        assert not any(problems.values())
-        changes, self._changes[:] = list(self._changes), []
-        self.engine.update(changes)
+        while self._changes:
+            changes, self._changes[:] = list(self._changes), []
+            self.engine.update(changes)
+            if gateway_binding.concern(changes):
+                gateway_binding.bind(self.store, self.engine.view, NOW, lambda row: True)
+            problems = translation.settle(self.store, self.engine.view, self.engine.take_moved(), BLOCK)
+            assert not any(problems.values())
         assert self.engine.failures == {}
+
+    def _state(self, chassis: str) -> str:
+        return DEAD if chassis in self._kept else IN_SYNC
+
+    def _show(self, chassis: str, physical_network: str, frame: bytes) -> None:
+        assert chassis not in self._kept, "it cannot be reached"
+        self._shown.append((physical_network, from_bytes(frame)))
 
     def _observe(self, name: str) -> None:
         chassis = Chassis(
@@ -338,6 +385,11 @@ class Cloud(ABC):
         assert all(flow.owner in owners for _, flow, _ in walk.to_controller)
 
 
+def nothing_left(walk: Walk) -> bool:
+    """Return whether nothing became of a packet that anybody could see."""
+    return not (walk.deliveries or walk.on_core or walk.on_physical or walk.to_controller)
+
+
 class SimulatedCloud(Cloud):
     """The cloud in the simulator."""
 
@@ -347,14 +399,15 @@ class SimulatedCloud(Cloud):
         self._connections = Connections()
         self.dead: set[str] = set()
         """Chassis that have failed and nobody but the other chassis has noticed."""
+        self._learnt: dict[str, dict[Flow, None]] = {}
         super().__init__()
 
     @property
     def fabric(self) -> Fabric:
         """The switches with the flows of this moment."""
-        flows = {name: list(self.engine.desired(name).values()) for name in CHASSIS}
+        flows = {name: self.held(name) for name in CHASSIS}
         dead = frozenset((name, WATCH_PORTS[each]) for each in self.dead for name in CHASSIS)
-        return Fabric(self.store.all(Chassis), flows, self._placements, self._connections, dead)
+        return Fabric(self.store.all(Chassis), flows, self._placements, self._connections, dead, learnt=self._learnt)
 
     def _plug(self, place: str, chassis: str) -> int:
         self._placements[place] = (chassis, next(self._ofports))

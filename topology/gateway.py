@@ -5,7 +5,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from topology.facts import LiveNetwork, View, live_network
-from topology.values import Chassis, Network, NoUpstream, Outage, Port, Router, Segment, Subnet
+from topology.values import Chassis, GatewayBinding, Network, NoUpstream, Outage, Port, Router, Segment, Subnet
 
 
 class Gateway(NamedTuple):
@@ -83,6 +83,18 @@ def preferred(view: View, able: tuple[str, ...], network_id: str) -> str | None:
     reached = [chassis_id for chassis_id in able if view.get(Outage, chassis_id) is None]
     leading = [chassis_id for chassis_id in reached if view.get(NoUpstream, f"{network_id}/{chassis_id}") is None]
     return next(iter(leading or reached or able), None)
+
+
+def bound(view: View, owner: str, able: tuple[str, ...]) -> str | None:
+    """Return the gateway chassis that stands for an owner (of a ``GatewayBinding``) and can, or None."""
+    row = view.get(GatewayBinding, owner)
+    return row.chassis_id if row is not None and row.chassis_id in able else None
+
+
+def answers(view: View, owner: str, chassis_id: str) -> bool:
+    """Return whether a chassis answers ARP for an owner: its predecessor has let go."""
+    row = view.get(GatewayBinding, owner)
+    return row is not None and row.chassis_id == chassis_id and row.former is None
 
 
 def _digest(what: str, chassis_id: str) -> bytes:

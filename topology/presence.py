@@ -6,13 +6,13 @@ Facts as in ``topology.facts``.
 from typing import NamedTuple
 
 from topology.address_scopes import spared
-from topology.doors import active_gateway, floating, forwarding
+from topology.doors import active_gateway, floating, forwarding, gateway_chassis
 from topology.facts import LiveNetwork, View
 from topology.gateway import gateway, gateways_on
 from topology.interfaces import interfaces, live_interface
-from topology.provider import interface_door, provider_interfaces
+from topology.provider import interface_door, interface_doors, provider_interfaces
 from topology.routing import is_neighbour, routes
-from topology.values import PortForwarding
+from topology.values import Network, PortForwarding
 
 
 class Presence(NamedTuple):
@@ -76,6 +76,16 @@ def site(view: View, floatingip_id: str) -> str | None:
     ids = view.find_ids(PortForwarding, "floatingip", floatingip_id)
     own = next((found for each in ids if (found := view.ask(forwarding, each)) is not None), None)
     return view.ask(active_gateway, own.gateway.router_id) if own is not None else None
+
+
+def networks_stood_on(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the physical networks where a chassis can stand for routers, sorted."""
+    return tuple(
+        network_id
+        for network_id in view.find_ids(Network, "transit", True)
+        if any(chassis_id in view.ask(gateway_chassis, each) for each in view.ask(gateways_on, network_id))
+        or any(chassis_id in view.ask(interface_doors, each) for each in view.ask(provider_interfaces, network_id))
+    )
 
 
 def hears_strangers(view: View, router_id: str) -> bool:

@@ -6,7 +6,7 @@ alone sends by it; other chassis send what they have routed with a MAC address o
 """
 
 from topology.facts import View, encap_ip, live_network
-from topology.gateway import in_order, is_door, preferred
+from topology.gateway import answers, bound, in_order, is_door
 from topology.interfaces import live_interface
 from topology.values import Chassis, Network, Port
 
@@ -32,8 +32,13 @@ def interface_doors(view: View, port_id: str) -> tuple[str, ...]:
 
 def interface_door(view: View, port_id: str) -> str | None:
     """Return the door of a router's interface, or None."""
-    interface = view.ask(live_interface, port_id)
-    return preferred(view, view.ask(interface_doors, port_id), interface.network.id) if interface is not None else None
+    return bound(view, f"port/{port_id}", view.ask(interface_doors, port_id))
+
+
+def answering_door(view: View, port_id: str) -> str | None:
+    """Return the chassis that answers for an interface's addresses; None while one hands over to another."""
+    door = view.ask(interface_door, port_id)
+    return door if door is not None and answers(view, f"port/{port_id}", door) else None
 
 
 def networks_entering(view: View, chassis_id: str) -> tuple[str, ...]:

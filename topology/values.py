@@ -353,9 +353,40 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A gateway chassis that the controller cannot reach, so that others take its place. ``id`` is the chassis's."""
+    """A gateway chassis that the controller cannot reach, so that others take its place. ``id`` is the chassis's.
+
+    ``secret`` is that of its last ``Fence``, by which those others silence it.
+    """
 
     id: str
+    secret: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """How a gateway chassis is silenced that the controller cannot reach. ``id`` is the chassis's.
+
+    Shown ``secret`` (48 bits), it gives up its roles while it has flows of this ``generation``. Each time that it is
+    lost, the next one begins.
+    """
+
+    id: str
+    generation: int
+    secret: int
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayBinding:
+    """The gateway chassis that stands for a router on a physical network, ``since`` (ISO 8601) when.
+
+    ``id`` is ``router/<id>`` for its gateway and ``port/<id>`` for an interface. It does not answer ARP there before
+    ``former``, the chassis that stood for it until then, has let go.
+    """
+
+    id: str
+    chassis_id: str
+    since: str
+    former: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

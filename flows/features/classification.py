@@ -2,6 +2,7 @@
 
 from flows.actions import Action, Goto, PopVlan, SetField
 from flows.drops import drop
+from flows.features.fences import ask_fence
 from flows.fields import VLAN_PRESENT
 from flows.flow import flow
 from flows.pipeline import CLASSIFICATION
@@ -46,7 +47,7 @@ def from_core(view: View, chassis_id: str, network_id: str) -> Published:
         ofport = dict(chassis.patch_ports).get(segment.physical_network or "")
         tag = {"vlan_vid": VLAN_PRESENT | segment.segmentation_id if segment.segmentation_id else 0}
         has_routers = view.ask(gateways_on, network_id) or view.ask(provider_interfaces, network_id)
-        arrived += (Goto("physical_arp" if has_routers else "forwarding"),)
+        arrived += (*ask_fence(view, chassis_id), Goto("physical_arp")) if has_routers else (Goto("forwarding"),)
     if ofport is None:
         return
     actions = (PopVlan(), *arrived) if segment.network_type == "vlan" else arrived

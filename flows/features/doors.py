@@ -4,11 +4,12 @@ Frames of an external network travel between chassis as they are on the network 
 that a gateway hands to the chassis that translates are for ``SERVICE_MAC``, so that they can only go inwards.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from flows.actions import Action, CheckLarger, FirstAlive, Goto, Output, SetField
 from flows.control_budget import to_controller
 from flows.features.arp_responder import turned
+from flows.features.fences import ask_fence, unless_fenced
 from flows.features.routing import NO_PORT
 from flows.fields import ARP_REQUEST, ETHERNET_HEADER, parse_ipv4
 from flows.flow import Flow, flow
@@ -23,7 +24,7 @@ from flows.pipeline import (
 )
 from flows.units import Published, Unit, on_chassis
 from topology.addressing import SERVICE_MAC
-from topology.doors import active_gateway, gateway_chassis, networks_in_transit, translators, ways_out
+from topology.doors import answering_gateway, gateway_chassis, networks_in_transit, translators, ways_out
 from topology.facts import View, encap_ip, live_network
 from topology.gateway import Gateway, gateway, gateways_on
 from topology.packet_size import largest_in
@@ -62,13 +63,11 @@ def way_out(view: View, router_id: str, chassis_id: str) -> Published:
         return
     here, owner = on_chassis(chassis_id), f"router/{router_id}"
     leaving: dict[str, int | str] = {"interface": own.key}
-    roads = {each: road for each in ways if (road := _road(view, own, chassis_id, each))}
     if ways[0] == chassis_id:
-        yield here, flow(DOORS, "here", FEATURE, owner, *roads[chassis_id], **leaving)
+        yield from _by_itself(view, own, chassis)
         return
-    ports = dict(chassis.watch_ports)
-    addresses = {each: view.ask(encap_ip, each, own.transit.network_type) for each in ways}
-    watching = {each: ports.get(address or "", 0) for each, address in addresses.items()}
+    roads = {each: road for each in ways if (road := _road(view, own, chassis_id, each))}
+    watching = _watching(view, own, chassis, ways)
     alive = [each for each in ways if watching[each] and each in roads]
     last = roads.get(chassis_id) or roads.get(ways[0])
     if last is None:
@@ -81,6 +80,32 @@ def way_out(view: View, router_id: str, chassis_id: str) -> Published:
     for each in alive:
         yield here, flow(DOOR_CHOICE, "alive", FEATURE, owner, *roads[each], door=watching[each], **leaving)
     yield here, flow(DOOR_CHOICE, "none", FEATURE, owner, *last, **leaving)
+
+
+def _by_itself(view: View, own: Gateway, chassis: Chassis) -> Published:
+    """A gateway chassis sends by itself; if it is fenced, by another one that lives."""
+    here, owner = on_chassis(chassis.id), f"router/{own.router_id}"
+    leaving: dict[str, int | str] = {"interface": own.key}
+    road, asking = _road(view, own, chassis.id, chassis.id), ask_fence(view, chassis.id)
+    others = [each for each in view.ask(gateway_chassis, own.router_id) if each != chassis.id]
+    watching = _watching(view, own, chassis, others)
+    others = [each for each in others if watching[each]]
+    if not asking or not others:
+        yield here, flow(DOORS, "here", FEATURE, owner, *road, **leaving)
+        return
+    choose = (*asking, FirstAlive("door", tuple(watching[each] for each in others)), Goto("door_choice"))
+    yield here, flow(DOORS, "here", FEATURE, owner, *choose, **leaving)
+    yield here, flow(DOOR_CHOICE, "here", FEATURE, owner, *road, fenced=0, **leaving)
+    for each in others:
+        other = _road(view, own, chassis.id, each)
+        yield here, flow(DOOR_CHOICE, "alive", FEATURE, owner, *other, door=watching[each], **leaving)
+
+
+def _watching(view: View, own: Gateway, chassis: Chassis, doors: Iterable[str]) -> dict[str, int]:
+    """Return the ports by which a chassis watches some gateway chassis; 0 where it does not."""
+    ports = dict(chassis.watch_ports)
+    addresses = {each: view.ask(encap_ip, each, own.transit.network_type) for each in doors}
+    return {each: ports.get(address or "", 0) for each, address in addresses.items()}
 
 
 def _road(view: View, own: Gateway, chassis_id: str, door: str) -> tuple[Action, ...]:
@@ -102,12 +127,14 @@ def own_mac(view: View, router_id: str) -> Published:
     if own is None:
         return
     owner = f"router/{router_id}"
-    for chassis_id in view.ask(gateway_chassis, router_id):
+    able = view.ask(gateway_chassis, router_id)
+    for chassis_id in able:
         for each in for_mac(view, FEATURE, owner, own, own.mac_address):
             yield on_chassis(chassis_id), each
-    active = view.ask(active_gateway, router_id)
+    active = view.ask(answering_gateway, router_id)
     for address in own.addresses if active is not None else ():
-        yield on_chassis(active or ""), answer(FEATURE, owner, own.network.key, own.mac_address, address)
+        said = answer(FEATURE, owner, own.network.key, own.mac_address, address, unless=unless_fenced(able))
+        yield on_chassis(active or ""), said
 
 
 def for_mac(view: View, feature: str, owner: str, own: Gateway, mac: str) -> Iterator[Flow]:
@@ -121,9 +148,12 @@ def for_mac(view: View, feature: str, owner: str, own: Gateway, mac: str) -> Ite
     yield flow(EXTERNAL_ADDRESSES, "too_big", "icmp", about, *report, too_big=1, **match)
 
 
-def answer(feature: str, owner: str, network_key: int, mac: str, address: str) -> Flow:
-    """Return the flow by which a door answers ARP requests of its external network for an address."""
-    asked: dict[str, int | str] = {"network": network_key, "arp_op": ARP_REQUEST, "arp_tpa": address}
+def answer(feature: str, owner: str, network_key: int, mac: str, address: str, *, unless: Mapping[str, int]) -> Flow:
+    """Return the flow by which a chassis answers ARP requests of a physical network for an address.
+
+    ``unless`` is ``unless_fenced`` where it answers in a role that others may have, and else empty.
+    """
+    asked: dict[str, int | str] = {"network": network_key, "arp_op": ARP_REQUEST, "arp_tpa": address, **unless}
     back = (*turned(mac, address), SetField("in_port", NO_PORT), Goto("core_output"))
     return flow(PHYSICAL_ARP, "answer", feature, owner, *back, **asked)
 

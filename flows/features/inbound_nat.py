@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from flows.actions import Action, Goto, Move, Resubmit, SetField, Translate, Untrack
 from flows.drops import drop
 from flows.features.doors import answer, for_mac
+from flows.features.fences import unless_fenced
 from flows.features.icmp import ORIGINAL_TTL
 from flows.features.routing import NO_PORT
 from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, IP_PROTO_ICMP, mac_to_int, parse_ipv4
@@ -18,7 +19,7 @@ from flows.pipeline import EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT
 from flows.units import EVERYONE, Published, Unit, on_chassis
 from topology.address_scopes import spared
 from topology.addressing import SERVICE_MAC
-from topology.doors import active_gateway, floating, forwarding, gateway_chassis, translation, translators
+from topology.doors import answering_gateway, floating, forwarding, gateway_chassis, translation, translators
 from topology.facts import View, encap_ip
 from topology.gateway import Gateway, gateway
 from topology.values import FloatingIP, PortForwarding, Router, Translation
@@ -32,12 +33,12 @@ def to_router(view: View, router_id: str) -> Published:
     if own is None:
         return
     owner, network = f"router/{router_id}", own.network.key
-    translating = list(_blocks(view, own))
-    for chassis_id in view.ask(gateway_chassis, router_id):
+    translating, able = list(_blocks(view, own)), view.ask(gateway_chassis, router_id)
+    for chassis_id in able:
         here = on_chassis(chassis_id)
         for address in own.addresses:
             for_it: dict[str, int | str] = {"network": network, "ipv4_dst": address}
-            echo = {"icmp_type": ICMP_ECHO_REQUEST, "icmp_code": 0}
+            echo = {"icmp_type": ICMP_ECHO_REQUEST, "icmp_code": 0, **unless_fenced(able)}
             reply = _echo_reply(own, address)
             yield here, flow(EXTERNAL_ADDRESSES, "echo", FEATURE, owner, *reply, **for_it, **echo)
         for address in own.addresses:
@@ -101,7 +102,12 @@ def to_floating(view: View, floatingip_id: str) -> Published:
         for each in for_mac(view, FEATURE, owner, own, live.mac_address):
             yield here, each
         yield here, flow(EXTERNAL_ADDRESSES, "floating", FEATURE, owner, *hand, **to_it)
-    yield on_chassis(live.site), answer(FEATURE, owner, own.network.key, live.mac_address, live.address)
+    is_home = live.site == live.holder
+    if is_home or live.site == view.ask(answering_gateway, own.router_id):
+        # At home it is nobody else's.
+        unless = {} if is_home else unless_fenced(view.ask(gateway_chassis, own.router_id))
+        said = answer(FEATURE, owner, own.network.key, live.mac_address, live.address, unless=unless)
+        yield on_chassis(live.site), said
 
 
 def to_forwarded(view: View, forwarding_id: str) -> Published:
@@ -116,10 +122,10 @@ def to_forwarded(view: View, forwarding_id: str) -> Published:
         # Several forwardings of one address have these in common.
         for each in for_mac(view, FEATURE, f"address/{live.address}", own, live.mac_address):
             yield on_chassis(chassis_id), each
-    active = view.ask(active_gateway, own.router_id)
+    active = view.ask(answering_gateway, own.router_id)
     if active is not None:
-        common = answer(FEATURE, f"address/{live.address}", own.network.key, live.mac_address, live.address)
-        yield on_chassis(active), common
+        common = FEATURE, f"address/{live.address}", own.network.key, live.mac_address, live.address
+        yield on_chassis(active), answer(*common, unless=unless_fenced(doors))
     yield on_chassis(live.holder), _unknown(f"address/{live.address}", own, live.address)
     first, last = live.external
     for port in range(first, last + 1):

@@ -6,6 +6,7 @@ One chassis stands for an interface on the physical network (``topology.provider
 from flows.actions import Goto, SetField
 from flows.control_budget import to_controller
 from flows.features.doors import answer
+from flows.features.fences import unless_fenced
 from flows.features.upstream import claims, told
 from flows.fields import ETH_TYPE_IPV4, mac_to_int, parse_ipv4
 from flows.flow import flow
@@ -15,7 +16,7 @@ from topology.doors import networks_detoured
 from topology.facts import View, live_network
 from topology.interfaces import interfaces, live_interface
 from topology.presence import presence
-from topology.provider import detour, provider_interfaces
+from topology.provider import answering_door, detour, interface_doors, provider_interfaces
 from topology.values import Chassis, Neighbour, Network, Router
 
 FEATURE = "provider_routing"
@@ -30,8 +31,11 @@ def at_door(view: View, router_id: str, port_id: str) -> Published:
     enter = (SetField("router", here.router_key), SetField("from_core", 0), Goto("routes"))
     sent: dict[str, int | str] = {"network": network, "eth_dst": own.mac_address, "eth_type": ETH_TYPE_IPV4}
     yield door, flow(ROUTING, "interface", FEATURE, own.owner, *enter, from_core=1, **sent)
+    is_answering = view.ask(answering_door, port_id) is not None
+    unless = unless_fenced(view.ask(interface_doors, port_id))
     for address in own.addresses:
-        yield door, answer(FEATURE, own.owner, network, own.mac_address, address)
+        if is_answering:
+            yield door, answer(FEATURE, own.owner, network, own.mac_address, address, unless=unless)
         yield from claims(own, address, own.chassis_id)
     yield from told(own)
     unknown: dict[str, int | str] = {"router": here.router_key, "network": network}

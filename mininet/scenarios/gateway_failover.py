@@ -2,13 +2,19 @@
 
 import json
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+from captures import Capture, send
 from checks import Checks
-from cloud import FAR, Cloud
+from cloud import FAR, UPSTREAM, Cloud
 from controller import sdnapp
 from conversations import Conversation, last_heard, serve
+from frames import Frame, arp_request
 from leases import lease
 from pings import Ping, ping
+from stations import Instance
 
 ECHO = 80
 
@@ -76,6 +82,8 @@ def run(cloud: Cloud, checks: Checks) -> None:
     answers = ping(web, FAR)
     checks.check("when it is mended, web pings the world", "all answered", answers, answers.all)
 
+    _without_controller(cloud, checks, upstream, talk, port)
+
     _until_watched(cloud)
     ping(web, FAR)
     active = _at_the_door(cloud, port["mac_address"]) or ""
@@ -87,6 +95,66 @@ def run(cloud: Cloud, checks: Checks) -> None:
     what = f"no controller, and {active}'s switch is killed; pings are dark for"
     checks.check(what, "1 s at most", f"{dark:.2f} s", dark <= 1)
     checks.check("the TCP connection goes on", True, last_heard([talk], 0, 2)[talk.name] > 0)
+
+
+def _without_controller(
+    cloud: Cloud, checks: Checks, upstream: Instance, talk: Conversation, port: dict[str, Any]
+) -> None:
+    """The active gateway chassis loses its management link and nothing else: it must not answer beside the next one."""
+    _until_watched(cloud)
+    (fixed,) = port["fixed_ips"]
+    asking = Asking(upstream, port["mac_address"], fixed["ip_address"])
+    active = _at_the_door(cloud, port["mac_address"]) or ""
+    assert cloud.controller is not None
+    cloud.hypervisors[active].ip("link set mgmt down")
+    # What the controller would find out by the silence, which takes half a minute.
+    cloud.controller.run("ss", "-K", "dst", cloud.hypervisors[active].management)
+    (other,) = cloud.hypervisors.keys() - {"h1", active}
+    answers = asking.until(lambda: _told(cloud) == {active: "out", other: "active"}, 2)
+    what = f"{active} loses the controller only; whoever asks for the router's address is answered by"
+    checks.check(what, "one chassis, never two", f"{max(answers)} at most", max(answers) == 1)
+    checks.check("who is it now", other, _at_the_door(cloud, port["mac_address"]))
+    checks.check("and it answers each time", True, set(answers[-20:]) == {1})
+    checks.check("the TCP connection goes on", True, last_heard([talk], 0, 2)[talk.name] > 0)
+    cloud.hypervisors[active].ip("link set mgmt up")
+    answers = asking.until(lambda: _told(cloud) == {active: "active", other: "standby"}, 2)
+    what = "when it has returned, they are answered by"
+    checks.check(what, "one chassis, never two", f"{max(answers)} at most", max(answers) == 1)
+    checks.check("who is it now", active, _at_the_door(cloud, port["mac_address"]))
+    checks.check("and it answers each time", True, set(answers[-20:]) == {1})
+    checks.check("the TCP connection goes on", True, last_heard([talk], 0, 2)[talk.name] > 0)
+
+
+class Asking:
+    """The upstream router asks by ARP for an address, again and again."""
+
+    def __init__(self, upstream: Instance, mac: str, address: str) -> None:
+        self._upstream, self._mac = upstream, mac
+        self._request = arp_request(upstream.run("cat", "/sys/class/net/eth0/address").strip(), UPSTREAM, address)
+
+    def until(self, is_done: Callable[[], bool], longer: float, timeout: float = 60) -> list[int]:
+        """Ask until something is true, and some seconds longer; how many answers came to each request."""
+        answers: list[int] = []
+        with Capture(self._upstream, "eth0") as capture, ThreadPoolExecutor() as pool:
+            deadline = time.monotonic() + timeout
+            waiting = pool.submit(_wait_for, is_done, timeout)
+            while time.monotonic() < deadline:
+                if waiting.done() and deadline > time.monotonic() + longer:
+                    deadline = time.monotonic() + longer
+                before = capture.count(self._is_answer)
+                send(self._upstream, "eth0", self._request)
+                time.sleep(0.05)
+                answers.append(capture.count(self._is_answer) - before)
+        return answers
+
+    def _is_answer(self, frame: Frame) -> bool:
+        return frame.is_arp_reply and frame.source == self._mac
+
+
+def _wait_for(is_done: Callable[[], bool], timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while not is_done() and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _until_watched(cloud: Cloud) -> None:

@@ -20,6 +20,7 @@ from flows.actions import (
     DecrementTtl,
     FirstAlive,
     Goto,
+    Learn,
     Meter,
     Move,
     Output,
@@ -63,6 +64,8 @@ _IN_PORT_16 = _NXM_0 << 16 | 2
 _SYMMETRIC_L3L4 = 2
 _ACTIVE_BACKUP = 0
 """Of Nicira's bundle action: how a port is chosen (NX_BD_ALG_ACTIVE_BACKUP)."""
+_LEARN_VALUE, _LEARN_LOAD = 1 << 13, 1 << 11
+"""Of Nicira's learn action: the source is a value given here, and it is set; without the latter, it is matched."""
 _HASH_THRESHOLD = 1
 """Of Nicira's multipath action: what is hashed (NX_HASH_FIELDS_SYMMETRIC_L3L4), and how the hash chooses (RFC 2992)."""
 
@@ -248,6 +251,20 @@ def _check_larger(action: CheckLarger) -> bytes:
     return _nicira(49, "!HHI", action.size, register.offset, _register_header(register.number))
 
 
+def _learn(action: Learn) -> bytes:
+    """Return a ``learn`` action: what it matches and sets are values of its own, in 16 bits or multiples of them."""
+    content = struct.pack(
+        "!IHHHHQHBxHH", _NICIRA, 16, 0, 0, action.priority, action.cookie, 0, _table(action.table), 0, 0
+    )
+    for name, value, kind in (*((*each, 0) for each in action.match), (action.register, action.value, _LEARN_LOAD)):
+        (header, offset), bits = _place(name), field_named(name).bits
+        size = (bits + 15) // 16 * 2
+        content += struct.pack("!H", _LEARN_VALUE | kind | bits) + value.to_bytes(size, "big")
+        content += struct.pack("!IH", header, offset)
+    size = (4 + len(content) + 7) // 8 * 8
+    return struct.pack("!HH", 0xFFFF, size) + content.ljust(size - 4, b"\0")
+
+
 def _place(name: str) -> tuple[int, int]:
     """Return the header and first bit of a field or register."""
     if (register := REGISTERS.get(name)) is not None:
@@ -300,6 +317,7 @@ _ACTIONS: dict[type, Callable[[Any], bytes]] = {
     Commit: lambda action: _conntrack(1, action.zone, NO_TABLE),
     Translate: _translation,
     Untrack: lambda action: _nicira(43, "!6x"),
+    Learn: _learn,
 }
 
 

@@ -10,6 +10,7 @@ from flows.actions import (
     Commit,
     Controller,
     Goto,
+    Learn,
     Move,
     Output,
     OutputInPort,
@@ -92,6 +93,10 @@ def test_examples_are_optional_and_one_of_each_form():
         (Goto("delivery"), "go on in `delivery`"),
         (Track("zone", "delivery"), "look its connection up in the zone of `zone` and go on in `delivery`"),
         (Commit("zone"), "remember its connection in the zone of `zone`"),
+        (
+            Learn("delivery", 7, (("network", 5),), "fenced", 1, 0),
+            "have `delivery` learn: if `network` is 5: let `fenced` be 1",
+        ),
         (Untrack(), "forget what connection tracking said of it"),
     ],
 )

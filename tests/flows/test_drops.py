@@ -32,7 +32,12 @@ def test_reasons_have_numbers_of_their_own_that_fit() -> None:
 
 
 def test_no_table_drops_silently(flows: list[Flow]) -> None:
-    lookups = {"group_rules", "remote_members", "permissions"}  # Whoever asks them goes on, whatever was found.
+    lookups = {
+        "group_rules",
+        "remote_members",
+        "permissions",
+        "fences",
+    }  # Whoever asks them goes on, whatever was found.
     unreached = {"routes", "paths", "neighbours", "router_output", "flooding", "core_output", "local_output"}
     unreached |= {"transit_output"}
     silent = {table.name for table in TABLES if table.miss is None and table.unmatched is None}

@@ -19,8 +19,10 @@ from topology.values import (
     AddressGroup,
     AddressPair,
     Chassis,
+    Fence,
     FixedIP,
     FloatingIP,
+    GatewayBinding,
     HostBinding,
     Neighbour,
     Network,
@@ -171,7 +173,15 @@ neighbours = st.builds(
     addresses,
     macs,
 )
-outside = st.one_of(pools, holders, floating_ips, forwardings, translations, neighbours)
+stands = st.builds(
+    GatewayBinding,
+    st.sampled_from([f"router/{each}" for each in ROUTERS] + [f"port/{each}" for each in INTERFACES]),
+    st.sampled_from(CHASSIS),
+    st.just(""),
+    st.sampled_from((None, None, *CHASSIS)),
+)
+fences = st.builds(Fence, st.sampled_from(CHASSIS), st.integers(1, 2), st.integers(1, 2))
+outside = st.one_of(pools, holders, floating_ips, forwardings, translations, neighbours, stands, stands, fences)
 groups = st.builds(SecurityGroup, st.sampled_from(GROUPS), st.just("t"), st.just(0), stateful=st.booleans())
 address_groups = st.builds(
     AddressGroup,
@@ -211,6 +221,7 @@ chassis = st.builds(
     encap_types=st.sampled_from(((), ("geneve",), ("geneve", "vxlan"))),
     tunnel_ports=st.sampled_from(((), (("geneve", 1),), (("geneve", 1), ("vxlan", 2)))),
     patch_ports=st.sampled_from(((), (("physnet1", 3),))),
+    watch_ports=st.sampled_from(((), (("192.0.2.1", 4), ("192.0.2.2", 5)))),
     gateway=st.booleans(),
 )
 plugged = st.dictionaries(
@@ -259,7 +270,7 @@ class AnyHistory(RuleBasedStateMachine):
         kind=st.sampled_from(
             (
                 *(Network, Subnet, Port, Router, SecurityGroup, SecurityGroupRule, AddressGroup),
-                *(FloatingIP, PortForwarding, Translation, Neighbour, SubnetPool),
+                *(FloatingIP, PortForwarding, Translation, Neighbour, SubnetPool, GatewayBinding, Fence),
             )
         ),
     )

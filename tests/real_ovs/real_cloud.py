@@ -12,6 +12,7 @@ from typing import Any
 
 from flows.flow import Flow
 from flows.packets import Packet
+from flows.pipeline import FENCES
 from flows.simulator import Crossing, Delivery, PhysicalFrame, ToController, Walk
 from sdnapp.openflow.messages import PacketIn
 from tests.clouds import CHASSIS, ENCAP_IPS, PATCH_PORTS, TUNNEL_PORTS, WATCH_PORTS, SimulatedCloud
@@ -80,6 +81,10 @@ class RealChassis:
         # Else what the datapath has cached from the flows before is settled in the background, within half a second.
         self.ovs.appctl("revalidator/purge")
 
+    def forget(self) -> None:
+        """Remove the flows that the switch has learnt."""
+        self.ovs.ofctl("del-flows", BRIDGE, f"table={FENCES.number}")
+
     def send(self, interface: str, frame: bytes) -> tuple[list[tuple[str, bytes]], list[PacketIn]]:
         """Let a frame arrive by an interface; return what left, with the interfaces, and what the controller got."""
         self.ovs.receive(interface, frame)
@@ -131,12 +136,13 @@ class RealCloud(SimulatedCloud):
             self._real[chassis].unplug(interface)
         for real in self._real.values():
             real.install(())
+            real.forget()
             real.ovs.appctl("dpctl/flush-conntrack")
 
     def follow(self) -> None:
         super().follow()
         for name, chassis in self._real.items():
-            chassis.install(self.engine.desired(name).values())
+            chassis.install(self.held(name))
 
     def _plug(self, place: str, chassis: str) -> int:
         ofport = super()._plug(place, chassis)
@@ -187,7 +193,7 @@ class RealCloud(SimulatedCloud):
         return walk
 
     def _to_controller(self, name: str, packet_in: PacketIn) -> ToController:
-        (flow,) = (flow for flow in self.engine.desired(name).values() if flow.cookie == packet_in.cookie)
+        (flow,) = (flow for flow in self.held(name) if flow.cookie == packet_in.cookie)
         return ToController(name, flow, from_bytes(packet_in.data))
 
 

@@ -12,6 +12,7 @@ from flows.actions import (
     DecrementTtl,
     FirstAlive,
     Goto,
+    Learn,
     Meter,
     Move,
     Output,
@@ -106,6 +107,9 @@ MATCHES: list[tuple[Match, str]] = [
     ((Term("interface", 9, None),), masked(interface=9)),
     ((Term("door", 9, None),), masked(door=9)),
     ((Term("too_big", 1, None),), masked(too_big=1)),
+    ((Term("fenced", 1, None),), masked(fenced=1)),
+    ((Term("generation", 70000, None),), masked(generation=70000)),
+    ((Term("attempt", 2, None),), masked(attempt=2)),
     ((Term("to_port", 0x10, 0xF0),), f"reg{REGISTERS['to_port'].number}=0x10/0xf0"),
 ]
 
@@ -140,6 +144,12 @@ ACTIONS: list[tuple[Match, tuple[Action, ...], str]] = [
         (),
         (FirstAlive("door", (3, 7)),),
         f"bundle_load(eth_src,0,active_backup,ofport,{place('door')},members:3,7)",
+    ),
+    (
+        (),
+        (Learn("delivery", 7, (("network", 5), ("generation", 70000)), "fenced", 1, 0x1234),),
+        f"learn(table={TABLES['delivery'].number},priority=7,cookie=0x1234,{place('network')}=0x5,"
+        f"reg{REGISTERS['generation'].number}=0x11170,load:0x1->{place('fenced')})",
     ),
     ((), (SetField("in_port", 0),), "load:0->NXM_OF_IN_PORT[]"),
     ((IPV4,), (SetField("ip_ttl", 64),), "set_field:64->nw_ttl"),

@@ -12,12 +12,13 @@ from flows.packets import Packet, arp_reply, arp_request, gratuitous_arp
 from sdnapp import arp
 from sdnapp.outages import PATIENCE, Outages
 from sdnapp.outside import FORGOTTEN, MAX_ASKED, REFRESH, TRIES, Outside, sender
+from sdnapp.realization import DEAD, IN_SYNC, SYNCING
 from tests.clouds import UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FLAT, OUTSIDE, Outward, ask_far, floating, mac_of, outward
 from tests.real_ovs.frames import from_bytes, to_bytes
-from topology.addressing import chassis_mac
+from topology.addressing import chassis_mac, int_to_mac
 from topology.store import Store
-from topology.values import Chassis, Neighbour, Outage
+from topology.values import Chassis, Fence, Neighbour, Outage
 
 NOBODY = "0.0.0.0"
 OTHER_MAC = "00:00:5e:00:01:99"
@@ -268,28 +269,54 @@ def test_frames_leave_by_the_patch_port_of_a_connected_chassis() -> None:
     assert sent == [("00000000000000aa", 0xFFFFFFFD, 7, b"frame")]
 
 
-def test_a_gateway_chassis_without_a_session_is_out_until_it_has_one() -> None:
-    store, connected = Store(), {"g1", "g2"}
+def test_a_gateway_chassis_without_a_session_is_out_until_it_is_in_sync() -> None:
+    cloud = SimulatedCloud()
+    store, states = cloud.store, {"g1": IN_SYNC, "g2": IN_SYNC}
     with store.transaction() as tx:
         for name in ("g1", "g2", "plain"):
             tx.put(Chassis(name, gateway=name != "plain"))
-    outages = Outages(store, connected.__contains__)
+    outages = Outages(store, lambda: cloud.engine.view, lambda name: states.get(name, DEAD), lambda *frame: None)
 
     def out(ticks: int) -> list[str]:
         for _ in range(ticks):
             outages.tick()
         return sorted(store.ids(Outage))
 
-    assert out(PATIENCE + 1) == []
-    connected.discard("g1")
+    assert out(PATIENCE + 1) == [] and sorted(store.ids(Fence)) == ["g1", "g2"]
+    (first,) = store.find(Fence, "every", True)[:1]
+    states["g1"] = DEAD
     assert out(PATIENCE - 1) == [] and out(1) == ["g1"]
-    connected.discard("g2")
+    outage, fence = store.get(Outage, "g1"), store.get(Fence, "g1")
+    assert outage is not None and outage.secret == first.secret
+    assert fence is not None and fence.secret != first.secret and fence.generation == first.generation + 1
+    states["g2"] = DEAD
     assert out(PATIENCE + 1) == ["g1"], "nobody is connected: it may be the controller's own fault"
-    connected.add("g1")
-    assert out(1) == [] and out(PATIENCE) == ["g2"]
+    states["g1"] = SYNCING
+    assert out(PATIENCE - 1) == ["g1"]
+    states["g1"] = IN_SYNC
+    assert out(1) == ["g2"]
     with store.transaction() as tx:
         tx.delete(Chassis, "g2")
-    assert out(1) == []
+    assert out(1) == [] and sorted(store.ids(Fence)) == ["g1"]
+
+
+def test_one_that_is_out_is_silenced_by_the_others_on_each_network_where_it_may_stand_for_routers() -> None:
+    cloud, sent = SimulatedCloud(), list[Sent]()
+    outward(cloud, ("hv2", "hv3"), ("hv2", "hv3"))
+    state = {"hv2": IN_SYNC, "hv3": DEAD}
+
+    def send(chassis_id: str, physical_network: str, frame: bytes) -> None:
+        sent.append((chassis_id, physical_network, from_bytes(frame)))
+
+    outages = Outages(cloud.store, lambda: cloud.engine.view, state.__getitem__, send)
+    for _ in range(PATIENCE + 1):
+        outages.tick()
+    outage = cloud.store.get(Outage, "hv3")
+    assert outage is not None and len(sent) == 2, "again and again"
+    ((chassis_id, physical_network, frame),) = set(sent)
+    assert (chassis_id, physical_network) == ("hv2", FLAT) and frame["arp_tha"] == outage.secret
+    assert int_to_mac(frame["eth_dst"]) == chassis_mac("hv3") and int_to_mac(frame["eth_src"]) == chassis_mac("hv2")
+    assert frame["arp_spa"] == frame["arp_tpa"] == 0, "it speaks for nobody, of nobody"
 
 
 def test_flows_of_this_feature_are_metered(world: World) -> None:

@@ -9,6 +9,7 @@ from flows.actions import (
     DecrementTtl,
     FirstAlive,
     Goto,
+    Learn,
     Meter,
     Move,
     Output,
@@ -90,6 +91,14 @@ def translations(draw: st.DrawFn) -> Translate:
     return Translate(draw(st.sampled_from(ZONES)), draw(table_names), source, target)
 
 
+@st.composite
+def learnt(draw: st.DrawFn) -> Learn:
+    names = draw(st.lists(st.sampled_from(sorted(REGISTERS)), min_size=1, max_size=3, unique=True))
+    register, *matched = ((name, draw(values(name))) for name in names)
+    numbers = draw(st.integers(0, 0xFFFF)), draw(st.integers(0, (1 << 64) - 1))
+    return Learn(draw(table_names), numbers[0], tuple(matched), *register, numbers[1])
+
+
 single_actions: st.SearchStrategy[Action] = st.one_of(
     set_fields(),
     moves(),
@@ -100,6 +109,7 @@ single_actions: st.SearchStrategy[Action] = st.one_of(
     st.builds(Track, st.sampled_from(ZONES), table_names),
     st.builds(Commit, st.sampled_from(ZONES)),
     translations(),
+    learnt(),
     st.sampled_from([PushVlan(), PopVlan(), DecrementTtl(), OutputInPort(), Controller(), Untrack()]),
 )
 

@@ -19,6 +19,7 @@ from flows.actions import (
     DecrementTtl,
     FirstAlive,
     Goto,
+    Learn,
     Meter,
     Move,
     Output,
@@ -120,6 +121,15 @@ def os_ken_action(action: Action) -> Any:
                 dst=name_of(name),
                 slaves=list(ports),
             )
+        case Learn(table, priority, matched, register, value, cookie):
+            specs = [
+                parser.NXFlowSpecMatch(src=number, dst=(name_of(name), offset(name)), n_bits=field_named(name).bits)
+                for name, number in matched
+            ]
+            place, bits = (name_of(register), offset(register)), field_named(register).bits
+            specs.append(parser.NXFlowSpecLoad(src=value, dst=place, n_bits=bits))
+            number = TABLES[table].number
+            return parser.NXActionLearn(table_id=number, specs=specs, priority=priority, cookie=cookie)
         case SetField(field, value):
             return parser.OFPActionSetField(**{name_of(field): user(field, value)})
         case Move(source, target):
@@ -158,6 +168,10 @@ def os_ken_action(action: Action) -> Any:
         case Controller():
             return parser.OFPActionOutput(ofp.OFPP_CONTROLLER, ofp.OFPCML_NO_BUFFER)
     raise AssertionError(action)
+
+
+def offset(name: str) -> int:
+    return REGISTERS[name].offset
 
 
 def os_ken_conntrack(flags: int, zone: str, table: int, actions: Any = ()) -> Any:

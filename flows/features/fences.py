@@ -1,0 +1,46 @@
+"""A gateway chassis that the controller cannot reach falls silent as soon as another has taken its place.
+
+It would go on answering ARP, and sending with routers' MAC addresses, beside its successor. So the successors show it a
+secret that only the controller and its own flows know, on the physical network itself: where both are heard, this is.
+The switch then learns by itself that it is fenced there, for the generation of the flows that it has; when it returns,
+it gets flows of the next generation. Floating IPs whose instances are on this chassis are nobody else's, and stay.
+"""
+
+from collections.abc import Sequence
+
+from flows.actions import Action, Resubmit, SetField
+from flows.fields import ARP_REQUEST
+from flows.flow import flow, learn
+from flows.pipeline import FENCES, PHYSICAL_ARP
+from flows.units import Published, Unit, on_chassis
+from topology.addressing import int_to_mac
+from topology.facts import View, live_network
+from topology.presence import networks_stood_on
+from topology.values import Chassis, Fence
+
+FEATURE = "fences"
+
+
+def silenced(view: View, chassis_id: str, network_id: str) -> Published:
+    """Whoever knows the secret of a gateway chassis silences it on a network."""
+    fence, network = view.get(Fence, chassis_id), view.ask(live_network, network_id)
+    if fence is None or network is None:
+        return
+    owner, here = f"chassis/{chassis_id}", {"network": network.key, "generation": fence.generation}
+    known = learn(flow(FENCES, "fenced", FEATURE, owner, SetField("fenced", 1), **here))
+    shown: dict[str, int | str] = {"arp_op": ARP_REQUEST, "arp_tha": int_to_mac(fence.secret)}
+    yield on_chassis(chassis_id), flow(PHYSICAL_ARP, "silenced", FEATURE, owner, known, network=network.key, **shown)
+
+
+def ask_fence(view: View, chassis_id: str) -> tuple[Action, ...]:
+    """Return the actions that find out whether a chassis is fenced on the packet's network; none where none can be."""
+    fence = view.get(Fence, chassis_id)
+    return (SetField("generation", fence.generation), Resubmit("fences")) if fence is not None else ()
+
+
+def unless_fenced(able: Sequence[str]) -> dict[str, int]:
+    """Return what the flows match by which a chassis plays a role; one that no other chassis can have, it keeps."""
+    return {"fenced": 0} if len(able) > 1 else {}
+
+
+UNITS = (Unit(silenced, over=Chassis, each=networks_stood_on),)

@@ -1,0 +1,39 @@
+"""Gateway roles pass from chassis to chassis (``topology.gateway_binding``) by what the switches have confirmed."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sdnapp.realization import IN_SYNC, Realization
+from topology.facts import View
+from topology.gateway_binding import bind
+from topology.store import Store
+from topology.values import Chassis, GatewayBinding, Outage
+
+
+class Handovers:
+    """Who stands for which router, kept up to date by ``follow``."""
+
+    def __init__(
+        self, store: Store, realization: Realization, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._store, self._realization, self._now = store, realization, now
+        self._decided: dict[tuple[str, str], int] = {}
+        """By owner and former chassis, the revision as of which that one answers no more."""
+
+    def follow(self, view: View) -> None:
+        """Choose anew, and let those answer whose predecessors have let go. ``view`` is up to date with the store."""
+        bind(self._store, view, self._now().strftime("%Y-%m-%dT%H:%M:%SZ"), self._has_let_go)
+        under_way = [row for row in self._store.find(GatewayBinding, "every", True) if row.former is not None]
+        places = [(row.id, row.former or "") for row in under_way]
+        self._decided = {place: self._decided.get(place, self._store.revision) for place in places}
+
+    def wait_for(self, chassis_id: str) -> bool:
+        """Return whether somebody waits for a chassis to let go."""
+        return any(former == chassis_id for _, former in self._decided)
+
+    def _has_let_go(self, row: GatewayBinding) -> bool:
+        former = row.former or ""
+        if self._store.get(Chassis, former) is None or self._store.get(Outage, former) is not None:
+            return True
+        progress, decided = self._realization.progress(former), self._decided.get((row.id, former))
+        return decided is not None and progress.state == IN_SYNC and progress.confirmed >= decided
