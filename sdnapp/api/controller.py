@@ -7,7 +7,7 @@ from typing import Any
 from neutron_lib import exceptions
 from webob import Request, Response
 
-from sdnapp.api import bodies, listing, quotas
+from sdnapp.api import audit, bodies, listing, quotas
 from sdnapp.api.errors import RevisionNumberConstraintFailed, json_response
 from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
 from topology.store import Transaction
@@ -42,6 +42,7 @@ class Controller:
             rows = []
             for values in wanted:
                 rows.append(create(ctx, tx, resource, values))
+        audit.add(request, created=[row.id for row in rows])
         # Later objects of one request may have touched earlier ones.
         views = [self._view(ctx, ctx.store.get(resource.row, row.id) or row) for row in rows]
         return json_response({resource.collection: views} if is_bulk else {resource.name: views[0]}, 201)

@@ -10,7 +10,9 @@ from typing import Any
 
 from keystonemiddleware.auth_token import AuthProtocol
 from oslo_config import cfg
-from webob import exc
+from webob import Request, exc
+
+from sdnapp.api import audit
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -18,6 +20,8 @@ LOG = logging.getLogger(__name__)
 _UNKNOWN = exc.HTTPServiceUnavailable("The identity service cannot be asked who you are. Try again later.")
 _OPEN = frozenset({"/", "/healthz", "/openapi.json"})
 """What anybody may read: the versions, as in Neutron, that the service lives, and what it can do."""
+_ADMITTED = "sdnapp.admitted"
+"""Where a request carries whether the middleware has let it in."""
 
 
 def protect(app: Wsgi, conf: cfg.ConfigOpts) -> Wsgi:
@@ -25,16 +29,29 @@ def protect(app: Wsgi, conf: cfg.ConfigOpts) -> Wsgi:
 
     ``app`` must identify callers by ``identity.confirmed``.
     """
-    checked = AuthProtocol(app, {"oslo_config_config": conf})
+
+    def admitted(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ[_ADMITTED].append(True)
+        return app(environ, start_response)
+
+    checked = AuthProtocol(admitted, {"oslo_config_config": conf})
 
     def protected(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if (environ.get("PATH_INFO", "").rstrip("/") or "/") not in _OPEN:
+            was_admitted: list[bool] = []
+            environ[_ADMITTED] = was_admitted
+
+            def start(status: str, *rest: Any) -> Any:
+                if not was_admitted:
+                    audit.record_stranger(Request(environ), int(status.partition(" ")[0]))
+                return start_response(status, *rest)
+
             try:
-                answer: Iterable[bytes] = checked(environ, start_response)
+                answer: Iterable[bytes] = checked(environ, start)
             except Exception as error:
                 # Whatever Keystone or the way to it lacks, nobody gets in, and the operator reads why.
                 LOG.error("Keystone cannot say who holds a token: %s; see [keystone_authtoken]", error)
-                answer = _UNKNOWN(environ, start_response)
+                answer = _UNKNOWN(environ, start)
             return answer
         # Nobody vouches for these: a client that sends the middleware's headers itself is nobody all the same.
         unsigned = {name: value for name, value in environ.items() if not name.startswith("HTTP_X_")}

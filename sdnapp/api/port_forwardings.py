@@ -11,7 +11,7 @@ from neutron_lib.api.definitions import floating_ip_port_forwarding as definitio
 from neutron_lib.exceptions import l3 as errors
 from webob import Request, Response
 
-from sdnapp.api import bodies, listing
+from sdnapp.api import audit, bodies, listing
 from sdnapp.api.attributes import AttributeMap, is_set
 from sdnapp.api.controller import check_revision, find
 from sdnapp.api.errors import json_response
@@ -123,6 +123,7 @@ class PortForwardings:
             blank = PortForwarding(str(uuid4()), row.id, "tcp", 0, 0, "", "", 0, 0)
             forwarding = self._checked(ctx, tx, row, blank, values)
             forwarding = stamp_new(ctx, tx, forwarding)
+        audit.add(request, created=[forwarding.id])
         return json_response({ONE: show(forwarding)}, 201)
 
     def update(self, ctx: Context, request: Request, row_id: str, forwarding_id: str) -> Response:

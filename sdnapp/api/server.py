@@ -7,6 +7,7 @@ the answer. While we work on a request, it is not closed.
 import logging
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -122,15 +123,17 @@ class _Body:
     """The body of a request, as the application reads it (PEP 3333)."""
 
     def __init__(self, body: Any, visit: Visit, seconds: float) -> None:
-        self._body, self._visit, self._seconds = body, visit, seconds
+        self._body, self._visit, self._left = body, visit, seconds
 
     def read(self, size: int | None = None) -> bytes:
         """Return up to so many octets, or all there are, fewer where the client breaks off. Raises OSError."""
-        self._visit.awaits(self._seconds)
+        began = time.monotonic()
+        self._visit.awaits(self._left)
         try:
             octets: bytes = self._body.read(size)
         finally:
             self._visit.our_turn()
+            self._left -= time.monotonic() - began
         return octets
 
 

@@ -102,6 +102,9 @@ class Bundle:
                 yield bundle_add((self.xid + 1 + position) % XIDS, self.xid, self._body(position))
             except ValueError as error:
                 self.refused[position] = str(error)
+            except Exception as error:
+                # Whatever a mistake of ours has put into a flow, it costs that flow and no other.
+                self.refused[position] = f"it cannot be written: {type(error).__name__}: {error}"
         yield bundle_control(self.commit_xid, self.xid, BUNDLE_COMMIT)
         yield message(BARRIER_REQUEST, self.barrier_xid)
 

@@ -303,9 +303,14 @@ class Session:
         messages = []
         for command, meter in commands:
             xid = self._take_xids(1)
+            try:
+                messages.append(meter_mod(xid, command, meter))
+            except Exception as error:
+                self._meters.refused(meter)
+                self.last_error = f"meter {meter.number} cannot be written: {error}"
+                continue
             self._meter_mods[xid] = meter
             self.meter_mods_sent += 1
-            messages.append(meter_mod(xid, command, meter))
         return [Send(messages)] if messages else []
 
     def _bundle_of(self, stale: list[FlowEntry], removed: list[Flow], added: list[Flow]) -> Send:

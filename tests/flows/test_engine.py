@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from flows.actions import Controller
 from flows.engine import Engine
 from flows.units import Unit, on_chassis
 from topology.placement import Plugged, forget, observe
@@ -313,6 +314,10 @@ class AnyHistory(RuleBasedStateMachine):
         assert self.switches == tables(self.engine), "deltas add up to the desired tables"
         assert tables(self.engine) == tables(Engine(self.store)), "incremental equals from scratch"
         assert not self.engine.failures
+        for switch in self.switches.values():
+            for flow in switch.values():
+                asks = any(isinstance(action, Controller) for action in flow.actions)
+                assert not asks or flow.meter, "the controller is asked by budget"
 
     @precondition(lambda self: not self.changes)
     @rule(row=intents | chassis)

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from flows.fields import ARP_REQUEST
 from flows.flow import Flow
+from sdnapp.arp import parse as read_arp
+from sdnapp.arp import request as ask_by_arp
 from sdnapp.dhcp.packet import MalformedPacket, build, parse
 from sdnapp.dhcp.responder import Reason, Refusal, respond
 from sdnapp.openflow import messages, meter_messages
@@ -84,6 +87,14 @@ def _routers() -> tuple[SimulatedCloud, list[Flow]]:
     return cloud, sorted((flow for flow in cloud.engine.desired("hv1").values() if flow.feature == "icmp"), key=str)
 
 
+def arp(data: bytes) -> None:
+    """An ARP frame from a physical network or an instance, as parsed and as written by us."""
+    said = read_arp(data)
+    if said is not None and said.operation == ARP_REQUEST:
+        again = read_arp(ask_by_arp(said.mac, said.address, said.target))
+        assert again is not None and again[:4] == said[:4]
+
+
 def packet_in(data: bytes) -> None:
     """The head of a packet-in, around whatever an instance sent."""
     try:
@@ -129,5 +140,5 @@ def _messages(*pieces: bytes) -> object:
 
 Target = Callable[[bytes], None]
 TARGETS: dict[str, Target] = {
-    target.__name__: target for target in (dhcp, dhcp_options, router_icmp, packet_in, openflow, ovsdb)
+    target.__name__: target for target in (dhcp, dhcp_options, arp, router_icmp, packet_in, openflow, ovsdb)
 }

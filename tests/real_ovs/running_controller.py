@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[2]
 class RunningController:
     """One controller on loopback with its own state directory. ``kill`` and ``start`` again keep ports and state."""
 
-    def __init__(self, *options: str, tls: Credentials | None = None) -> None:
+    def __init__(self, *options: str, tls: Credentials | None = None, client: Credentials | None = None) -> None:
         self._options = options
-        self._tls = tls
+        self._tls, self._client = tls, client
         self._directory = tempfile.TemporaryDirectory(prefix="sdnapp-")
         self._process: subprocess.Popen[bytes] | None = None
         self.api_port, self.ovsdb_port, self.openflow_port = _free_ports(3)
@@ -146,7 +146,12 @@ class RunningController:
         return [*files, "--ofp-ssl-listen-port", str(self.openflow_port)]
 
     def _context(self) -> ssl.SSLContext | None:
-        return ssl.create_default_context(cafile=str(self._tls.ca)) if self._tls else None
+        if self._tls is None:
+            return None
+        context = ssl.create_default_context(cafile=str(self._tls.ca))
+        if self._client is not None:
+            context.load_cert_chain(self._client.cert, self._client.key)
+        return context
 
     @property
     def _log_file(self) -> Path:

@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -128,6 +129,19 @@ def test_without_tls_nothing_answers(controller: RunningController) -> None:
             # TLS 1.3 tells a client that it lacks a certificate when it first reads.
             if not secure.recv(1000):
                 raise ConnectionResetError("reset")
+
+
+def test_the_api_wants_certificates_of_clients_if_told_so(authority: Path, tmp_path: Path) -> None:
+    shown, stranger = issue(authority, "ops"), issue(tmp_path, "ops")
+    tls = issue(authority, "controller", ("127.0.0.1",))
+    with RunningController("--sdnapp-api-client-certificates", tls=tls, client=shown) as controller:
+        assert controller.call("GET", "/healthz") == {"status": "ok"}
+        for certificate in (None, stranger):
+            context = ssl.create_default_context(cafile=str(tls.ca))
+            if certificate is not None:
+                context.load_cert_chain(certificate.cert, certificate.key)
+            with pytest.raises(OSError, match=r"certificate required|unknown ca|reset|EOF|without response"):
+                urllib.request.urlopen(f"{controller.url}/healthz", context=context, timeout=15)
 
 
 def test_commands_check_the_controllers_certificate(controller: RunningController, authority: Path) -> None:

@@ -140,8 +140,10 @@ def test_each_write_is_in_the_audit_log_and_no_secret_is(controller: Controller)
     controller.call("POST", "/v2.0/networks", "token-of-alice", {"network": {"name": "audited"}})
     controller.call("DELETE", "/v2.0/networks/none", "token-of-bob")
     controller.call("GET", "/v2.0/networks", "token-of-bob")
+    controller.call("PUT", "/v2.0/networks/none", "token-of-nobody", {"network": {"name": "x"}})
     text = controller.log.read_text()
-    made, deleted = [line for line in text.splitlines() if "sdnapp.audit" in line][-2:]
+    made, deleted, refused = [line for line in text.splitlines() if "sdnapp.audit" in line][-3:]
+    assert refused.endswith("from=127.0.0.1 method=PUT path=/v2.0/networks/none status=401")
     assert "user=alice project=red roles=member,reader from=127.0.0.1" in made
     assert re.search(r"method=POST path=/v2.0/networks status=201 revision=[1-9]", made)
     assert re.search(r"user=bob project=blue .* method=DELETE path=/v2.0/networks/none status=404 ", deleted)

@@ -6,7 +6,7 @@ from typing import Any
 
 from webob import Request, Response, exc
 
-from sdnapp.api import bodies
+from sdnapp.api import audit, bodies
 from sdnapp.api.errors import json_response, status_of
 from sdnapp.api.intent import application, places
 from sdnapp.api.intent.document import in_order, read
@@ -49,7 +49,9 @@ def applying(resources: Sequence[Resource[Any]], quotas: Quotas, ctx: Context, r
     options = application.Options(_flag(request, "dry_run"), _flag(request, "keep"))
     document = read(bodies.read_json(request, ctx.services.settings.max_body), in_order(resources))
     project_id = _project(ctx, document.project, ("project",))
+    audit.add(request, target=project_id, dry_run=options.dry_run)
     changes = application.apply(ctx, resources, quotas, document, project_id=project_id, options=options)
+    audit.add(request, changes=len(changes))
     body = {"project": project_id, "dry_run": options.dry_run, "revision": ctx.store.revision, "changes": changes}
     return json_response(body)
 

@@ -200,13 +200,39 @@ def test_a_client_that_goes_away_amid_its_body_harms_nobody(url: str) -> None:
     test_plain_http(url)
 
 
-def test_chunked_bodies(url: str) -> None:
+def answer_to(url: str, octets: bytes) -> bytes:
+    """Return all that the server says to a connection, until it closes that."""
     host, port = url.removeprefix("http://").split(":")
-    body = b'{"network": {"name": "chunked"}}'
+    answer = b""
     with socket.create_connection((host, int(port)), timeout=10) as connection:
-        head = b"POST /v2.0/networks HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-        connection.sendall(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
-        answer = b""
+        connection.sendall(octets)
+        connection.shutdown(socket.SHUT_WR)
         while received := connection.recv(65536):
             answer += received
+    return answer
+
+
+CHUNKED = b"POST /v2.0/networks HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_chunked_bodies(url: str) -> None:
+    body = b'{"network": {"name": "chunked"}}'
+    answer = answer_to(url, CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
     assert answer.startswith(b"HTTP/1.1 201 Created")
+
+
+HEADS = [
+    (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"414"),
+    (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 9000 + b"\r\n\r\n", b"400"),
+    (b"GET /healthz HTTP/1.1\r\n" + b"X: %b\r\n" % (b"x" * 8000) * 9 + b"\r\n", b"400"),
+    (b"GET /healthz HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n", b"431"),
+    (b"POST /v2.0/networks HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"400"),
+    (b"POST /v2.0/networks HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999999\r\nConnection: close\r\n\r\n", b"413"),
+    (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", b"400"),
+]
+
+
+@pytest.mark.parametrize(("head", "status"), HEADS)
+def test_heads_that_are_too_large_or_make_no_sense_are_refused(url: str, head: bytes, status: bytes) -> None:
+    assert status in answer_to(url, head).split(b"\r\n")[0] or b"Error code: " + status in answer_to(url, head)
+    test_plain_http(url)

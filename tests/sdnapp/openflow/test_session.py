@@ -1,12 +1,14 @@
 """A session brings a switch to the desired flows, whatever happens in whatever order."""
 
 from collections.abc import Iterable
+from typing import cast
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from flows.actions import Controller, Meter, Move, Output
+from flows.actions import Action, Controller, Meter, Move, Output, SetField
 from flows.flow import Flow, Term
 from sdnapp.openflow.encoding import addition, encode_match
 from sdnapp.openflow.meter_messages import METER_MOD
@@ -233,9 +235,22 @@ def test_a_bad_flow_is_named_and_the_rest_lands() -> None:
         assert wire.switch.table == table_of([*flows, a_flow(9)])
 
 
-def test_a_flow_that_cannot_be_encoded_is_rejected_and_the_rest_lands() -> None:
+@pytest.mark.parametrize(
+    "actions",
+    [
+        (Move("eth_src", "arp_op"),),
+        (Output(1 << 40),),
+        (Output(cast(int, "one")),),
+        (SetField("no_field", 1),),
+        (SetField("eth_dst", 1 << 50),),
+        (Meter(1 << 40, 10, 20), Controller()),
+        (Meter(5, 1 << 40, 20), Controller()),
+        (cast(Output, None),),
+    ],
+)
+def test_a_flow_that_cannot_be_encoded_is_rejected_and_the_rest_lands(actions: tuple[Action, ...]) -> None:
     wire = Wire()
-    bad = Flow(0, 1, (), (Move("eth_src", "arp_op"),), "miss", "port/bad")
+    bad = Flow(0, 1, (), actions, "miss", "port/bad")
     wire.assign([a_flow(1), bad, a_flow(2)])
     wire.settle()
     assert wire.switch.table == table_of([a_flow(1), a_flow(2)])
