@@ -6,6 +6,7 @@ to what people write. Source of names and prerequisites: OpenFlow 1.3.5, section
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 
 from topology.addressing import int_to_mac
@@ -104,6 +105,10 @@ FIELDS: dict[str, Field] = {
 }
 
 
+TEXTS_KEPT = 1 << 12
+"""Addresses whose numbers are kept: the flows of one port, and of one network, name the same few."""
+
+
 def parse(field: Field, value: int | str) -> tuple[int, int | None]:
     """Return (value, mask) of what a feature wrote; the mask is None for an exact value.
 
@@ -132,6 +137,7 @@ def parse(field: Field, value: int | str) -> tuple[int, int | None]:
     return wanted, None if bits == (1 << field.bits) - 1 else bits
 
 
+@lru_cache
 def _parse_flags(text: str) -> tuple[int, int]:
     found = re.findall(r"([+-])([a-z]+)", text)
     if not found or "".join(map("".join, found)) != text or any(name not in _CT_FLAGS for _, name in found):
@@ -156,11 +162,13 @@ def _show(field: Field, value: int) -> str:
     return f"{value:#x}" if field.style == "hex" else str(value)
 
 
+@lru_cache(maxsize=TEXTS_KEPT)
 def parse_ipv4(text: str) -> int:
     """Return the 32 bits of ``192.0.2.1``. Raises ValueError."""
     return int(IPv4Address(text))
 
 
+@lru_cache(maxsize=TEXTS_KEPT)
 def mac_to_int(text: str) -> int:
     """Return the 48 bits of ``aa:bb:cc:dd:ee:ff``. Raises ValueError."""
     if len(text) != 17:

@@ -48,7 +48,8 @@ class Flow:
 
     def __post_init__(self) -> None:
         # Plain tuples of text and numbers have one repr for ever; the class names of actions are part of it.
-        content = repr((self.table, self.priority, self.match, self.actions, self.owner)).encode()
+        parts = f"{_joined(self.match)}, {_joined(self.actions)}, {self.owner!r}"
+        content = f"({self.table}, {self.priority}, {parts})".encode()
         digest = int.from_bytes(hashlib.blake2b(content, digest_size=6).digest(), "big")
         object.__setattr__(self, "cookie", FEATURES[self.feature].number << 48 | digest)
         object.__setattr__(self, "key", (self.table, self.priority, self.match))
@@ -118,10 +119,21 @@ def flow(
     return Flow(table.number, number, match_kept, tuple([_kept(each) for each in actions]), feature, intern(owner))
 
 
+def _joined(parts: tuple[Term | Action, ...]) -> str:
+    """Return what ``repr`` makes of a tuple; of its parts, most were met before."""
+    texts = [_text(part) for part in parts]
+    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
+
+
 # Typed, as actions of different kinds may be equal for Python.
 @lru_cache(maxsize=1 << 12, typed=True)
 def _kept(part: T) -> T:
     return part
+
+
+@lru_cache(maxsize=1 << 12, typed=True)
+def _text(part: Term | Action) -> str:
+    return repr(part)
 
 
 def learn(learnt: Flow) -> Learn:
@@ -154,11 +166,13 @@ def _both(one: Term | None, other: Term) -> Term:
 
 def field_named(name: str) -> Field:
     """Return a header field, or a register seen as one. Raises ValueError for an unknown name."""
-    if name in FIELDS:
-        return FIELDS[name]
-    if name in REGISTERS:
-        return Field(name, REGISTERS[name].bits)
-    raise ValueError(f"there is no field or register named {name}")
+    try:
+        return _NAMED[name]
+    except KeyError:
+        raise ValueError(f"there is no field or register named {name}") from None
+
+
+_NAMED = {**{name: Field(name, register.bits) for name, register in REGISTERS.items()}, **FIELDS}
 
 
 def show_term(term: Term) -> str:

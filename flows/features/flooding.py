@@ -32,11 +32,17 @@ def _away(view: View, chassis_id: str, network: LiveNetwork) -> tuple[Action, ..
         return (Resubmit("core_output"),)
     # By address: a machine that was installed anew may have left the row of its former self behind.
     own = view.ask(encap_ip, chassis_id, network.segment.network_type)
-    ends = {view.ask(encap_ip, host_id, network.segment.network_type) for host_id in view.ask(hosts, network.id)}
-    actions: list[Action] = []
-    for address in sorted(end for end in ends - {own} if end is not None):
-        actions += [SetField("tun_dst", parse_ipv4(address)), Resubmit("core_output")]
-    return tuple(actions)
+    ends = view.ask(tunnel_ends, network.id, network.segment.network_type)
+    return tuple(action for address, copy in ends if address != own for action in copy)
+
+
+def tunnel_ends(view: View, network_id: str, encapsulation: str) -> tuple[tuple[str, tuple[Action, ...]], ...]:
+    """Return the tunnel addresses of the chassis that host a network, and how a copy is sent to each (a fact)."""
+    found = {view.ask(encap_ip, host_id, encapsulation) for host_id in view.ask(hosts, network_id)}
+    return tuple(
+        (address, (SetField("tun_dst", parse_ipv4(address)), Resubmit("core_output")))
+        for address in sorted(end for end in found if end is not None)
+    )
 
 
 UNITS = (Unit(copies, over=Chassis, each=networks_at),)
