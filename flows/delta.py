@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from flows.flow import Flow, Key
+from flows.turns import GiveWay, by_turns, nobody_waits
 
 
 class Delta(NamedTuple):
@@ -56,10 +57,10 @@ class DesiredTable(Mapping[Key, Flow]):
             self._asked[key] = asked
         self._chosen[key] = min(asked, key=lambda each: each.cookie)
 
-    def take_delta(self) -> Delta:
+    def take_delta(self, give_way: GiveWay = nobody_waits) -> Delta:
         """Return what has changed since this was last called."""
         added, removed = [], []
-        for key, before in self._before.items():
+        for key, before in by_turns(self._before.items(), give_way):
             now = self._chosen.get(key)
             if now == before:
                 continue

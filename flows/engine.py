@@ -12,6 +12,7 @@ from flows.delta import Delta, DesiredTable
 from flows.features import UNITS
 from flows.flow import Flow
 from flows.memo import Call, Memo
+from flows.turns import GiveWay, by_turns, nobody_waits
 from flows.units import Audience, Unit, audiences
 from topology.facts import View
 from topology.store import KINDS, Change, RowChange, Store
@@ -43,12 +44,20 @@ class Engine:
         store: Store,
         units: Iterable[Unit] = UNITS,
         followed: Iterable[tuple[type[Any], Callable[..., Any]]] = (),
+        give_way: GiveWay = nobody_waits,
+        *,
+        filled: bool = True,
     ) -> None:
-        """``followed``: kinds of rows, and for each a fact of such a row's id; ``take_moved`` tells whose has moved."""
+        """``followed``: kinds of rows, and for each a fact of such a row's id; ``take_moved`` tells whose has moved.
+
+        ``give_way``: see ``flows.turns``; the store must stay as it is meanwhile. Where the engine is not to be
+        ``filled`` yet, ``fill`` comes before the first ``update``.
+        """
         self._store = store
         self._followed = tuple(followed)
         self._moved: set[str] = set()
-        self._memo = Memo(store)
+        self._give_way = give_way
+        self._memo = Memo(store, give_way)
         self._units = tuple(units)
         self._units_over: dict[type[Any] | None, list[Unit]] = {}
         for unit in self._units:
@@ -65,8 +74,8 @@ class Engine:
         self._facts: set[Call] = set()
         self.failures: dict[Call, Failure] = {}
         self.revision = 0
-        self._run_once()
-        self.update([Change(store.revision, tuple(_every_row(store)))])
+        if filled:
+            self.fill()
 
     @property
     def runs(self) -> Counter[str]:
@@ -91,6 +100,11 @@ class Engine:
         """Return a fact as of the last update, from memory where it stands."""
         return self._memo.ask(fact, *args)
 
+    def fill(self) -> None:
+        """Take in all rows of the store, as a change that makes everything."""
+        self._run_once()
+        self.update([Change(self._store.revision, tuple(_every_row(self._store)))])
+
     def update(self, changes: Iterable[Change]) -> dict[str, Delta]:
         """Follow changes of the store; return the difference for each chassis that has one."""
         rows: list[RowChange] = []
@@ -114,7 +128,7 @@ class Engine:
                 self._subscribe(call.args[0])
         self._memo.end()
         touched, self._touched = self._touched, {}
-        deltas = {chassis_id: table.take_delta() for chassis_id, table in touched.items()}
+        deltas = {chassis_id: table.take_delta(self._give_way) for chassis_id, table in touched.items()}
         return {chassis_id: delta for chassis_id, delta in deltas.items() if delta.added or delta.removed}
 
     def _run_once(self) -> None:
@@ -185,6 +199,7 @@ class Engine:
 
     def _publish(self, call: Call) -> None:
         """Run a unit if it must, and publish the difference."""
+        self._give_way()
         self._memo.refresh(call)
         yielded: Yielded = self._memo.value(call)
         before = self._yielded.get(call)
@@ -231,11 +246,11 @@ class Engine:
         table = self._touched[chassis_id] = self._tables[chassis_id]
         self._leave(chassis_id, before - now)
         for audience in before - now:
-            for flow, times in self._published.get(audience, {}).items():
+            for flow, times in by_turns(self._published.get(audience, {}).items(), self._give_way):
                 table.count(flow, -times)
         for audience in now - before:
             self._subscribers.setdefault(audience, {})[chassis_id] = table
-            for flow, times in self._published.get(audience, {}).items():
+            for flow, times in by_turns(self._published.get(audience, {}).items(), self._give_way):
                 table.count(flow, times)
 
     def _leave(self, chassis_id: str, audiences: Iterable[Audience]) -> None:

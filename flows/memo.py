@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from flows.gatherings import Gathering
+from flows.turns import GiveWay, by_turns, nobody_waits
 from topology.facts import Relation
 from topology.store import KIND_OF, RowChange, Store
 from topology.values import Row
@@ -79,8 +80,9 @@ class Cell(Node):
 class Memo:
     """The cells, and who reads whom. Offers ``topology.facts.View`` to the functions it runs."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, give_way: GiveWay = nobody_waits) -> None:
         self._store = store
+        self._give_way = give_way
         self._cells: dict[Call, Cell] = {}
         self._sources: dict[tuple[Any, ...], Node] = {}
         """What is read and no cell, by name: (kind, id), (kind, index, key), (relation, key)."""
@@ -127,7 +129,7 @@ class Memo:
         """Take note of changed rows; return every cell that may be concerned."""
         by_kind: dict[type[Any], list[str]] = {}
         edge: list[Node] = []
-        for row in rows:
+        for row in by_turns(rows, self._give_way):
             by_kind.setdefault(row.kind, []).append(row.id)
             edge += self._turned((row.kind, row.id))
             for name, keys_of in KIND_OF[row.kind].indexes.items():
@@ -139,6 +141,7 @@ class Memo:
         for relation, gathering in self._gatherings.items():
             edge = []
             for row_id in gathering.concerned(by_kind.get(relation.kind, ())):
+                self._give_way()
                 for key in self._follow(relation, gathering, row_id):
                     edge += self._turned((relation, key))
             self._suspect_readers(edge)
@@ -146,7 +149,7 @@ class Memo:
 
     def end(self) -> None:
         """Forget the cells that nobody reads any more; what has changed is settled."""
-        for cell in self._suspects:
+        for cell in by_turns(self._suspects, self._give_way):
             if cell.suspect:
                 # Not settled in this pass, so nobody alive asked for it.
                 self._unread.add(cell)
@@ -154,7 +157,7 @@ class Memo:
             cell = self._unread.pop()
             if cell.suspect or cell.readers is None:
                 self._forget(cell)
-        for node in self._changed:
+        for node in by_turns(self._changed, self._give_way):
             node.changed = False
         self._suspects.clear()
         self._changed.clear()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from eventlet.hubs import get_hub
 from os_ken.base.app_manager import OSKenApp
 from os_ken.controller import ofp_event
 from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_cls
@@ -19,6 +20,8 @@ from sdnapp.api.wsgi import make_app
 from sdnapp.config import Options, load_options
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
+from sdnapp.garbage import Garbage
+from sdnapp.holds import Holds
 from sdnapp.openflow.receipt import Receipt
 from sdnapp.openflow.switches import Switches, listen_securely, set_defaults
 from sdnapp.operations import Operations
@@ -32,6 +35,7 @@ from sdnapp.restarts import Restarts
 from sdnapp.sight import Sight
 from sdnapp.source_ports import PERIOD, SourcePorts
 from sdnapp.sqlite_storage import open_storage
+from sdnapp.turns import Turns
 from topology.doors import watched
 from topology.store import Store
 
@@ -90,6 +94,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             LOG.info("the store is %s, at revision %d", self._options.store_url, self._store.revision)
         self._restarts = Restarts(self._store)
         self._policy = policy_file.load(self.CONF)
+        self._garbage = Garbage()
+        self._holds = Holds()
         self._changed = hub.Event()
         # The controller drives the switches and hears of them: whichever is made first refers to the other by name.
         self._switches = Switches(
@@ -116,7 +122,9 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self._punts = Punts(self._responders, self._send_back)
         self._punted = hub.Event()
         self._controller = Controller(
-            *(self._store, self._switches, self._responders, self._changed.set), certified=credentials is not None
+            *(self._store, self._switches, self._responders, self._changed.set),
+            certified=credentials is not None,
+            give_way=Turns().give_way,
         )
         self._ovsdb = OvsdbServer(
             callbacks=Callbacks(
@@ -136,12 +144,16 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             *(self._controller, self._punts, self._switches.status, self._ovsdb.status, self._switches.counts),
             restarts=self._restarts,
             source_ports=self._source_ports,
+            loop=self._holds.metrics,
         )
 
     def start(self) -> None:
         """Listen. Raises OSError, which names the address, where that cannot be."""
         super().start()
+        self._holds.watch(get_hub().greenlet)
         self._ovsdb.start()
+        # The API answers while the flows of all that the store holds are computed.
+        self._changed.set()
         self.threads.append(hub.spawn(self._follow))
         self.threads.append(hub.spawn(self._answer))
         self.threads.append(hub.spawn(self._look_outside))
@@ -207,6 +219,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 self._outages.tick()
                 self._sight.tick()
                 self._outside.tick()
+                self._garbage.tick()
             except Exception:
                 LOG.exception("external networks could not be looked after; it is tried again")
 

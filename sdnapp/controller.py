@@ -13,9 +13,10 @@ from typing import Any, Protocol
 from flows.delta import Delta
 from flows.engine import Engine
 from flows.flow import Flow
+from flows.turns import GiveWay, by_turns, nobody_waits
 from sdnapp.handovers import Handovers
 from sdnapp.realization import IN_SYNC, Realization
-from sdnapp.responders import Responders
+from sdnapp.responders import Responders, leads_here
 from sdnapp.status import Status
 from topology import facts, gateway_binding, port_blocks, translation
 from topology.placement import Plugged, forget, observe
@@ -55,10 +56,12 @@ class Controller:
         wake: Callable[[], None] = lambda: None,
         *,
         certified: bool = False,
+        give_way: GiveWay = nobody_waits,
         snat_ports: int = port_blocks.PORTS,
     ) -> None:
         """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``.
 
+        ``give_way`` lets others have their turn in the midst of long work (``flows.turns``).
         ``certified``: every switch and every database has shown a certificate in the name of its chassis.
         ``snat_ports``: source ports of a chassis's block on a router's external address.
         """
@@ -91,8 +94,10 @@ class Controller:
         self._failures: dict[Any, str] = {}
         self._look_again = False
         """Whether it may be other datapaths than before that are chassis."""
-        self._engine_is_sound = True
-        self.engine = self._new_engine()
+        self._give_way = give_way
+        self._engine_is_sound = False
+        """Whether the engine is up to date but for the changes. It is filled when there is first need of it."""
+        self.engine = Engine(store, give_way=give_way, filled=False)
         store.watch(self._note)
 
     def catch_up(self) -> None:
@@ -100,8 +105,8 @@ class Controller:
 
         No difference is ever lost: a chassis that one did not reach is given all of its flows, now or the next time.
         """
-        with self._busy:
-            if not (self._changes or self._astray or self._look_again):
+        with self.store.still(), self._busy:
+            if not (self._changes or self._astray or self._look_again) and self._engine_is_sound:
                 return
             changes, self._changes = self._changes, []
             deltas = self._follow(changes)
@@ -116,10 +121,10 @@ class Controller:
         self._rebind_names(changes)
 
     def _new_engine(self) -> Engine:
-        engine = Engine(self.store, followed=[(kind, translation.unsettled) for kind in translation.OWNERS])
-        self.responders.learn(
-            flow for chassis_id in self.store.ids(Chassis) for flow in engine.desired(chassis_id).values()
-        )
+        followed = [(kind, translation.unsettled) for kind in translation.OWNERS]
+        engine = Engine(self.store, followed=followed, give_way=self._give_way)
+        flows = (flow for chassis_id in self.store.ids(Chassis) for flow in engine.desired(chassis_id).values())
+        self.responders.learn(flow for flow in by_turns(flows, self._give_way) if leads_here(flow))
         return engine
 
     def _follow(self, changes: Iterable[Change]) -> Mapping[str, Delta]:
@@ -159,7 +164,7 @@ class Controller:
 
     def more_ports(self, places: Iterable[translation.Place]) -> list[translation.Place]:
         """Give chassis more source ports for routers; return those for which there are no more."""
-        with self._busy:
+        with self.store.still(), self._busy:
             self.catch_up()
             return translation.grow(self.store, self.engine.view, places)
 

@@ -38,7 +38,10 @@ class Operations:
         *,
         restarts: Restarts | None = None,
         source_ports: SourcePorts | None = None,
+        loop: Callable[[], list[str]] = list,
     ) -> None:
+        """``loop`` returns metrics of the event loop."""
+        self._loop = loop
         self._controller = controller
         self._restarts = restarts or Restarts(controller.store)
         self._punts = punts
@@ -183,7 +186,7 @@ class Operations:
                 lines.append(f"sdnapp_meter_mods_sent_total{label} {each['openflow']['meter_mods_sent']}")
                 lines.append(f"sdnapp_flows_rejected_total{label} {each['openflow']['rejected']}")
                 lines.append(f"sdnapp_packet_outs_dropped_total{label} {each['openflow']['packets_dropped']}")
-        lines += self._restarts.metrics()
+        lines += [*self._loop(), *self._restarts.metrics()]
         for (feature, outcome), count in sorted(controller.responders.counts.items()):
             lines.append(f'sdnapp_packet_ins_total{{feature="{feature}",outcome="{outcome}"}} {count}')
         lines.append(f"sdnapp_packet_ins_waiting {self._punts.waiting}")

@@ -21,6 +21,11 @@ _ACCOUNTS: dict[str, type[Port | Router | Network]] = {"router": Router, "networ
 """Kinds of owners at whose cost packets are answered; all others are ports."""
 
 
+def leads_here(flow: Flow) -> bool:
+    """Return whether a flow sends packets to the controller."""
+    return ToController in map(type, flow.actions)
+
+
 class Responders:
     """Knows the flows that lead to the controller, and answers what they bring."""
 
@@ -57,7 +62,7 @@ class Responders:
                         self._services.pop(flow.owner, None)
         for delta in deltas:
             for flow in delta.added:
-                if any(isinstance(action, ToController) for action in flow.actions):
+                if leads_here(flow):
                     self._flows[flow.cookie] = flow
                     self._holders[flow.cookie] += 1
 

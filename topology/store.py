@@ -341,6 +341,12 @@ class Store:
                 self._untold.append(change)
                 self._tell()
 
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Hold off transactions of others for as long as the block takes."""
+        with self._lock:
+            yield
+
     def close(self) -> None:
         """Close the storage engine."""
         self._storage.close()

@@ -31,6 +31,7 @@ from sdnapp.openflow.receipt import Receipt
 from sdnapp.openflow.session import Broken, Confirmed, Effect, Reconciled, Rejected, Send, Session, State, Unmetered
 from sdnapp.ovsdb.targets import address_text
 from sdnapp.tls import peer_name
+from sdnapp.turns import Turns
 
 if TYPE_CHECKING:
     from os_ken.controller.controller import Datapath
@@ -76,7 +77,7 @@ class Connection:
         self.datapath = datapath
         self.datapath_id: str = dpid_to_str(datapath.id)
         self.address = address_text(datapath.address)
-        self.session = Session()
+        self.session = Session(give_way=Turns().give_way)
         self.packets_dropped = 0
         self._packets_taken = 0
         self._callbacks = callbacks

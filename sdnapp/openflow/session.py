@@ -27,6 +27,7 @@ from enum import Enum
 
 from flows.actions import Meter
 from flows.flow import Flow
+from flows.turns import GiveWay, by_turns, nobody_waits
 from sdnapp.openflow.exchanges import XIDS, Bundle, Reading
 from sdnapp.openflow.messages import FlowEntry
 from sdnapp.openflow.meter_messages import meter_mod
@@ -94,7 +95,9 @@ Effect = Send | Confirmed | Rejected | Broken | Unmetered | Reconciled
 class Session:
     """One switch, from when it is connected to when it is not."""
 
-    def __init__(self, first_xid: int = 1) -> None:
+    def __init__(self, first_xid: int = 1, give_way: GiveWay = nobody_waits) -> None:
+        """``give_way`` lets others than this session have their turn (``flows.turns``)."""
+        self._give_way = give_way
         self.revision: int | None = None
         """The latest revision that the switch has confirmed."""
         self.last_error: str | None = None
@@ -157,26 +160,28 @@ class Session:
 
         No two flows may have the same key.
         """
-        flows = set(flows)
+        flows = set(by_turns(flows, self._give_way))
         if self._desired is not None:
             return self.update(flows - self._desired, self._desired - flows, revision)
         self._desired, self._desired_revision, self._unanswered = flows, revision, True
-        for flow in flows:
+        known = {}
+        for flow in by_turns(flows, self._give_way):
+            known[flow.cookie] = flow
             self._meters.want(flow)
-        self._reading = Reading(self._take_xids(3), {flow.cookie: flow for flow in flows})
+        self._reading = Reading(self._take_xids(3), known)
         return [Send(self._reading.requests())]
 
     def update(self, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> list[Effect]:
         """Change what the switch shall hold; removals come first. Does nothing before ``assign``."""
         if self._desired is None:
             return []
-        for flow in removed:
+        for flow in by_turns(removed, self._give_way):
             if flow in self._desired:
                 self._desired.remove(flow)
                 self._meters.let_go(flow)
             self._refused.pop(flow, None)
             self._touched[flow] = None
-        for flow in added:
+        for flow in by_turns(added, self._give_way):
             if flow not in self._desired:
                 self._desired.add(flow)
                 self._meters.want(flow)
@@ -282,7 +287,7 @@ class Session:
         if self._reading is not None or self._bundle is not None or self._desired is None:
             return []
         stale, removed, added = self._stale, [], []
-        for flow in self._touched:
+        for flow in by_turns(self._touched, self._give_way):
             if flow in self._desired:
                 if flow not in self._installed and flow not in self._refused:
                     added.append(flow)
@@ -327,7 +332,7 @@ class Session:
         deleted, overwritten = removed, {}
         if removed and added:
             deleted, keys = [], {flow.key for flow in added}
-            for flow in removed:
+            for flow in by_turns(removed, self._give_way):
                 if (key := flow.key) in keys:
                     overwritten[key] = flow
                 else:

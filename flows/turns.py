@@ -1,0 +1,29 @@
+"""Seams in long work, where whoever has it done may let others have their turn.
+
+The core knows no threads: it is given a function to call.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+GiveWay = Callable[[], None]
+"""Called now and then in the midst of long work; returns when that may go on."""
+STRIDE = 250
+"""Small steps between two seams: less than a millisecond."""
+
+
+def nobody_waits() -> None:
+    """Give way to nobody."""
+
+
+def by_turns(items: Iterable[T], give_way: GiveWay) -> Iterator[T]:
+    """Yield items, and give way now and then."""
+    left = STRIDE
+    for item in items:
+        yield item
+        left -= 1
+        if not left:
+            give_way()
+            left = STRIDE

@@ -1,0 +1,22 @@
+"""How long work gives others their turn: after some milliseconds, by the clock."""
+
+import time
+
+from os_ken.lib import hub
+
+SLICE = 0.005
+"""Seconds of work between two turns of others."""
+
+
+class Turns:
+    """One for each green thread, or for work that one lock keeps together."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+
+    def give_way(self) -> None:
+        """Let others have their turn if this has gone on for long enough."""
+        now = time.monotonic()
+        if now - self._since >= SLICE:
+            hub.sleep(0)
+            self._since = time.monotonic()
