@@ -1,6 +1,7 @@
 """Which chassis serve the gateways of routers, and with which source ports the others translate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from topology.doors import active_gateway, gateway_chassis, translators
@@ -9,12 +10,19 @@ from topology.gateway import Gateway, gateway
 from topology.port_blocks import PORTS, left
 from topology.store import Store
 from topology.translation import Place, taken_of
-from topology.values import FloatingIP, Network, NoUpstream, Outage, Router, Translation
+from topology.values import Chassis, FloatingIP, GatewayBinding, Network, NoUpstream, Outage, Router, Translation
 
 ACTIVE, STANDBY, OUT, NO_UPSTREAM = "active", "standby", "out", "no upstream"
 
 
-def told(store: Store, view: View, is_short: Callable[[Place], bool] = lambda place: False) -> list[dict[str, Any]]:
+Bfd = Mapping[str, Mapping[str, str]]
+"""By chassis, the states of its BFD sessions by the other end's tunnel address, as its database has told."""
+NOT_HEARD: Bfd = MappingProxyType({})
+
+
+def told(
+    store: Store, view: View, is_short: Callable[[Place], bool] = lambda place: False, bfd: Bfd = NOT_HEARD
+) -> list[dict[str, Any]]:
     """Return a row for each router with a gateway, by name: its chassis, the preferred one first, and its blocks.
 
     ``is_short`` says whether a chassis finds too few source ports for a router.
@@ -23,21 +31,13 @@ def told(store: Store, view: View, is_short: Callable[[Place], bool] = lambda pl
     for router in store.all(Router):
         own = view.ask(gateway, router.id)
         if own is not None:
-            rows.append(_row(store, view, router, own, is_short))
+            chassis = [_served(store, view, own, bfd, each) for each in view.ask(gateway_chassis, router.id)]
+            rows.append(_row(store, view, router, own, is_short) | {"chassis": chassis})
     return sorted(rows, key=lambda row: (row["router_name"], row["router_id"]))
 
 
 def _row(store: Store, view: View, router: Router, own: Gateway, is_short: Callable[[Place], bool]) -> dict[str, Any]:
     network = store.get(Network, own.network.id)
-    active = view.ask(active_gateway, router.id)
-
-    def state(chassis_id: str) -> str:
-        if chassis_id == active:
-            return ACTIVE
-        if store.get(Outage, chassis_id) is not None:
-            return OUT
-        return NO_UPSTREAM if store.get(NoUpstream, f"{own.network.id}/{chassis_id}") is not None else STANDBY
-
     taken = sorted(store.find(Translation, "owner", router.id), key=lambda row: row.first_port)
     needing = set(view.ask(translators, router.id)) if own.snat else set()
     return {
@@ -48,7 +48,7 @@ def _row(store: Store, view: View, router: Router, own: Gateway, is_short: Calla
         "network_name": network.name if network is not None else "",
         "addresses": list(own.addresses),
         "enable_snat": own.snat,
-        "chassis": [{"id": each, "state": state(each)} for each in view.ask(gateway_chassis, router.id)],
+        "since": _since(store, router.id),
         "blocks": [
             {
                 "chassis": row.chassis_id,
@@ -65,3 +65,26 @@ def _row(store: Store, view: View, router: Router, own: Gateway, is_short: Calla
         "without_block": sorted(needing - {row.chassis_id for row in taken if row.ports}),
         "floating_ips": len(store.find_ids(FloatingIP, "router", router.id)),
     }
+
+
+def _served(store: Store, view: View, own: Gateway, bfd: Bfd, chassis_id: str) -> dict[str, Any]:
+    row = store.get(Chassis, chassis_id)
+    states = {watcher: each.get((row and row.encap_ip) or "") for watcher, each in sorted(bfd.items())}
+    return {
+        "id": chassis_id,
+        "state": _state(store, view, own, chassis_id),
+        "bfd": {watcher: state for watcher, state in states.items() if state is not None},
+    }
+
+
+def _state(store: Store, view: View, own: Gateway, chassis_id: str) -> str:
+    if chassis_id == view.ask(active_gateway, own.router_id):
+        return ACTIVE
+    if store.get(Outage, chassis_id) is not None:
+        return OUT
+    return NO_UPSTREAM if store.get(NoUpstream, f"{own.network.id}/{chassis_id}") is not None else STANDBY
+
+
+def _since(store: Store, router_id: str) -> str | None:
+    row = store.get(GatewayBinding, f"router/{router_id}")
+    return row.since if row is not None else None

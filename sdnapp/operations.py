@@ -143,7 +143,8 @@ class Operations:
     def gateways(self) -> list[dict[str, Any]]:
         """Return who serves the gateways of routers."""
         self._controller.catch_up()
-        return gateways.told(self._store, self._controller.engine.view, self._source_ports.is_short)
+        bfd = {each["chassis"]: each["bfd"] for each in self._databases() if each["chassis"] is not None}
+        return gateways.told(self._store, self._controller.engine.view, self._source_ports.is_short, bfd)
 
     def restarts(self) -> list[dict[str, Any]]:
         """Return the receipts of the last times that chassis were brought in sync, newest first."""

@@ -54,6 +54,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     other = _at_the_door(cloud, port["mac_address"])
     checks.check("the router is at another door", True, other not in (None, active))
     checks.check("as the controller says", {active: "out", other: "active"}, _told(cloud))
+    checks.check("and as BFD told h1", {active: "down", other: "up"}, _heard(cloud, "h1"))
 
     cloud.hypervisors[active].start_switch()
     cloud.api.wait_until_in_sync(cloud.hypervisors)
@@ -168,9 +169,19 @@ def _until_watched(cloud: Cloud) -> None:
 
 def _told(cloud: Cloud) -> dict[str, str]:
     """What ``sdnapp gateways`` says of the chassis that can serve the router."""
+    return {each["id"]: each["state"] for each in _chassis(cloud)}
+
+
+def _heard(cloud: Cloud, watcher: str) -> dict[str, str]:
+    """The states of one chassis's BFD sessions with them, as it says."""
+    return {each["id"]: each["bfd"].get(watcher) for each in _chassis(cloud)}
+
+
+def _chassis(cloud: Cloud) -> list[dict[str, Any]]:
     assert cloud.controller is not None
     (row,) = json.loads(sdnapp(cloud.controller, "gateways", "--json"))["gateways"]
-    return {each["id"]: each["state"] for each in row["chassis"]}
+    chassis: list[dict[str, Any]] = row["chassis"]
+    return chassis
 
 
 def _at_the_door(cloud: Cloud, mac: str) -> str | None:

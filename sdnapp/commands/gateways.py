@@ -22,7 +22,7 @@ def run(given: argparse.Namespace) -> int:
     if not document["gateways"]:
         print("no router has a gateway")
         return 0
-    titles = ("router", "network", "address", "chassis", "source ports", "floating")
+    titles = ("router", "network", "address", "chassis", "since", "bfd", "source ports", "floating")
     print(table(titles, [_cells(row) for row in document["gateways"]]))
     return 0
 
@@ -39,9 +39,19 @@ def _cells(row: dict[str, Any]) -> list[Any]:
         row["network_name"] or row["network_id"],
         ", ".join(row["addresses"]),
         chassis or "none: see `sdnapp chassis init --gateway`",
+        row["since"] or "-",
+        ", ".join(filter(None, map(_heard, row["chassis"]))) or "-",
         blocks if row["enable_snat"] else "no translation",
         row["floating_ips"],
     ]
+
+
+def _heard(chassis: dict[str, Any]) -> str:
+    """Return how many of those that watch a chassis hear it, and who does not."""
+    states = chassis["bfd"]
+    deaf = [f"{watcher} {state}" for watcher, state in states.items() if state != "up"]
+    told = f"{chassis['id']} up {len(states) - len(deaf)}/{len(states)}" if states else ""
+    return told + f" ({', '.join(deaf)})" * bool(deaf)
 
 
 def _ports(chassis: str, row: dict[str, Any]) -> str:

@@ -94,6 +94,7 @@ class Connection:
         self._closing: str | None = None
         self._again = False
         self._watched: tuple[str, ...] = ()
+        self._bfd: Mapping[str, str] = {}
         self._in_flight = 0
         self._pace = Pace()
         self._reported: tuple[Chassis, Mapping[str, Plugged]] | None = None
@@ -151,6 +152,7 @@ class Connection:
                 row.is_connected for row in list(controllers) if row.target == self._endpoint.openflow
             ),
             "problems": list(self.problems),
+            "bfd": dict(self._bfd),
         }
 
     @property
@@ -189,7 +191,7 @@ class Connection:
         self._on_synced()
         observation = observe(self._session.replica)
         problems = list(observation.problems)
-        chassis = observation.chassis
+        chassis, self._bfd = observation.chassis, observation.bfd
         if chassis is None or chassis.id != self.chassis_id:
             self._leave()
         if chassis is not None:

@@ -15,12 +15,17 @@ IFACE_ID = "iface-id"
 
 @dataclass(frozen=True)
 class Observation:
-    """A switch as it is now. ``chassis`` is None while it has no usable ``system-id``."""
+    """A switch as it is now. ``chassis`` is None while it has no usable ``system-id``.
+
+    ``bfd`` maps the tunnel addresses of the chassis that it watches to the session's state (RFC 5880, section 4.1), in
+    Open vSwitch's words: ``admin_down``, ``down``, ``init`` or ``up``.
+    """
 
     settings: Settings
     chassis: Chassis | None = None
     plugged: Mapping[str, Plugged] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    bfd: Mapping[str, str] = field(default_factory=dict)
 
 
 def observe(replica: Replica) -> Observation:
@@ -32,7 +37,8 @@ def observe(replica: Replica) -> Observation:
     bridge = bridge_named(replica, settings.bridge)
     interfaces = [interface for _, interface in interfaces_of(replica, bridge)] if bridge else []
     plugged, faults = _plugged(interfaces)
-    return Observation(settings, _chassis(settings, bridge, interfaces), plugged, (*map(str, problems), *faults))
+    chassis, bfd = _chassis(settings, bridge, interfaces), _bfd(interfaces)
+    return Observation(settings, chassis, plugged, (*map(str, problems), *faults), bfd)
 
 
 def bridge_named(replica: Replica, name: str | None) -> Bridge | None:
@@ -74,6 +80,12 @@ def _chassis(settings: Settings, bridge: Bridge | None, interfaces: list[Interfa
         patch_ports=tuple((network, ofport) for network, ofport in patches.items() if ofport),
         watch_ports=tuple(sorted(watches.items())),
     )
+
+
+def _bfd(interfaces: list[Interface]) -> dict[str, str]:
+    spoken = ((interface.bfd_status.get("state"), interface.name) for interface in interfaces if interface.bfd_status)
+    found = {watched_address(name): state for state, name in spoken if state is not None}
+    return {address: state for address, state in sorted(found.items(), key=str) if address is not None}
 
 
 def _plugged(interfaces: list[Interface]) -> tuple[dict[str, Plugged], tuple[str, ...]]:

@@ -71,6 +71,7 @@ class Interface:
     ofport: int | None = None
     error: str | None = None
     bfd: Mapping[str, str] = field(default_factory=dict)
+    bfd_status: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

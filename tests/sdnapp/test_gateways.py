@@ -1,7 +1,7 @@
 """What operators are told of gateways."""
 
 from sdnapp.gateways import told
-from tests.clouds import BLOCK, SimulatedCloud
+from tests.clouds import BLOCK, ENCAP_IPS, NOW, SimulatedCloud
 from tests.gateway_stories import OUTSIDE, block_of, floating, outward
 from topology.values import Outage
 
@@ -26,3 +26,15 @@ def test_who_serves_and_who_translates() -> None:
     assert {each["chassis"]: each["in_use"] for each in row["blocks"]} == {"hv1": False, "hv2": True}
     cloud.delete(net.out)
     assert told(cloud.store, cloud.engine.view) == []
+
+
+def test_since_when_and_who_hears_it() -> None:
+    cloud = SimulatedCloud()
+    outward(cloud, ("hv2", "hv3"), ("hv2", "hv3"))
+    bfd = {"hv1": {ENCAP_IPS["hv3"]: "up", ENCAP_IPS["hv2"]: "down"}, "hv2": {ENCAP_IPS["hv3"]: "init"}}
+    (row,) = told(cloud.store, cloud.engine.view, bfd=bfd)
+    assert row["since"] == NOW
+    assert {each["id"]: each["bfd"] for each in row["chassis"]} == {
+        "hv2": {"hv1": "down"},
+        "hv3": {"hv1": "up", "hv2": "init"},
+    }

@@ -107,7 +107,7 @@ def test_the_views_of_a_real_controller_are_as_described() -> None:
     for name in "ab":
         world.connect(name)
     world.confirm("a")
-    database = {"chassis": "a", "address": "192.0.2.1:5000", "connected_since": 1.0, "problems": []}
+    database = {"chassis": "a", "address": "192.0.2.1:5000", "connected_since": 1.0, "problems": [], "bfd": {}}
     world.switches.drop("a" * 16, "port/p1", "spoofed_mac", 3)
     operator = Operations(world.controller, world.punts, lambda: [], lambda: [database], world.switches.counts)
     services = StandInServices(operator=operator)

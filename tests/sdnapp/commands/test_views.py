@@ -322,7 +322,11 @@ GATEWAY = {
     "network_name": "world",
     "addresses": ["203.0.113.10"],
     "enable_snat": True,
-    "chassis": [{"id": "hv3", "state": "active"}, {"id": "hv2", "state": "out"}],
+    "since": "2026-01-02T03:04:05Z",
+    "chassis": [
+        {"id": "hv3", "state": "active", "bfd": {"hv1": "up", "hv2": "up"}},
+        {"id": "hv2", "state": "out", "bfd": {"hv1": "down", "hv3": "up"}},
+    ],
     "blocks": [
         {"chassis": "hv1", "address": "203.0.113.10", "first_port": 1024, "last_port": 2047, "in_use": True},
         {"chassis": "hv2", "address": "203.0.113.10", "first_port": 2048, "last_port": 3071, "in_use": True},
@@ -336,13 +340,15 @@ GATEWAY = {
 
 
 def test_gateways(stub, sdnapp):
-    lonely = GATEWAY | {"router_name": "", "chassis": [], "enable_snat": False, "blocks": [], "without_block": []}
+    lonely = GATEWAY | {"router_name": "", "chassis": [], "since": None, "enable_snat": False}
+    lonely |= {"blocks": [], "without_block": []}
     ports = "hv1: 1024-2047 4096-8191, hv2: 2048-3071; none left for hv9; too few for hv1"
     stub.answer("/sdnapp/gateways", {"gateways": [GATEWAY, lonely]})
     status, out, _ = sdnapp("gateways")
     first, second = out.splitlines()[1:]
     assert status == 0
-    for text in ("hub", "world", "203.0.113.10", "hv3 (active), hv2 (out)", ports, "2"):
+    heard = "hv3 up 2/2, hv2 up 1/2 (hv1 down)"
+    for text in ("hub", "world", "203.0.113.10", "hv3 (active), hv2 (out)", GATEWAY["since"], heard, ports, "2"):
         assert text in first
     for text in ("router-a", "none: see `sdnapp chassis init --gateway`", "no translation"):
         assert text in second

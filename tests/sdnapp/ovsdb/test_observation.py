@@ -2,7 +2,7 @@
 
 import pytest
 
-from sdnapp.ovsdb.naming import patch_ports
+from sdnapp.ovsdb.naming import patch_ports, watch_port
 from sdnapp.ovsdb.observation import observe
 from sdnapp.ovsdb.replica import Replica
 from sdnapp.ovsdb.rows import Bridge, Interface, Port, Uuid
@@ -142,6 +142,18 @@ def test_a_chassis_is_seen(database: FakeDatabase) -> None:
         patch_ports=(("physnet1", 3),),
     )
     assert observation.plugged == {} and observation.problems == ()
+
+
+def test_bfd_sessions_are_told_and_no_part_of_the_chassis(database: FakeDatabase) -> None:
+    key = next(key for key, row in database.rows[Bridge].items() if row.name == "br-int")
+    watch = database.add_port(key, watch_port("192.0.2.7"), owned=True, ofport=4, type="geneve")
+    database.add_port(key, watch_port("192.0.2.8"), owned=True, ofport=5, type="geneve")
+    before = observe(database.replica())
+    assert before.bfd == {} and before.chassis is not None
+    for state in ("down", "up"):
+        database.change(watch, bfd_status={"state": state, "forwarding": "true"})
+        assert observe(database.replica()).bfd == {"192.0.2.7": state}
+        assert observe(database.replica()).chassis == before.chassis
 
 
 def test_ports_of_others_are_no_tunnel_of_ours(database: FakeDatabase) -> None:
