@@ -1,6 +1,6 @@
 """Create, show, list, update and delete, for any resource. Each writing request is one transaction: all or nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from neutron_lib import exceptions
 from webob import Request, Response
 
 from sdnapp.api import audit, bodies, listing, quotas
-from sdnapp.api.errors import RevisionNumberConstraintFailed, json_response
+from sdnapp.api.errors import PolicyNotAuthorized, RevisionNumberConstraintFailed, json_response
 from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
 from topology.store import Transaction
 
@@ -72,7 +72,7 @@ class Controller:
         body = bodies.read_json(request, ctx.services.settings.max_body)
         with ctx.store.transaction() as tx:
             row = find(ctx, resource, row_id)
-            ctx.policy.enforce(ctx.who, action, resource.target(ctx, row, {}))
+            _enforce(ctx, resource, action, row)
             check_revision(request, row)
             answer = resource.act(ctx, tx, action, row, body)
         return json_response(answer)
@@ -99,7 +99,7 @@ def update(
 ) -> Any:
     """Change an object by checked values, if policy allows it and then the precondition holds; return its row."""
     given = resource.attributes.under_policy(values, is_create=False)
-    ctx.policy.enforce(ctx.who, f"update_{resource.name}", resource.target(ctx, row, values), given)
+    _enforce(ctx, resource, f"update_{resource.name}", row, values, given=given)
     precondition()
     changed = resource.update(ctx, tx, row, values)
     return stamp_changed(ctx, tx, changed) if changed != row else row
@@ -117,6 +117,24 @@ def delete(
     ctx.policy.enforce(ctx.who, f"delete_{resource.name}", resource.target(ctx, row, {}))
     precondition()
     resource.delete(ctx, tx, row)
+
+
+def _enforce(
+    ctx: Context,
+    resource: Resource[Any],
+    action: str,
+    row: Any,
+    values: Mapping[str, Any] | None = None,
+    *,
+    given: Iterable[tuple[str, Any]] = (),
+) -> None:
+    """Check a change of an object that the caller sees. Raises PolicyNotAuthorized, or the resource's NotFound."""
+    try:
+        ctx.policy.enforce(ctx.who, action, resource.target(ctx, row, values or {}), given)
+    except PolicyNotAuthorized:
+        if resource.is_shown_only and row.project_id != ctx.who.project_id:
+            raise resource.not_found(row.id) from None
+        raise
 
 
 def find(ctx: Context, resource: Resource[Any], row_id: str) -> Any:

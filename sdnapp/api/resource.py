@@ -94,6 +94,7 @@ class Resource(ABC, Generic[R]):
     ``first_revision`` is the revision number of new objects: Neutron's differs.
     ``actions`` are what else can be done to an object, by a PUT below it; each has a rule of its name and, in
     ``action_schemas``, what is sent and what is answered.
+    ``is_shown_only``: who may see an object of others but not change it is told, when he tries, that it is not there.
     ``in_file``: how its objects stand in the document of a project's intent; None where they do not.
     """
 
@@ -108,6 +109,7 @@ class Resource(ABC, Generic[R]):
     rules: ClassVar[Mapping[str, Rule]]
     has_quota: ClassVar[bool] = False
     first_revision: ClassVar[int] = 1
+    is_shown_only: ClassVar[bool] = False
     in_file: ClassVar[InFile | None] = None
     methods: ClassVar[frozenset[str]] = frozenset({"POST", "PUT", "DELETE"})
     actions: ClassVar[frozenset[str]] = frozenset()

@@ -115,6 +115,7 @@ STORIES = (
     security_stories.groups,
     security_stories.rules,
     security_stories.address_groups,
+    security_stories.shared_groups,
     request_stories.lists,
     request_stories.collections,
     request_stories.discovery,

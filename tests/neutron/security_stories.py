@@ -217,5 +217,28 @@ def address_groups() -> Iterator[Ask]:
         yield put(f"address-groups/{NOWHERE}/{action}", MEMBER, addresses=["10.0.0.0/8"])
     for query in ("name=b", "shared=false", "nope=1", "addresses=x"):
         yield get(f"address-groups?fields=name&{query}", MEMBER)
+    yield from _shared("address_group", "address-groups/{ag}", "agp")
+    for action in ("add_addresses", "remove_addresses"):
+        yield put(f"address-groups/{{ag}}/{action}", STRANGER, addresses=["10.0.0.0/8"])
+    yield delete("rbac-policies/{agp}", MEMBER)
     yield delete("address-groups/{ag}", MEMBER)
     yield delete("address-groups/{ag}", MEMBER)
+
+
+def shared_groups() -> Iterator[Ask]:
+    """A security group that is another project's, and shared."""
+    yield post("security-groups", MEMBER, "sg", name="sg")
+    yield from _shared("security_group", "security-groups/{sg}", "sgp")
+    yield post("security-group-rules", STRANGER, security_group_id="{sg}", direction="ingress")
+    yield get("security-groups?name=sg&fields=name&fields=shared", STRANGER)
+    yield delete("rbac-policies/{sgp}", MEMBER)
+    yield delete("security-groups/{sg}", MEMBER)
+
+
+def _shared(object_type: str, path: str, policy: str) -> Iterator[Ask]:
+    """Share what is at a path with another project, who shows it and tries to change and delete it."""
+    given = {"object_type": object_type, "object_id": path.partition("/")[2], "action": "access_as_shared"}
+    yield post("rbac-policies", MEMBER, policy, **given, target_tenant=BLUE)
+    yield get(f"{path}?fields=name", STRANGER)
+    yield put(path, STRANGER, name="mine")
+    yield delete(path, STRANGER)

@@ -14,14 +14,18 @@ _STATUSES = ("success", "fail", "skip")
 # What in a failed test's id, traceback or log tells the reason; the first that is found counts.
 _REASONS = (
     (r"Unrecognized attribute\(s\) 'is_default'", "`auto-allocated-topology` is not served"),
+    (
+        r"(distributed|ha) must be true or left out",
+        "on purpose: every router is [distributed and highly available](api-differences.md)",
+    ),
+    (
+        r"test_delete_ha_router_keeps_ha_network_segment_data",
+        "on purpose: routers are highly available without a network for it",
+    ),
     (r"is of type geneve: it leads nowhere", "on purpose: [an overlay leads nowhere](api-differences.md)"),
     (
         r"test_associate_floating_ip_with_port_from_another_project",
         "on purpose: another project's port is [not found](api-differences.md), rather than refused",
-    ),
-    (
-        r"test_regular_client_blocked_from_updating_shared_address_group",
-        "on purpose: to change what a caller [sees but does not own](api-differences.md) is 403",
     ),
     (
         r"test_list_network_filter_provider_attributes",

@@ -31,6 +31,7 @@ class AddressGroups(Resource[AddressGroup]):
     name = "address_group"
     collection = "address_groups"
     row = AddressGroup
+    is_shown_only = True
     attributes = AttributeMap(
         "address_groups",
         (definition,),

@@ -75,11 +75,11 @@ def test_shared_addresses_are_seen_used_and_kept(api: Api, addresses: str) -> No
     path = f"/v2.0/address-groups/{addresses}"
     for answer in (
         api.put("address_groups", addresses, BLUE, name="x"),
-        api.delete("address_groups", addresses, BLUE),
         api.call("PUT", f"{path}/add_addresses", {"addresses": ["10.0.0.0/8"]}, BLUE),
         api.call("PUT", f"{path}/remove_addresses", {"addresses": ["10.0.0.0/24"]}, BLUE),
     ):
-        assert answer.error == (403, "PolicyNotAuthorized")
+        assert answer.error == (404, "AddressGroupNotFound")
+    assert api.delete("address_groups", addresses, BLUE).error == (403, "PolicyNotAuthorized")
     assert api.delete("rbac_policies", policy, RED).error == (409, "RbacPolicyInUse")
     api.delete("security_group_rules", rule, BLUE)
     assert api.delete("rbac_policies", policy, RED).status == 204
