@@ -7,7 +7,7 @@ address of ours is answered by an announcement.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -15,8 +15,10 @@ from flows.fields import ETH_TYPE_IPV4
 from flows.flow import Flow
 from sdnapp import arp
 from topology.addressing import UNSPECIFIED, int_to_mac
+from topology.doors import floating
 from topology.facts import View
-from topology.presence import Presence, presence, presences, site
+from topology.gateway import answers
+from topology.presence import Presence, networks_stood_on, presence, presences, site
 from topology.store import Store
 from topology.values import (
     FLOATING_IP,
@@ -26,6 +28,7 @@ from topology.values import (
     FloatingIP,
     Neighbour,
     Network,
+    Outage,
     Port,
 )
 
@@ -42,11 +45,15 @@ MAX_ASKED = 1024
 """Addresses that are asked for at once: a tenant may send to all of a large network."""
 
 
+ANNOUNCED_AT_ONCE = 512
+"""Addresses that are announced in one tick: a gateway chassis may have had thousands."""
+
+
 class Send(Protocol):
     """Lets a chassis send a frame to a physical network."""
 
-    def __call__(self, chassis_id: str, physical_network: str, frame: bytes) -> None:
-        """Send it if the chassis is connected; else do nothing."""
+    def __call__(self, chassis_id: str, physical_network: str, frame: bytes) -> bool:
+        """Send it if the chassis is connected, and return whether it is."""
         ...
 
 
@@ -77,8 +84,9 @@ class Outside:
         self._ages: dict[Place, int] = {}
         """Ticks since a neighbour answered last."""
         self._doubts: dict[Place, Doubt] = {}
-        self._sites: dict[Place, Site] | None = None
+        self._sites: dict[Place, Site] = {}
         self._announcing: dict[Place, int] = {}
+        self._reminding = 0
         self._warned: dict[Place, int] = {}
         """Ticks until a further claim to an address is worth another warning."""
 
@@ -114,7 +122,7 @@ class Outside:
 
     def _told(self, own: Presence, said: arp.Arp) -> str:
         place = own.network.id, said.address
-        if (site := (self._sites or {}).get(place)) is not None:
+        if (site := self._sites.get(place)) is not None:
             return self._defend(own, place, site, said.mac)
         known = self._store.get(Neighbour, "/".join(place))
         if said.is_announcement:
@@ -220,26 +228,42 @@ class Outside:
             self._arp(own.chassis_id, own, own.mac_address, _nearest(own, address), address)
 
     def _announce(self, view: View) -> None:
+        """Let those announce addresses that have them, as far as they can be reached."""
         sites = {place: (site, own) for place, site, own in _sites(self._store, view)}
         now = {place: site for place, (site, _) in sites.items()}
-        if self._sites is not None:
-            for place, site in now.items():
-                if self._sites.get(place) != site:
-                    self._announcing[place] = TRIES
+        # A former controller may not have come to it.
+        self._announcing |= dict.fromkeys((place for place in now if self._sites.get(place) != now[place]), TRIES)
+        self._remind(view, now)
         self._sites = now
-        for place, left in list(self._announcing.items()):
-            if place in sites:
-                site, own = sites[place]
-                self._arp(site.chassis_id, own, site.mac_address, place[1], place[1])
-            self._announcing[place] = left - 1
-            if left <= 1 or place not in sites:
-                del self._announcing[place]
+        for place in self._announcing.keys() - now.keys():
+            del self._announcing[place]
+        for place, left in list(self._announcing.items())[:ANNOUNCED_AT_ONCE]:
+            site, own = sites[place]
+            # Whoever has not had a turn is before those who have.
+            del self._announcing[place]
+            is_sent = self._arp(site.chassis_id, own, site.mac_address, place[1], place[1])
+            if left > is_sent:
+                self._announcing[place] = left - is_sent
 
-    def _arp(self, chassis_id: str, own: Presence, mac: str, address: str, target: str) -> None:
+    def _remind(self, view: View, places: Iterable[Place]) -> None:
+        """Have announced again and again what a chassis may have had that cannot be reached.
+
+        If parts of a physical network did not hear one another, its switches learn now where the addresses are.
+        """
+        self._reminding = (self._reminding + 1) % REFRESH
+        if not self._reminding:
+            out = self._store.find_ids(Outage, "every", True)
+            networks = {network_id for each in out for network_id in view.ask(networks_stood_on, each)}
+            for place in places:
+                if place[0] in networks:
+                    self._announcing.setdefault(place, 1)
+
+    def _arp(self, chassis_id: str, own: Presence, mac: str, address: str, target: str) -> bool:
         segment = own.network.segment
-        if segment.physical_network is not None:
-            frame = arp.request(mac, address, target, segment.segmentation_id)
-            self._send(chassis_id, segment.physical_network, frame)
+        if segment.physical_network is None:
+            return False
+        frame = arp.request(mac, address, target, segment.segmentation_id)
+        return self._send(chassis_id, segment.physical_network, frame)
 
 
 def sender(
@@ -247,11 +271,13 @@ def sender(
 ) -> Send:
     """Return what sends by the patch ports of connected chassis."""
 
-    def send(chassis_id: str, physical_network: str, frame: bytes) -> None:
+    def send(chassis_id: str, physical_network: str, frame: bytes) -> bool:
         chassis, datapath_id = store.get(Chassis, chassis_id), datapath_of(chassis_id)
         ofport = dict(chassis.patch_ports).get(physical_network) if chassis is not None else None
-        if datapath_id is not None and ofport is not None:
-            packet_out(datapath_id, CONTROLLER_PORT, ofport, frame)
+        if datapath_id is None or ofport is None:
+            return False
+        packet_out(datapath_id, CONTROLLER_PORT, ofport, frame)
+        return True
 
     return send
 
@@ -285,14 +311,19 @@ def _nearest(own: Presence, address: str) -> str:
 
 
 def _sites(store: Store, view: View) -> Iterator[tuple[Place, Site, Presence]]:
+    """Yield where each address is, but for those that are being handed over: nobody has them yet."""
     for network_id in store.find_ids(Network, "transit", True):
         for own in view.ask(presences, network_id):
-            for address in own.addresses:
-                yield (network_id, address), Site(own.chassis_id, own.mac_address), own
+            if answers(view, own.owner, own.chassis_id):
+                for address in own.addresses:
+                    yield (network_id, address), Site(own.chassis_id, own.mac_address), own
         for row in store.find(FloatingIP, "network", network_id):
             at, around = view.ask(site, row.id), view.ask(presence, f"router/{row.router_id}")
-            holds = store.get(Port, row.floating_port_id)
-            if at is not None and around is not None and holds is not None:
+            holds, live = store.get(Port, row.floating_port_id), view.ask(floating, row.id)
+            is_home = live is not None and live.site == live.holder
+            if at is None or around is None or holds is None:
+                continue
+            if is_home or answers(view, around.owner, at):
                 yield (network_id, row.address), Site(at, holds.mac_address), around
 
 

@@ -341,9 +341,10 @@ class Cloud(ABC):
     def _state(self, chassis: str) -> str:
         return DEAD if chassis in self._kept else IN_SYNC
 
-    def _show(self, chassis: str, physical_network: str, frame: bytes) -> None:
+    def _show(self, chassis: str, physical_network: str, frame: bytes) -> bool:
         assert chassis not in self._kept, "it cannot be reached"
         self._shown.append((physical_network, from_bytes(frame)))
+        return True
 
     def _observe(self, name: str) -> None:
         chassis = Chassis(

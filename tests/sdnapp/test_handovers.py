@@ -67,9 +67,11 @@ class World:
     def state(self, name: str) -> str:
         return self.controller.realization.progress(name).state
 
-    def show(self, chassis: str, physical_network: str, frame: bytes) -> None:
-        if self.controller.datapath_of(chassis) is not None:
-            self.fabric.inject_physical(physical_network, from_bytes(frame))
+    def show(self, chassis: str, physical_network: str, frame: bytes) -> bool:
+        if self.controller.datapath_of(chassis) is None:
+            return False
+        self.fabric.inject_physical(physical_network, from_bytes(frame))
+        return True
 
     @property
     def fabric(self) -> Fabric:

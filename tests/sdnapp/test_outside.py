@@ -2,6 +2,7 @@
 
 import logging
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,12 +14,12 @@ from sdnapp import arp
 from sdnapp.outages import PATIENCE, Outages
 from sdnapp.outside import FORGOTTEN, MAX_ASKED, REFRESH, TRIES, Outside, sender
 from sdnapp.realization import DEAD, IN_SYNC, SYNCING
-from tests.clouds import UPSTREAM, UPSTREAM_MAC, SimulatedCloud
+from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FLAT, OUTSIDE, Outward, ask_far, floating, mac_of, outward
 from tests.real_ovs.frames import from_bytes, to_bytes
 from topology.addressing import chassis_mac, int_to_mac
 from topology.store import Store
-from topology.values import Chassis, Fence, Neighbour, Outage
+from topology.values import Chassis, Fence, GatewayBinding, Neighbour, Outage
 
 NOBODY = "0.0.0.0"
 OTHER_MAC = "00:00:5e:00:01:99"
@@ -32,11 +33,20 @@ class World:
         self.cloud = SimulatedCloud()
         self.net: Outward = outward(self.cloud)
         self._sent: list[Sent] = []
+        self.away: set[str] = set()
+        """Chassis that are not connected."""
         self.outside = Outside(self.cloud.store, lambda: self.cloud.engine.view, self._send)
+        # What is there is announced when the controller begins.
+        for _ in range(TRIES):
+            self.outside.tick()
+        self._sent.clear()
         self.forget(UPSTREAM)
 
-    def _send(self, chassis_id: str, physical_network: str, frame: bytes) -> None:
+    def _send(self, chassis_id: str, physical_network: str, frame: bytes) -> bool:
+        if chassis_id in self.away:
+            return False
         self._sent.append((chassis_id, physical_network, from_bytes(frame)))
+        return True
 
     def tick(self, times: int = 1) -> list[Sent]:
         for _ in range(times):
@@ -236,6 +246,76 @@ def test_an_address_that_comes_or_moves_is_announced_from_where_it_is(world: Wor
     assert told == [("hv1", FLAT, expected)] * TRIES
 
 
+def announced(sent: list[Sent]) -> list[tuple[str, int]]:
+    return [(chassis_id, packet["arp_spa"]) for chassis_id, _, packet in sent if packet["arp_spa"] == packet["arp_tpa"]]
+
+
+def test_all_addresses_are_announced_when_the_controller_begins_some_at_a_time() -> None:
+    world = World()
+    each = floating(world.cloud, world.net, 20, world.net.one)
+    world.outside = Outside(world.cloud.store, lambda: world.cloud.engine.view, world._send)
+    both = [("hv3", number(OUTSIDE)), ("hv3", number(each.address))]
+    assert sorted(announced(world.tick(TRIES))) == sorted(both * TRIES) and announced(world.tick(3)) == []
+    many = [floating(world.cloud, world.net, last, None) for last in range(30, 34)]
+    for one in many:
+        world.cloud.forward(one, world.net.one, 2222, 22)
+        world.cloud.change(one, router_id="hub")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sdnapp.outside.ANNOUNCED_AT_ONCE", 2)
+        first, second = announced(world.tick()), announced(world.tick())
+        assert len(first) == len(second) == 2 and not {*first} & {*second}, "each has its turn"
+        assert sorted(announced(world.tick(4)) + first + second) == sorted(
+            [("hv3", number(one.address)) for one in many] * TRIES
+        )
+
+
+def test_who_cannot_be_reached_announces_when_he_can() -> None:
+    world = World()
+    world.answer()
+    world.away = {"hv3"}
+    each = floating(world.cloud, world.net, 20, world.net.one)
+    assert announced(world.tick(2 * TRIES)) == []
+    world.away = set()
+    assert announced(world.tick(2 * TRIES)) == [("hv3", number(each.address))] * TRIES
+
+
+def test_nobody_announces_what_is_handed_over_before_it_is_his() -> None:
+    world = World()
+    world.answer()
+    world.tick(TRIES)
+    home = floating(world.cloud, world.net, 20, world.net.one)
+    world.cloud.doors(("hv2", "hv3"), CHASSIS)
+    world.tick(2 * TRIES)
+    row = world.cloud.store.get(GatewayBinding, "router/hub")
+    assert row is not None
+    (other,) = {"hv2", "hv3"} - {row.chassis_id}
+    # Not by ``cloud.put``, which lets the former let go.
+    with world.cloud.store.transaction() as tx:
+        tx.put(replace(row, chassis_id=other, former=row.chassis_id))
+    world.cloud.engine.update([world.cloud._changes.pop()])
+    world.outside.tick()
+    assert announced(world._sent) == []
+    with world.cloud.store.transaction() as tx:
+        tx.put(replace(row, chassis_id=other))
+    world.cloud.engine.update([world.cloud._changes.pop()])
+    for _ in range(2 * TRIES):
+        world.outside.tick()
+    assert announced(world._sent) == [(other, number(OUTSIDE))] * TRIES, f"and {home.address} has not moved"
+
+
+def test_addresses_are_announced_now_and_then_while_a_gateway_chassis_is_out() -> None:
+    world = World()
+    world.cloud.doors(("hv2", "hv3"), ("hv2", "hv3"))
+    world.answer()
+    world.tick(2 * REFRESH)
+    world.cloud.put(Outage("hv2"))
+    world.tick(2 * TRIES)
+    assert 1 <= len(announced(world.tick(REFRESH))) <= 2
+    world.cloud.delete(Outage("hv2"))
+    world.tick(2 * TRIES)
+    assert announced(world.tick(2 * REFRESH)) == []
+
+
 @given(frame=st.binary(max_size=80))
 def test_any_bytes_are_heard_without_harm(frame: bytes) -> None:
     world = _ANY
@@ -275,7 +355,7 @@ def test_a_gateway_chassis_without_a_session_is_out_until_it_is_in_sync() -> Non
     with store.transaction() as tx:
         for name in ("g1", "g2", "plain"):
             tx.put(Chassis(name, gateway=name != "plain"))
-    outages = Outages(store, lambda: cloud.engine.view, lambda name: states.get(name, DEAD), lambda *frame: None)
+    outages = Outages(store, lambda: cloud.engine.view, lambda name: states.get(name, DEAD), lambda *frame: True)
 
     def out(ticks: int) -> list[str]:
         for _ in range(ticks):
@@ -305,8 +385,9 @@ def test_one_that_is_out_is_silenced_by_the_others_on_each_network_where_it_may_
     outward(cloud, ("hv2", "hv3"), ("hv2", "hv3"))
     state = {"hv2": IN_SYNC, "hv3": DEAD}
 
-    def send(chassis_id: str, physical_network: str, frame: bytes) -> None:
+    def send(chassis_id: str, physical_network: str, frame: bytes) -> bool:
         sent.append((chassis_id, physical_network, from_bytes(frame)))
+        return True
 
     outages = Outages(cloud.store, lambda: cloud.engine.view, state.__getitem__, send)
     for _ in range(PATIENCE + 1):

@@ -1,7 +1,7 @@
 """The controller on provider networks that routers join: whom it asks, what it announces, how its answers go back."""
 
 from flows.packets import Packet, arp_reply, gratuitous_arp
-from sdnapp.outside import Outside, as_received
+from sdnapp.outside import TRIES, Outside, as_received
 from tests.clouds import PATCH_PORTS, SimulatedCloud
 from tests.provider_stories import ROBOT, ROBOT_MAC, Plant, know, plant, said
 from tests.real_ovs.frames import from_bytes, to_bytes
@@ -19,9 +19,13 @@ class World:
         self.net: Plant = plant(self.cloud)
         self.sent: list[tuple[str, str, Packet]] = []
         self.outside = Outside(self.cloud.store, lambda: self.cloud.engine.view, self._send)
+        # What is there is announced when the controller begins.
+        for _ in range(TRIES):
+            self.tick()
 
-    def _send(self, chassis_id: str, physical_network: str, frame: bytes) -> None:
+    def _send(self, chassis_id: str, physical_network: str, frame: bytes) -> bool:
         self.sent.append((chassis_id, physical_network, from_bytes(frame)))
+        return True
 
     def tick(self) -> list[tuple[str, str, Packet]]:
         self.outside.tick()

@@ -22,11 +22,12 @@ class World:
         self.asked: list[tuple[str, Packet]] = []
         self.sight = Sight(self.cloud.store, lambda: self.cloud.engine.view, self._send)
 
-    def _send(self, chassis_id: str, physical_network: str, frame: bytes) -> None:
+    def _send(self, chassis_id: str, physical_network: str, frame: bytes) -> bool:
         request = from_bytes(frame)
         assert physical_network == FLAT and request["arp_spa"] == 0 and "vlan_vid" not in request
         assert request["eth_src"] == Packet(eth_src=chassis_mac(chassis_id))["eth_src"]
         self.asked.append((chassis_id, request))
+        return True
 
     def second(self) -> None:
         self.sight.tick()
