@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from flows.fields import ETH_TYPE_IPV4, ETHERNET_HEADER, IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP
 from flows.flow import Flow
 from flows.pipeline import EXTERNAL_ADDRESSES, NEIGHBOURS, ROUTES
+from sdnapp.quoting import as_sent
 from topology.facts import Relation
 from topology.gateway import gateway
 from topology.interfaces import interfaces, live_interface
@@ -89,7 +90,11 @@ def report(store: Store, flow: Flow, frame: bytes) -> bytes | Silence:
             own = next(iter(outside.addresses), None)
     if own is None or own == str(sender):
         return Silence("no address of its own")
-    error = _error((*kind, mtu), packet, IPv4Address(own), sender)
+    # What has just come from outside is not translated yet.
+    quoted = packet if flow.table == EXTERNAL_ADDRESSES.number else as_sent(view, router_id, packet)
+    if quoted is None:
+        return Silence("translated")
+    error = _error((*kind, mtu), quoted, IPv4Address(own), sender)
     return frame[6:12] + frame[:6] + frame[12:14] + error
 
 

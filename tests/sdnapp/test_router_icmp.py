@@ -13,7 +13,7 @@ from flows.packets import Packet, icmp, icmp_echo, ipv4, tcp, udp
 from flows.pipeline import TABLES
 from sdnapp.router_icmp import Silence, report
 from tests.clouds import UPSTREAM_MAC, SimulatedCloud
-from tests.gateway_stories import FAR, FLAT, OUTSIDE, floating, mac_of, outward
+from tests.gateway_stories import FAR, FLAT, OUTSIDE, ask_far, floating, from_far, mac_of, outside, outward
 from tests.provider_stories import plant
 from tests.real_ovs.frames import from_bytes, to_bytes
 from tests.router_stories import Joined, chain, interface, joined
@@ -154,3 +154,42 @@ def test_what_is_too_large_is_told_the_size_that_passes() -> None:
 
 def told(reply: bytes) -> tuple[str, int, int, int]:
     return str(IPv4Address(reply[26:30])), reply[34], reply[35], int.from_bytes(reply[40:42], "big")
+
+
+def expired(cloud: SimulatedCloud, packet: Packet) -> bytes | Silence:
+    """What a router says of a packet from outside that has no hop left."""
+    ((_, flow, frame),) = cloud.inject_physical(FLAT, packet.but(ip_ttl=1)).to_controller
+    return report(cloud.store, flow, to_bytes(frame))
+
+
+def test_errors_about_packets_from_outside_quote_what_was_sent() -> None:
+    """RFC 5508, section 4.2: nobody outside hears of addresses inside, and each finds his connection."""
+    cloud = SimulatedCloud()
+    out = outward(cloud, ("hv3",), ("hv1", "hv3"))
+    each = floating(cloud, out, 20, out.one)
+    forwarded = cloud.floating_ip(out.world, "203.0.113.30", router_id="hub")
+    cloud.forward(forwarded, out.two, 2222, 22)
+    plain = cloud.port("plain", out.red, "10.0.1.13", "hv1")
+    begun = (
+        udp(UPSTREAM_MAC, mac_of(cloud, each), FAR, each.address, udp_src=7, udp_dst=53),
+        tcp(UPSTREAM_MAC, mac_of(cloud, each), FAR, each.address, tcp_src=7, tcp_dst=53),
+        icmp_echo(UPSTREAM_MAC, mac_of(cloud, each), FAR, each.address),
+        tcp(UPSTREAM_MAC, mac_of(cloud, forwarded), FAR, forwarded.address, tcp_src=7, tcp_dst=2222),
+    )
+    for packet in begun:
+        error = expired(cloud, packet)
+        assert isinstance(error, bytes)
+        sent = to_bytes(packet.but(ip_ttl=1))[14:]
+        assert (error[34], error[42:]) == (11, sent[: len(error) - 42]), packet
+        assert str(IPv4Address(error[26:30])) == OUTSIDE and checksum(error[34:]) == 0
+    sent = ask_far(out, plain, udp_src=40000, udp_dst=53)
+    ((_, translated),) = outside(cloud.inject("plain@hv1", sent))
+    answer = from_far(out, out.out.mac_address, OUTSIDE, udp_src=53, udp_dst=translated["udp_src"])
+    assert expired(cloud, answer) == Silence("translated")
+    cloud.change(out.hub, enable_snat=False)
+    routed = from_far(out, out.out.mac_address, "10.0.1.13", udp_src=53, udp_dst=7)
+    error = expired(cloud, routed)
+    assert isinstance(error, bytes) and error[42:] == to_bytes(routed.but(ip_ttl=1))[14:][: len(error) - 42]
+    own = ask_far(out, plain, "10.0.9.9").but(ip_ttl=1)
+    ((_, flow, frame),) = cloud.inject("plain@hv1", own).to_controller
+    assert isinstance(report(cloud.store, flow, to_bytes(frame)), bytes), "instances hear of their own as ever"
