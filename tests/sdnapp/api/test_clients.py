@@ -206,10 +206,10 @@ def answer_to(url: str, octets: bytes) -> bytes:
     host, port = url.removeprefix("http://").split(":")
     answer = b""
     with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(octets)
-        connection.shutdown(socket.SHUT_WR)
         # Who is closed with more to say may not see the end of his answer, or nothing of it.
-        with suppress(ConnectionResetError):
+        with suppress(OSError):
+            connection.sendall(octets)
+            connection.shutdown(socket.SHUT_WR)
             while received := connection.recv(65536):
                 answer += received
     return answer
