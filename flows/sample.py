@@ -141,7 +141,8 @@ def sample_cloud() -> SampleCloud:
         tx.put(Neighbour("world/10.0.4.1", "world", "10.0.4.1", "00:00:5e:00:01:01"))
         tx.put(Neighbour("plant/10.0.1.9", "plant", "10.0.1.9", "00:00:5e:00:53:09"))
         for owner, chassis_id in STANDING.items():
-            tx.put(GatewayBinding(owner, chassis_id, "2026-01-01T00:00:00Z"))
+            router_id = owner.removeprefix("router/") if owner.startswith("router/") else "line"
+            tx.put(GatewayBinding(owner, router_id, chassis_id, "2026-01-01T00:00:00Z"))
         for number, (owner, chassis_id, subject) in enumerate(TRANSLATIONS, 1):
             first, ports = (1024 * number, 1024) if owner == "hub" else (0, 0)
             row_id = f"{owner}@{chassis_id}"

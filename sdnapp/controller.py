@@ -21,7 +21,7 @@ from sdnapp.status import Status
 from topology import facts, gateway_binding, port_blocks, translation
 from topology.placement import Plugged, forget, observe
 from topology.store import Change, Store
-from topology.values import Chassis, Port, PortBinding
+from topology.values import Chassis, Port, PortBinding, Router
 
 LOG = logging.getLogger(__name__)
 NOTHING = Delta((), ())
@@ -110,7 +110,7 @@ class Controller:
                 return
             changes, self._changes = self._changes, []
             deltas = self._follow(changes)
-            self._settle(changes)
+            self._settle()
             self._report_failures()
             self._look_again = False
             fresh = self._attach_all()
@@ -121,7 +121,8 @@ class Controller:
         self._rebind_names(changes)
 
     def _new_engine(self) -> Engine:
-        followed = [(kind, translation.unsettled) for kind in translation.OWNERS]
+        followed: list[tuple[type[Any], Callable[..., Any]]] = [(Router, gateway_binding.choices)]
+        followed += [(kind, translation.unsettled) for kind in translation.OWNERS]
         engine = Engine(self.store, followed=followed, give_way=self._give_way)
         flows = (flow for chassis_id in self.store.ids(Chassis) for flow in engine.desired(chassis_id).values())
         self.responders.learn(flow for flow in by_turns(flows, self._give_way) if leads_here(flow))
@@ -143,14 +144,13 @@ class Controller:
         self._engine_is_sound = True
         return {}
 
-    def _settle(self, changes: list[Change]) -> None:
+    def _settle(self) -> None:
         """Have taken what follows from changes; its flows follow with the next change, which this is."""
         owners = self.engine.take_moved()
         if self._settle_anew:
-            owners |= translation.every_owner(self.store)
-        if self._settle_anew or self._look_again or gateway_binding.concern(changes):
-            self._handovers.follow(self.engine.view)
-        self._settle_anew = False
+            owners |= translation.every_owner(self.store) | gateway_binding.every_router(self.store)
+            self._settle_anew = False
+        self._handovers.follow(self.engine.view, owners)
         if owners:
             self._translate(owners)
 

@@ -1,6 +1,6 @@
 """Gateway roles pass from chassis to chassis (``topology.gateway_binding``) by what the switches have confirmed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from sdnapp.realization import IN_SYNC, Realization
@@ -20,16 +20,22 @@ class Handovers:
         self._decided: dict[tuple[str, str], int] = {}
         """By owner and former chassis, the revision as of which that one answers no more."""
 
-    def follow(self, view: View) -> None:
-        """Choose anew, and let those answer whose predecessors have let go. ``view`` is up to date with the store."""
-        bind(self._store, view, self._now().strftime("%Y-%m-%dT%H:%M:%SZ"), self._has_let_go)
-        under_way = [row for row in self._store.find(GatewayBinding, "every", True) if row.former is not None]
-        places = [(row.id, row.former or "") for row in under_way]
+    def follow(self, view: View, router_ids: Iterable[str]) -> None:
+        """Choose anew for some routers, and let those answer whose predecessors have let go.
+
+        ``view`` is up to date with the store; among the ids may be those of other things.
+        """
+        router_ids = {*router_ids, *(row.router_id for row in self._under_way())}
+        bind(self._store, view, router_ids, self._now().strftime("%Y-%m-%dT%H:%M:%SZ"), self._has_let_go)
+        places = [(row.id, row.former or "") for row in self._under_way()]
         self._decided = {place: self._decided.get(place, self._store.revision) for place in places}
 
     def wait_for(self, chassis_id: str) -> bool:
         """Return whether somebody waits for a chassis to let go."""
         return any(former == chassis_id for _, former in self._decided)
+
+    def _under_way(self) -> list[GatewayBinding]:
+        return self._store.find(GatewayBinding, "handover", True)
 
     def _has_let_go(self, row: GatewayBinding) -> bool:
         former = row.former or ""

@@ -34,6 +34,7 @@ from topology.values import (
     Chassis,
     FixedIP,
     FloatingIP,
+    GatewayBinding,
     Neighbour,
     Network,
     Port,
@@ -67,7 +68,8 @@ OPEN = "open"
 
 def new_engine(store: Store) -> Engine:
     """Return an engine that follows what translation needs, as the controller's does."""
-    return Engine(store, followed=[(kind, translation.unsettled) for kind in translation.OWNERS])
+    followed = [(kind, translation.unsettled) for kind in translation.OWNERS]
+    return Engine(store, followed=[*followed, (Router, gateway_binding.choices)])
 
 
 class Cloud(ABC):
@@ -332,9 +334,10 @@ class Cloud(ABC):
         while self._changes:
             changes, self._changes[:] = list(self._changes), []
             self.engine.update(changes)
-            if gateway_binding.concern(changes):
-                gateway_binding.bind(self.store, self.engine.view, NOW, lambda row: True)
-            problems = translation.settle(self.store, self.engine.view, self.engine.take_moved(), BLOCK)
+            moved = self.engine.take_moved()
+            handed_over = {row.router_id for row in self.store.find(GatewayBinding, "handover", True)}
+            gateway_binding.bind(self.store, self.engine.view, moved | handed_over, NOW, lambda row: True)
+            problems = translation.settle(self.store, self.engine.view, moved, BLOCK)
             assert not any(problems.values())
         assert self.engine.failures == {}
 

@@ -92,9 +92,10 @@ def bound(view: View, owner: str, able: tuple[str, ...]) -> str | None:
 
 
 def answers(view: View, owner: str, chassis_id: str) -> bool:
-    """Return whether a chassis answers ARP for an owner: its predecessor has let go."""
+    """Return whether a chassis answers ARP for an owner: its predecessor has let go, and it is not silenced itself."""
     row = view.get(GatewayBinding, owner)
-    return row is not None and row.chassis_id == chassis_id and row.former is None
+    is_bound = row is not None and row.chassis_id == chassis_id and row.former is None
+    return is_bound and view.get(Outage, chassis_id) is None
 
 
 def _digest(what: str, chassis_id: str) -> bytes:

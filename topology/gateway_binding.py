@@ -5,82 +5,77 @@ one does not before its predecessor has let go, which is when it has confirmed t
 cannot be reached and is silenced (``Fence``).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 from topology.doors import gateway_chassis
 from topology.facts import View
-from topology.gateway import gateways_on, preferred
-from topology.provider import interface_doors, provider_interfaces
-from topology.store import Change, RowChange, Store
-from topology.values import (
-    ROUTER_GATEWAY,
-    ROUTER_INTERFACE,
-    Chassis,
-    GatewayBinding,
-    Network,
-    NoUpstream,
-    Outage,
-    Port,
-    Router,
-    Subnet,
-)
+from topology.gateway import gateway, preferred
+from topology.interfaces import interfaces, live_interface
+from topology.provider import interface_doors
+from topology.store import Store
+from topology.values import GatewayBinding, Network, Outage, Router
 
-CONCERNS = frozenset({Chassis, GatewayBinding, Network, NoUpstream, Outage, Router, Subnet})
 HasLetGo = Callable[[GatewayBinding], bool]
 
 
-def concern(changes: Iterable[Change]) -> bool:
-    """Return whether after these changes others may have to stand for routers."""
-    return any(row.kind in CONCERNS or (row.kind is Port and _is_routers(row)) for each in changes for row in each.rows)
+class Choice(NamedTuple):
+    """Who can stand for an ``owner`` of a ``GatewayBinding``, and who should; None while none of them is reached."""
+
+    owner: str
+    able: tuple[str, ...]
+    first: str | None
 
 
-def bind(store: Store, view: View, now: str, has_let_go: HasLetGo) -> None:
-    """Write down who stands for what.
+def choices(view: View, router_id: str) -> tuple[Choice, ...]:
+    """Return those for a router's gateway and its interfaces on physical networks (a fact)."""
+    own = view.ask(gateway, router_id)
+    found = [_choice(view, f"router/{router_id}", view.ask(gateway_chassis, router_id), own.network.id)] if own else []
+    for port_id in view.ask(interfaces, router_id):
+        interface, able = view.ask(live_interface, port_id), view.ask(interface_doors, port_id)
+        network = view.get(Network, interface.network.id) if interface is not None else None
+        if network is not None and network.transit is not None:
+            found.append(_choice(view, f"port/{port_id}", able, network.id))
+    return tuple(each for each in found if each.able)
+
+
+def bind(store: Store, view: View, router_ids: Iterable[str], now: str, has_let_go: HasLetGo) -> None:
+    """Write down who stands for some routers, which need not be there.
 
     ``view`` is up to date with the store, ``now`` is ISO 8601. ``has_let_go`` is asked of a binding with a ``former``,
     be it stored or about to be. Writes nothing when nothing differs.
     """
-    present = {row.id: row for row in store.find(GatewayBinding, "every", True)}
-    chosen = dict(_chosen(view, present))
-    coming = [_next(present.get(owner), owner, chassis_id, now, has_let_go) for owner, chassis_id in chosen.items()]
-    changed = [row for row in coming if row != present.get(row.id)]
-    gone = present.keys() - chosen.keys()
-    if changed or gone:
-        with store.transaction() as tx:
-            for row in changed:
-                tx.put(row)
-            for owner in gone:
+    with store.transaction() as tx:
+        for router_id in router_ids:
+            present = {row.id: row for row in tx.find(GatewayBinding, "router", router_id)}
+            chosen = view.ask(choices, router_id) if present or view.get(Router, router_id) is not None else ()
+            for each in chosen:
+                row = _next(present.get(each.owner), router_id, each, now, has_let_go)
+                if row != present.get(each.owner):
+                    tx.put(row)
+            for owner in present.keys() - {each.owner for each in chosen}:
                 tx.delete(GatewayBinding, owner)
 
 
-def _next(row: GatewayBinding | None, owner: str, chassis_id: str, now: str, has_let_go: HasLetGo) -> GatewayBinding:
+def every_router(store: Store) -> set[str]:
+    """Return all routers that have somebody stand for them, or may have: for a start."""
+    return {*store.ids(Router), *(row.router_id for row in store.all(GatewayBinding))}
+
+
+def _choice(view: View, owner: str, able: tuple[str, ...], network_id: str) -> Choice:
+    is_reached = any(view.get(Outage, chassis_id) is None for chassis_id in able)
+    return Choice(owner, able, preferred(view, able, network_id) if is_reached else None)
+
+
+def _next(row: GatewayBinding | None, router_id: str, choice: Choice, now: str, has_let_go: HasLetGo) -> GatewayBinding:
+    if choice.first is None and row is not None and row.chassis_id in choice.able:
+        # It may well carry on by itself, and nobody can tell it to stop.
+        return row
+    chassis_id = choice.first or choice.able[0]
     if row is None or row.former == chassis_id:
         # The one in between has never answered.
-        return GatewayBinding(owner, chassis_id, now)
+        return GatewayBinding(choice.owner, router_id, chassis_id, now)
     if row.chassis_id != chassis_id:
-        row = GatewayBinding(owner, chassis_id, now, row.former or row.chassis_id)
+        row = GatewayBinding(choice.owner, router_id, chassis_id, now, row.former or row.chassis_id)
     return replace(row, former=None) if row.former is not None and has_let_go(row) else row
-
-
-def _chosen(view: View, present: Mapping[str, GatewayBinding]) -> Iterator[tuple[str, str]]:
-    def reached(chassis_id: str) -> bool:
-        return view.get(Outage, chassis_id) is None
-
-    for network_id in view.find_ids(Network, "transit", True):
-        able = [(f"router/{each}", view.ask(gateway_chassis, each)) for each in view.ask(gateways_on, network_id)]
-        able += [
-            (f"port/{each}", view.ask(interface_doors, each)) for each in view.ask(provider_interfaces, network_id)
-        ]
-        for owner, chassis_ids in able:
-            row = present.get(owner)
-            if row is not None and row.chassis_id in chassis_ids and not any(map(reached, chassis_ids)):
-                # It may well carry on by itself, and nobody can tell it to stop.
-                yield owner, row.chassis_id
-            elif (first := preferred(view, chassis_ids, network_id)) is not None:
-                yield owner, first
-
-
-def _is_routers(row: RowChange) -> bool:
-    ports = (port for port in (row.before, row.after) if port is not None)
-    return any(port.device_owner in (ROUTER_GATEWAY, ROUTER_INTERFACE) for port in ports)

@@ -12,7 +12,7 @@ from topology.gateway import gateway, gateways_on
 from topology.interfaces import interfaces, live_interface
 from topology.provider import interface_door, interface_doors, provider_interfaces
 from topology.routing import is_neighbour, routes
-from topology.values import Network, PortForwarding
+from topology.values import Chassis, Network, PortForwarding
 
 
 class Presence(NamedTuple):
@@ -80,6 +80,9 @@ def site(view: View, floatingip_id: str) -> str | None:
 
 def networks_stood_on(view: View, chassis_id: str) -> tuple[str, ...]:
     """Return the physical networks where a chassis can stand for routers, sorted."""
+    chassis = view.get(Chassis, chassis_id)
+    if chassis is None or not chassis.gateway:
+        return ()
     return tuple(
         network_id
         for network_id in view.find_ids(Network, "transit", True)

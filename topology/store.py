@@ -234,7 +234,11 @@ KINDS: tuple[Kind, ...] = (
     Kind(NoUpstream, "no_upstream", {"every": lambda n: (True,)}),
     Kind(Outage, "outage", {"every": lambda o: (True,)}),
     Kind(Fence, "fence", {"every": lambda f: (True,)}),
-    Kind(GatewayBinding, "gateway_binding", {"every": lambda b: (True,)}),
+    Kind(
+        GatewayBinding,
+        "gateway_binding",
+        {"router": lambda b: (b.router_id,), "handover": lambda b: (True,) if b.former is not None else ()},
+    ),
     Kind(Neighbour, "neighbour", {"every": lambda n: (True,), "network": lambda n: (n.network_id,)}),
     Kind(Quota, "quota", {"every": lambda q: (True,)}),
     Kind(Claim, "claim", {"owner": lambda c: (c.owner,)}),

@@ -379,11 +379,12 @@ class Fence:
 class GatewayBinding:
     """The gateway chassis that stands for a router on a physical network, ``since`` (ISO 8601) when.
 
-    ``id`` is ``router/<id>`` for its gateway and ``port/<id>`` for an interface. It does not answer ARP there before
-    ``former``, the chassis that stood for it until then, has let go.
+    ``id`` is ``router/<id>`` for its gateway and ``port/<id>`` for an interface. The chassis does not answer ARP there
+    before ``former``, the one that stood for it until then, has let go.
     """
 
     id: str
+    router_id: str
     chassis_id: str
     since: str
     former: str | None = None

@@ -27,6 +27,8 @@ from topology.values import (
     HostBinding,
     Neighbour,
     Network,
+    NoUpstream,
+    Outage,
     Port,
     PortBinding,
     PortBlock,
@@ -177,12 +179,17 @@ neighbours = st.builds(
 stands = st.builds(
     GatewayBinding,
     st.sampled_from([f"router/{each}" for each in ROUTERS] + [f"port/{each}" for each in INTERFACES]),
+    st.sampled_from(ROUTERS),
     st.sampled_from(CHASSIS),
     st.just(""),
     st.sampled_from((None, None, *CHASSIS)),
 )
 fences = st.builds(Fence, st.sampled_from(CHASSIS), st.integers(1, 2), st.integers(1, 2))
-outside = st.one_of(pools, holders, floating_ips, forwardings, translations, neighbours, stands, stands, fences)
+outages = st.one_of(
+    st.builds(Outage, st.sampled_from(CHASSIS)),
+    st.builds(lambda *place: NoUpstream("/".join(place)), st.sampled_from(NETWORKS), st.sampled_from(CHASSIS)),
+)
+outside = st.one_of(pools, holders, floating_ips, forwardings, translations, neighbours, stands, fences, outages)
 groups = st.builds(SecurityGroup, st.sampled_from(GROUPS), st.just("t"), st.just(0), stateful=st.booleans())
 address_groups = st.builds(
     AddressGroup,
@@ -271,7 +278,7 @@ class AnyHistory(RuleBasedStateMachine):
         kind=st.sampled_from(
             (
                 *(Network, Subnet, Port, Router, SecurityGroup, SecurityGroupRule, AddressGroup),
-                *(FloatingIP, PortForwarding, Translation, Neighbour, SubnetPool, GatewayBinding, Fence),
+                *(FloatingIP, PortForwarding, Translation, Neighbour, SubnetPool, GatewayBinding, Fence, Outage),
             )
         ),
     )

@@ -242,5 +242,5 @@ class AnyTrouble(RuleBasedStateMachine):
         assert len(self.world.answering) <= 1
 
 
-AnyTrouble.TestCase.settings = settings(max_examples=20, stateful_step_count=40, deadline=None)
+AnyTrouble.TestCase.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
 TestAnyTrouble = AnyTrouble.TestCase
