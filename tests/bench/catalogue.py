@@ -11,6 +11,7 @@ from tests.bench import (
     data_plane,
     dhcp,
     failover,
+    many_switches,
     one_more,
     remote_group,
     restart,
@@ -28,6 +29,7 @@ WORKLOADS: Mapping[str, Workload] = {
     "dhcp": dhcp.WORKLOAD,
     "failover": failover.WORKLOAD,
     "remote_group": remote_group.WORKLOAD,
+    "many_switches": many_switches.WORKLOAD,
     "churn": churn.WORKLOAD,
 }
 API = "api"

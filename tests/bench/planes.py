@@ -127,6 +127,10 @@ class Plane(ABC):
         daemons = [each.daemons[program] for each in self.hypervisors.values() for program in programs]
         return sum(ProcessTree(daemon.pid).cpu_seconds() for daemon in daemons)
 
+    def dead_switches(self) -> list[str]:
+        """Return the chassis whose ``ovs-vswitchd`` has ended, by itself or killed."""
+        return [name for name, each in self.hypervisors.items() if each.daemons["ovs-vswitchd"].poll() is not None]
+
     def flow_counts(self) -> dict[str, int]:
         """Return how many flows the integration bridge of each chassis holds."""
         return {name: each.count_flows() for name, each in self.interfaces.items()}

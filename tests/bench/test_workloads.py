@@ -58,16 +58,18 @@ def test_churn(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_iperf
 def test_data_plane(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data_plane, "SECONDS", 1.0)
-    monkeypatch.setattr(data_plane, "lay_out", lambda plane: itertools.islice(data_plane_ways(plane), 1))
+    lay_out = data_plane.lay_out
+    monkeypatch.setattr(data_plane, "lay_out", lambda plane: itertools.islice(lay_out(plane), 1))
     with catalogue.plane("plain")(2) as plane:
         found = measured("data_plane", plane, 0)
     routed = {what for what in found if what.endswith("routed, same chassis")}
+    assert found.pop("switches that died of new connections") == 0
     assert len(found) == 7 and len(routed) == 3 and all(value > 0 for value in found.values())
 
 
 def test_packets_take_each_way_of_the_data_plane(plane: ControlPlane) -> None:
     ways = []
-    for way in data_plane_ways(plane):
+    for way in data_plane.lay_out(plane):
         data_plane.warm_up(way)
         ways.append(way.name)
     assert len(ways) == 6
@@ -86,7 +88,10 @@ def test_failover(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     assert measured("failover", plane, 0)["pings lost"] > 0
 
 
-data_plane_ways = data_plane.lay_out
+def test_many_switches() -> None:
+    with catalogue.plane(OURS)(0) as plane:
+        found = measured("many_switches", plane, 100)
+    assert found["flows sent"] > 1_000
 
 
 def measured(name: str, plane: Plane, size: int) -> dict[str, float]:
