@@ -9,7 +9,7 @@ from neutron_lib import exceptions
 from neutron_lib.api.definitions import fip_pf_description, fip_pf_port_range
 from neutron_lib.api.definitions import floating_ip_port_forwarding as definition
 from neutron_lib.exceptions import l3 as errors
-from webob import Request, Response
+from webob import Request, Response, exc
 
 from sdnapp.api import audit, bodies, listing
 from sdnapp.api.attributes import AttributeMap, is_set
@@ -103,28 +103,34 @@ class PortForwardings:
         return json_response({ONE: listing.show(ctx, self._beneath, forwarding, fields, frozenset())})
 
     def create(self, ctx: Context, request: Request, row_id: str) -> Response:
-        """Forward a port, or a range of ports.
+        """Forward a port, or a range of ports, or several in one transaction.
 
-        Raises BadRequest, PortNotFound, ExternalGatewayForFloatingIPNotFound, PortHasBindingFloatingIP,
-        FloatingIPPortAlreadyAssociated.
+        Raises BadRequest, PortNotFound, PortHasBindingFloatingIP, FloatingIPPortAlreadyAssociated.
         """
-        values = self.attributes.for_create(ctx.who, self._body(ctx, request))
+        body = bodies.read_json(request, ctx.services.settings.max_body)
+        if body is None:
+            raise exc.HTTPBadRequest("Resource body required")
+        given, is_bulk = bodies.objects(body, ONE, MANY)
+        wanted = [self.attributes.for_create(ctx.who, each) for each in given]
         with ctx.store.transaction() as tx:
-            row = self._floatingip(ctx, row_id, "update_floatingip")
-            check_revision(request, row)
-            if row.port_id is not None:
-                raise errors.FloatingIPPortAlreadyAssociated(
-                    port_id=values["internal_port_id"],
-                    fip_id=row.id,
-                    floating_ip_address=row.address,
-                    fixed_ip=values["internal_ip_address"],
-                    net_id=row.network_id,
-                )
-            blank = PortForwarding(str(uuid4()), row.id, "tcp", 0, 0, "", "", 0, 0)
-            forwarding = self._checked(ctx, tx, row, blank, values)
-            forwarding = stamp_new(ctx, tx, forwarding)
-        audit.add(request, created=[forwarding.id])
-        return json_response({ONE: show(forwarding)}, 201)
+            check_revision(request, self._floatingip(ctx, row_id, "update_floatingip"))
+            made = [self._made(ctx, tx, row_id, values) for values in wanted]
+        audit.add(request, created=[each.id for each in made])
+        shown = [show(each) for each in made]
+        return json_response({MANY: shown} if is_bulk else {ONE: shown[0]}, 201)
+
+    def _made(self, ctx: Context, tx: Transaction, row_id: str, values: Mapping[str, Any]) -> PortForwarding:
+        row: FloatingIP = find(ctx, self.resource, row_id)  # The forwarding before may have changed it.
+        if row.port_id is not None:
+            raise errors.FloatingIPPortAlreadyAssociated(
+                port_id=values["internal_port_id"],
+                fip_id=row.id,
+                floating_ip_address=row.address,
+                fixed_ip=values["internal_ip_address"],
+                net_id=row.network_id,
+            )
+        blank = PortForwarding(str(uuid4()), row.id, "tcp", 0, 0, "", "", 0, 0)
+        return stamp_new(ctx, tx, self._checked(ctx, tx, row, blank, values))
 
     def update(self, ctx: Context, request: Request, row_id: str, forwarding_id: str) -> Response:
         """Change a port forwarding. Raises as ``create``."""

@@ -400,6 +400,8 @@ def port_forwardings() -> Iterator[Ask]:
     )
     for who in (MEMBER, READER, STRANGER):
         yield from bodies_of("POST", path, bodies, who)
+    for raw in (b"", b"[]", b'{"port_forwardings": []}', b'{"port_forwardings": [{}, {}]}', b'{"port_forwarding": []}'):
+        yield Ask("POST", path, raw=raw)
     yield from _changed_forwardings(path)
     yield from _needed_forwardings(path, one)
 

@@ -151,7 +151,8 @@ def rules() -> Iterator[Ask]:
         ),
     )
     for query in ("direction=ingress", "protocol=tcp", "ethertype=IPv4", "remote_group_id={ro}", "nope=1"):
-        yield get(f"security-group-rules?security_group_id={{rg}}&fields=direction&fields=protocol&{query}", MEMBER)
+        of_group = "security_group_id={rg}&sort_key=direction&sort_dir=asc"
+        yield get(f"security-group-rules?{of_group}&fields=direction&fields=protocol&{query}", MEMBER)
     yield Ask("POST", "security-group-rules", raw=b'{"security_group_rules": []}')
     yield post("security-group-rules", MEMBER, "rx", **IN, remote_group_id="{ro}")
     yield delete("security-groups/{ro}", MEMBER)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sdnapp.api.schemas import STRING, Schema, record
+from sdnapp.api.schemas import BOOLEAN, COUNT, STRING, Schema, list_of, one_of, record
 
 Operation = dict[str, Any]
 
@@ -27,6 +27,8 @@ ERROR = record(
     {"NeutronError": record(dict.fromkeys(("type", "message", "detail"), STRING), ("type", "message", "detail"))},
     ["NeutronError"],
 )
+LINKS = list_of(record({"rel": one_of(("next", "previous")), "href": STRING}, ("rel", "href")))
+"""What a page of a list says of the pages beside."""
 IF_MATCH: dict[str, Any] = {
     "name": "If-Match",
     "in": "header",
@@ -43,6 +45,21 @@ def as_json(schema: Schema) -> dict[str, Any]:
 def query(name: str, schema: Schema, description: str) -> dict[str, Any]:
     """Return a parameter of a query."""
     return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def of_pages(sort_keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the parameters by which a list is sorted and cut into pages."""
+    parameters = [
+        query("limit", COUNT, "At most so many, with links to the pages beside; 0 is all"),
+        query("marker", STRING, "With a limit: begin after the object with this id"),
+        query("page_reverse", BOOLEAN, "With a limit: go towards the beginning"),
+    ]
+    if sort_keys:
+        parameters += [
+            query("sort_key", list_of(one_of(sort_keys)), "Sort by these; each needs a `sort_dir`"),
+            query("sort_dir", list_of(one_of(("asc", "desc"))), "Which way to sort, for each `sort_key`"),
+        ]
+    return parameters
 
 
 def describe(

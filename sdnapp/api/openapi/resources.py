@@ -5,9 +5,9 @@ from typing import Any
 
 from sdnapp.api import policy, schemas
 from sdnapp.api.controller import Controller
-from sdnapp.api.openapi.operations import IF_MATCH, WRITING, Operation, describe, query
+from sdnapp.api.openapi.operations import IF_MATCH, LINKS, WRITING, Operation, describe, of_pages, query
 from sdnapp.api.resource import Resource
-from sdnapp.api.schemas import BOOLEAN, COUNT, STRING, NoSchemaError, Schema, list_of, one_of, record
+from sdnapp.api.schemas import NoSchemaError, Schema, list_of, one_of, record
 from sdnapp.api.tagging import Tagging
 from sdnapp.api.tags import LONGEST_TAG, MOST_TAGS
 
@@ -33,24 +33,13 @@ def list_objects(controller: Controller) -> Operation:
     """Describe a list."""
     resource = controller.resource
     name, sort_keys = resource.collection, sorted(resource.attributes.sort_keys())
-    link = record({"rel": one_of(("next", "previous")), "href": STRING}, ("rel", "href"))
-    parameters = [
-        *(_filter(resource, each) for each in resource.attributes.filters()),
-        _fields(resource),
-        query("limit", COUNT, "At most so many, with links to the pages beside; 0 is all"),
-        query("marker", STRING, "With a limit: begin after the object with this id"),
-        query("page_reverse", BOOLEAN, "With a limit: go towards the beginning"),
-    ]
-    if sort_keys:
-        parameters += [
-            query("sort_key", list_of(one_of(sort_keys)), "Sort by these; each needs a `sort_dir`"),
-            query("sort_dir", list_of(one_of(("asc", "desc"))), "Which way to sort, for each `sort_key`"),
-        ]
+    filters = (_filter(resource, each) for each in resource.attributes.filters())
+    parameters = [*filters, _fields(resource), *of_pages(sort_keys)]
     return describe(
         f"list_{name}",
         f"List {_words(name)}",
         name,
-        record({name: list_of(_ref(resource)), f"{name}_links": list_of(link)}, [name]),
+        record({name: list_of(_ref(resource)), f"{name}_links": LINKS}, [name]),
         (*_READING, 414),
         parameters=parameters,
     )

@@ -205,13 +205,12 @@ def answer_to(url: str, octets: bytes) -> bytes:
     """Return all that the server says to a connection, until it closes that."""
     host, port = url.removeprefix("http://").split(":")
     answer = b""
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        # Who is closed with more to say may not see the end of his answer, or nothing of it.
-        with suppress(OSError):
-            connection.sendall(octets)
-            connection.shutdown(socket.SHUT_WR)
-            while received := connection.recv(65536):
-                answer += received
+    # Who is closed with more to say may not see the end of his answer, or nothing of it.
+    with socket.create_connection((host, int(port)), timeout=10) as connection, suppress(OSError):
+        connection.sendall(octets)
+        connection.shutdown(socket.SHUT_WR)
+        while received := connection.recv(65536):
+            answer += received
     return answer
 
 

@@ -65,6 +65,25 @@ def test_ports_lead_to_several_instances(behind: Behind) -> None:
     assert listed == {"port_forwardings": [{"protocol": "udp"}]}
 
 
+def test_several_in_one_request_are_all_or_none(behind: Behind, world: str) -> None:
+    one, two = behind.ports
+    said = [
+        behind.body(port, external_port=number, internal_port=22)["port_forwarding"]
+        for number, port in enumerate((one, two), 2201)
+    ]
+    for wrong in ({"external_port": 2201}, {"internal_port_id": str(uuid4())}, {"protocol": "junk"}, {"nope": 1}):
+        answer = behind.api.call("POST", behind.path, {"port_forwardings": [said[0], said[1] | wrong]}, RED)
+        assert answer.status in (400, 404), answer.body
+        assert (behind.shown()["port_forwardings"], behind.shown()["router_id"]) == ([], None)
+    made = behind.api.call("POST", behind.path, {"port_forwardings": said}, RED)
+    assert made.status == 201 and [each["external_port"] for each in made.first] == [2201, 2202]
+    assert behind.shown()["router_id"] == behind.router
+    assert behind.api.call("POST", behind.path, {"port_forwardings": []}, RED).error == (400, "HTTPBadRequest")
+    for_two = behind.api.create("floatingips", RED, floating_network_id=world)["id"]
+    path = f"/v2.0/floatingips/{for_two}/port_forwardings"
+    assert behind.api.call("POST", path, None, RED).message == "Resource body required"
+
+
 def test_they_are_listed_in_pages(behind: Behind) -> None:
     for number in range(5):
         behind.forward(behind.ports[0], external_port=2200 + number, internal_port=22 + number)
