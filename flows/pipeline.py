@@ -352,14 +352,6 @@ INBOUND_VERDICT = Table(
     again=("routes",),
     unmatched="not_translated",
 )
-FENCES = Table(
-    49,
-    "fences",
-    "Says whether this chassis has been told, since it last heard from the controller, that others have taken its "
-    "roles on a network. The switch learns these flows by itself, and the controller removes them.",
-    match=frozenset({"network", "generation"}),
-    priorities={"fenced": 100},
-)
 FLOODING = Table(
     50,
     "flooding",
@@ -387,7 +379,15 @@ CORE_OUTPUT = Table(
     "is no such way, a gateway chassis is one.",
     match=frozenset({"network", "eth_src"}),
     priorities={"routed": 110, "encapsulate": 100},
-    next=("transit_output",),
+    next=("door_output", "transit_output", "fences"),
+)
+DOOR_OUTPUT = Table(
+    71,
+    "door_output",
+    "Leaves the gateway chassis that stands for a router on a physical network: with the router's MAC address or, if "
+    "others have taken that role, with its own.",
+    match=frozenset({"network", "eth_src", "fenced"}),
+    priorities={"fenced": 110, "encapsulate": 100},
 )
 TRANSIT_OUTPUT = Table(
     72,
@@ -395,6 +395,14 @@ TRANSIT_OUTPUT = Table(
     "Leaves this chassis by the tunnel that a physical network's frames take between chassis.",
     match=frozenset({"network"}),
     priorities={"encapsulate": 100},
+)
+FENCES = Table(
+    75,
+    "fences",
+    "Says whether this chassis has been told, since it last heard from the controller, that others have taken its "
+    "roles on a network. The switch learns these flows by itself, and the controller removes them.",
+    match=frozenset({"network", "generation"}),
+    priorities={"fenced": 100},
 )
 INGRESS_STATELESS = Table(
     80,
@@ -484,8 +492,8 @@ TABLES = TableList(
         *(EGRESS_STATELESS, EGRESS_TRACKING, EGRESS_FILTER, EGRESS_VERDICT),
         *(ROUTING, ROUTES, PATHS, NEIGHBOURS, ROUTER_OUTPUT),
         *(SOURCE_NAT, UPSTREAM, EXTERNAL_SOURCE, DOORS, DOOR_CHOICE),
-        *(FORWARDING, EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT, FENCES),
-        *(FLOODING, DELIVERY, CORE_OUTPUT, TRANSIT_OUTPUT),
+        *(FORWARDING, EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT),
+        *(FLOODING, DELIVERY, CORE_OUTPUT, DOOR_OUTPUT, TRANSIT_OUTPUT, FENCES),
         *(INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
         *(GROUP_RULES, REMOTE_MEMBERS, PERMISSIONS),
         DROPS,
@@ -495,7 +503,7 @@ TABLES = TableList(
 REGISTERS: dict[str, Register] = {
     register.name: register
     for register in (
-        Register("network", 0, 0, 24, "Key of the network that the packet is on.", "classification", "transit_output"),
+        Register("network", 0, 0, 24, "Key of the network that the packet is on.", "classification", "fences"),
         Register("from_core", 0, 24, 1, "1 when it came by tunnel or patch port.", "classification", "delivery"),
         Register("drop_reason", 0, 25, 6, "Why it is dropped (`flows/drops.py`).", "classification", "drops"),
         Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "drops"),

@@ -193,3 +193,26 @@ def machines_on_a_physical_network_reach_the_world_by_a_routers_gateway(cloud: C
     assert place == "hv3" and frame == back.but(
         eth_src=to_plant.mac_address, eth_dst=ROBOT_MAC, ipv4_dst=ROBOT, udp_dst=4000, ip_ttl=63, vlan_vid=0x1064
     )
+
+
+@story
+def a_door_without_controller_falls_silent_on_a_provider_network_too(cloud: Cloud) -> None:
+    net = plant(cloud, gateways=("hv1", "hv3"))
+    know(cloud, net)
+    three = cloud.port("three", net.red, "10.0.1.13", "hv3")
+    local = {"hv1": net.one, "hv3": three}
+    asked = arp_request(ROBOT_MAC, ROBOT, "10.0.2.1")
+    ((former, _),) = outside(said(cloud, net, asked))
+    (successor,) = {"hv1", "hv3"} - {former}
+    cloud.lose(former)
+    assert [chassis for chassis, _ in outside(said(cloud, net, asked))] == [successor]
+    # Each chassis sends with a MAC address of its own, but for the one that stands for the router.
+    for at, mac in ((former, chassis_mac(former)), (successor, net.to_plant.mac_address)):
+        sent = ping(local[at], net.to_red, ROBOT)
+        left = sent.but(eth_src=mac, eth_dst=ROBOT_MAC, ip_ttl=63)
+        assert outside(cloud.inject(f"{local[at].id}@{at}", sent)) == [(at, on_wire(net, left))]
+    cloud.regain(former)
+    assert [chassis for chassis, _ in outside(said(cloud, net, asked))] == [former]
+    sent = ping(local[former], net.to_red, ROBOT)
+    left = sent.but(eth_src=net.to_plant.mac_address, eth_dst=ROBOT_MAC, ip_ttl=63)
+    assert outside(cloud.inject(f"{local[former].id}@{former}", sent)) == [(former, on_wire(net, left))]

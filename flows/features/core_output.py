@@ -3,16 +3,17 @@
 To a physical network, what a router has sent goes with the chassis's own MAC address, except at the router's door.
 """
 
-from flows.actions import Action, Output, PushVlan, SetField
+from flows.actions import Action, Goto, Output, PushVlan, SetField
+from flows.features.fences import ask_fence, unless_fenced
 from flows.fields import VLAN_PRESENT, mac_to_int
 from flows.flow import flow
-from flows.pipeline import CORE_OUTPUT
+from flows.pipeline import CORE_OUTPUT, DOOR_OUTPUT
 from flows.units import Published, Unit, on_chassis
 from topology.addressing import chassis_mac
 from topology.doors import networks_sent_to
 from topology.facts import View, live_network
 from topology.interfaces import live_interface
-from topology.provider import interface_door, provider_interfaces
+from topology.provider import interface_door, interface_doors, provider_interfaces
 from topology.values import Chassis
 
 
@@ -32,14 +33,21 @@ def encapsulate(view: View, chassis_id: str, network_id: str) -> Published:
             tag = (PushVlan(), SetField("vlan_vid", VLAN_PRESENT | segment.segmentation_id))
     if ofport is None:
         return
-    here, leave, match = on_chassis(chassis_id), (*tag, Output(ofport)), {"network": network.key}
+    here, leave = on_chassis(chassis_id), (*tag, Output(ofport))
+    match: dict[str, int | str] = {"network": network.key}
     yield here, flow(CORE_OUTPUT, "encapsulate", "core_output", f"network/{network.id}", *leave, **match)
     own = SetField("eth_src", mac_to_int(chassis_mac(chassis_id)))
     for port_id in view.ask(provider_interfaces, network_id):
         interface = view.ask(live_interface, port_id)
-        if interface is not None and view.ask(interface_door, port_id) != chassis_id:
-            routed: dict[str, int | str] = {"eth_src": interface.mac_address, **match}
-            yield here, flow(CORE_OUTPUT, "routed", "core_output", f"port/{port_id}", own, *leave, **routed)
+        if interface is None:
+            continue
+        owner, routed = f"port/{port_id}", {"eth_src": interface.mac_address, **match}
+        if view.ask(interface_door, port_id) != chassis_id:
+            yield here, flow(CORE_OUTPUT, "routed", "core_output", owner, own, *leave, **routed)
+        elif (asking := ask_fence(view, chassis_id)) and unless_fenced(view.ask(interface_doors, port_id)):
+            yield here, flow(CORE_OUTPUT, "routed", "core_output", owner, *asking, Goto("door_output"), **routed)
+            yield here, flow(DOOR_OUTPUT, "fenced", "core_output", owner, own, *leave, fenced=1, **routed)
+            yield here, flow(DOOR_OUTPUT, "encapsulate", "core_output", owner, *leave, **routed)
 
 
 UNITS = (Unit(encapsulate, over=Chassis, each=networks_sent_to),)
