@@ -130,9 +130,10 @@ ARP_GUARD = Table(
     15,
     "arp_guard",
     "Drops ARP, requests and replies alike, that speaks for the address of another port: whoever heard it would "
-    "believe it. Ports without port security come here, too.",
+    "believe it. Ports without port security come here, too. Who claims an address that several ports may have, the "
+    "controller hears as well.",
     match=frozenset({"network", "from_port", "arp_spa"}),
-    priorities={"router": 120, "own": 110, "other": 100, "wide": 90, "shared": 80},
+    priorities={"router": 120, "claim": 115, "own": 110, "other": 100, "wide": 90, "shared": 80},
     next=("arp_responder", "drops"),
     miss="arp_responder",
 )
@@ -564,6 +565,7 @@ FEATURES: dict[str, Feature] = {
         Feature("source_nat", 14, "Addresses of what leaves routers by their gateways."),
         Feature("source_ports", 18, "Where a chassis's first source ports do not suffice."),
         Feature("address_scopes", 19, "No translation within an address scope, and no way out of it."),
+        Feature("virtual_addresses", 23, "Addresses that move between ports, for routers."),
         Feature("upstream", 15, "Neighbours on external networks."),
         Feature("provider_routing", 17, "Routers on physical networks, and where these find them."),
         Feature("inbound_nat", 16, "From external addresses to instances."),

@@ -27,6 +27,7 @@ from topology.values import (
     Subnet,
     SubnetPool,
     Translation,
+    VirtualAddress,
 )
 
 HERE = "hv1"
@@ -41,7 +42,8 @@ class SampleCloud(NamedTuple):
 
 DESCRIPTION = (
     "`red`: an overlay network (Geneve, VNI 101) with instances `web` and `proxy` on `hv1` and `db` on `hv2`; "
-    "`proxy` may also use 10.0.0.100 at fa:16:3e:00:01:64, and 172.16.0.0/12 as a router does.",
+    "`proxy` may also use 10.0.0.100 at fa:16:3e:00:01:64, and 172.16.0.0/12 as a router does. `web` and `db` share "
+    "10.0.0.200, which is at `db` now.",
     "`plant`: a provider network (VLAN 200 of `physnet1`) with `press` on `hv1` and `robot` on `hv2`; "
     "`press` has no port security. The router `line` leads from there to `lab`; 10.0.1.9 is a machine that is no port.",
     "`blue`: another overlay network (Geneve, VNI 102) with `app` on `hv2`, joined to `red` by the router `hub`, which "
@@ -64,6 +66,7 @@ NETWORKS = {
     "world": Segment("vlan", 300, "physnet1"),
 }
 PAIRS = (AddressPair("10.0.0.100", "fa:16:3e:00:01:64"), AddressPair("172.16.0.0/12", "fa:16:3e:00:00:0d"))
+SHARED = (AddressPair("10.0.0.200", "fa:16:3e:00:00:0b"), AddressPair("10.0.0.200", "fa:16:3e:00:00:0c"))
 SERVERS, PROBES = ("servers",), ("servers", "probes")
 RULES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("servers", "egress", {}),
@@ -74,8 +77,8 @@ RULES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("probes", "ingress", {"protocol": 17, "remote_ip_prefix": "10.0.0.0/16"}),
 )
 PORTS: tuple[tuple[str, str, str, int, dict[str, Any]], ...] = (
-    ("web", "red", "hv1", 1, {"security_groups": SERVERS}),
-    ("db", "red", "hv2", 1, {"security_groups": SERVERS}),
+    ("web", "red", "hv1", 1, {"security_groups": SERVERS, "allowed_address_pairs": SHARED[:1]}),
+    ("db", "red", "hv2", 1, {"security_groups": SERVERS, "allowed_address_pairs": SHARED[1:]}),
     ("proxy", "red", "hv1", 2, {"security_groups": SERVERS, "allowed_address_pairs": PAIRS}),
     ("press", "plant", "hv1", 3, {"port_security_enabled": False}),
     ("robot", "plant", "hv2", 2, {}),
@@ -138,6 +141,7 @@ def sample_cloud() -> SampleCloud:
         tx.put(FloatingIP("web-address", "sample", "world", "10.0.4.23", "web-world", "web", "10.0.0.11", "hub"))
         tx.put(FloatingIP("proxy-address", "sample", "world", "10.0.4.24", "proxy-world", router_id="hub"))
         tx.put(PortForwarding("ssh", "proxy-address", "tcp", 2222, 2222, "proxy", "10.0.0.13", 22, 22))
+        tx.put(VirtualAddress("red/10.0.0.200", "red", "10.0.0.200", "db"))
         tx.put(Neighbour("world/10.0.4.1", "world", "10.0.4.1", "00:00:5e:00:01:01"))
         tx.put(Neighbour("plant/10.0.1.9", "plant", "10.0.1.9", "00:00:5e:00:53:09"))
         for owner, chassis_id in STANDING.items():

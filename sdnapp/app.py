@@ -22,6 +22,7 @@ from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
 from sdnapp.garbage import Garbage
 from sdnapp.holds import Holds
+from sdnapp.openflow.encoding import PORT_CONTROLLER
 from sdnapp.openflow.receipt import Receipt
 from sdnapp.openflow.switches import Switches, listen_securely, set_defaults
 from sdnapp.operations import Operations
@@ -36,6 +37,7 @@ from sdnapp.sight import Sight
 from sdnapp.source_ports import PERIOD, SourcePorts
 from sdnapp.sqlite_storage import open_storage
 from sdnapp.turns import Turns
+from sdnapp.virtual_addresses import VirtualAddresses
 from topology.doors import watched
 from topology.store import Store
 
@@ -118,6 +120,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         )
         self._outside = Outside(self._store, lambda: self._controller.engine.view, send)
         self._sight = Sight(self._store, lambda: self._controller.engine.view, send)
+        self._virtual_addresses = VirtualAddresses(self._store, lambda: self._controller.engine.view, self._send_to)
         self._responders = Responders(self._store, _dhcp_settings(self._options), self._hear)
         self._punts = Punts(self._responders, self._send_back)
         self._punted = hub.Event()
@@ -195,9 +198,16 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self._punted.set()
 
     def _hear(self, flow: Flow, frame: bytes) -> str:
+        if flow.feature == "virtual_addresses":
+            return self._virtual_addresses.hear(flow, frame)
         if flow.owner.startswith("network/"):
             self._sight.hear(frame)
         return self._outside.hear(flow, frame)
+
+    def _send_to(self, chassis_id: str, ofport: int, frame: bytes) -> None:
+        datapath_id = self._controller.datapath_of(chassis_id)
+        if datapath_id is not None:
+            self._switches.packet_out(datapath_id, PORT_CONTROLLER, ofport, frame)
 
     def _send_back(self, datapath_id: str, port: int, frame: bytes) -> None:
         self._switches.packet_out(datapath_id, port, port, as_received(self._store, datapath_id, port, frame))
@@ -220,6 +230,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 self._sight.tick()
                 self._outside.tick()
                 self._garbage.tick()
+                self._virtual_addresses.tick()
             except Exception:
                 LOG.exception("external networks could not be looked after; it is tried again")
 

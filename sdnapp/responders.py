@@ -32,7 +32,10 @@ class Responders:
     def __init__(
         self, store: Store, settings: DhcpSettings, hear: Callable[[Flow, bytes], str] = lambda flow, frame: "not heard"
     ) -> None:
-        """``hear`` is told what comes from external networks, and says what it was."""
+        """``hear`` is told what neighbours on physical networks and holders of virtual addresses say.
+
+        It returns what that was, in words.
+        """
         self._hear = hear
         self._store = store
         self._settings = settings
@@ -96,7 +99,7 @@ class Responders:
         return reply
 
     def _reply(self, flow: Flow, frame: bytes) -> bytes | Refusal | Silence:
-        if flow.feature == "upstream":
+        if flow.feature in ("upstream", "virtual_addresses"):
             return Silence(self._hear(flow, frame))
         if flow.feature == "icmp":
             return report(self._store, flow, frame)

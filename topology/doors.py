@@ -8,11 +8,12 @@ for a router's external address, so that its MAC address is in one place of the 
 from typing import NamedTuple
 
 from topology.address_scopes import spared
-from topology.facts import View, encap_ip, live_port, networks_at, whereabouts
+from topology.facts import View, encap_ip, networks_at
 from topology.gateway import Gateway, answers, bound, gateway, gateways_on, in_order, is_door
 from topology.provider import networks_entering, provider_interfaces
 from topology.routing import networks_of, networks_reached, reach, reaching_router, with_all_behind
 from topology.values import Chassis, FloatingIP, Network, Port, PortForwarding, Translation
+from topology.virtual_addresses import chassis_of
 
 
 class Floating(NamedTuple):
@@ -92,29 +93,29 @@ def ways_out(view: View, router_id: str, chassis_id: str) -> tuple[str, ...]:
 
 
 def floating(view: View, floatingip_id: str) -> Floating | None:
-    """Return a floating IP that is associated with the address of a live port, by a router whose gateway is up."""
+    """Return a floating IP that is associated with an address that is there, by a router whose gateway is up."""
     row = view.get(FloatingIP, floatingip_id)
     if row is None or row.port_id is None or row.router_id is None or row.fixed_ip_address is None:
         return None
-    own, place = view.ask(gateway, row.router_id), view.ask(whereabouts, row.port_id)
+    own, place = view.ask(gateway, row.router_id), view.ask(chassis_of, row.port_id, row.fixed_ip_address)
     holds = view.get(Port, row.floating_port_id)
     if own is None or place is None or holds is None or own.network.id != row.network_id:
         return None
-    site = place[1] if view.ask(is_door, place[1], row.network_id) else view.ask(active_gateway, row.router_id)
+    site = place if view.ask(is_door, place, row.network_id) else view.ask(active_gateway, row.router_id)
     if site is None:
         return None
-    return Floating(row.id, row.address, holds.mac_address, own, row.port_id, row.fixed_ip_address, place[1], site)
+    return Floating(row.id, row.address, holds.mac_address, own, row.port_id, row.fixed_ip_address, place, site)
 
 
 def forwarding(view: View, forwarding_id: str) -> Forwarding | None:
-    """Return a port forwarding to a live port, of a floating IP by a router whose gateway is up."""
+    """Return a port forwarding to an address that is there, of a floating IP by a router whose gateway is up."""
     row = view.get(PortForwarding, forwarding_id)
     address = view.get(FloatingIP, row.floatingip_id) if row is not None else None
     if row is None or address is None or address.router_id is None:
         return None
-    own, port = view.ask(gateway, address.router_id), view.ask(live_port, row.port_id)
+    own, place = view.ask(gateway, address.router_id), view.ask(chassis_of, row.port_id, row.internal_ip_address)
     holds = view.get(Port, address.floating_port_id)
-    if own is None or port is None or holds is None or own.network.id != address.network_id:
+    if own is None or place is None or holds is None or own.network.id != address.network_id:
         return None
     return Forwarding(
         row.id,
@@ -125,7 +126,7 @@ def forwarding(view: View, forwarding_id: str) -> Forwarding | None:
         (row.external_first, row.external_last),
         row.internal_ip_address,
         (row.internal_first, row.internal_last),
-        port.chassis_id,
+        place,
     )
 
 

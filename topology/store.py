@@ -49,6 +49,7 @@ from topology.values import (
     Subnet,
     SubnetPool,
     Translation,
+    VirtualAddress,
 )
 
 LOG = logging.getLogger(__name__)
@@ -240,6 +241,7 @@ KINDS: tuple[Kind, ...] = (
         {"router": lambda b: (b.router_id,), "handover": lambda b: (True,) if b.former is not None else ()},
     ),
     Kind(Neighbour, "neighbour", {"every": lambda n: (True,), "network": lambda n: (n.network_id,)}),
+    Kind(VirtualAddress, "virtual_address", {"every": lambda v: (True,)}),
     Kind(Quota, "quota", {"every": lambda q: (True,)}),
     Kind(Claim, "claim", {"owner": lambda c: (c.owner,)}),
     Kind(Counter, "counter"),

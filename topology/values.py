@@ -411,6 +411,16 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
+class VirtualAddress:
+    """Which of several ports that may use an address has it, as it has said itself. ``id``: as of a ``Neighbour``."""
+
+    id: str
+    network_id: str
+    address: str
+    port_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SecurityGroup:
     """What its ports may exchange and with whom: the union of its rules; nothing else passes.
 

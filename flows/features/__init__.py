@@ -26,6 +26,7 @@ from flows.features import (
     source_ports,
     tunnel_peers,
     upstream,
+    virtual_addresses,
 )
 from flows.units import Unit
 
@@ -43,6 +44,7 @@ UNITS: tuple[Unit, ...] = (
     *source_nat.UNITS,
     *source_ports.UNITS,
     *address_scopes.UNITS,
+    *virtual_addresses.UNITS,
     *upstream.UNITS,
     *fences.UNITS,
     *inbound_nat.UNITS,

@@ -41,6 +41,7 @@ from topology.values import (
     Subnet,
     SubnetPool,
     Translation,
+    VirtualAddress,
 )
 
 NETWORKS = ("n1", "n2")
@@ -189,7 +190,13 @@ outages = st.one_of(
     st.builds(Outage, st.sampled_from(CHASSIS)),
     st.builds(lambda *place: NoUpstream("/".join(place)), st.sampled_from(NETWORKS), st.sampled_from(CHASSIS)),
 )
-outside = st.one_of(pools, holders, floating_ips, forwardings, translations, neighbours, stands, fences, outages)
+virtual = st.builds(
+    lambda network, port: VirtualAddress(f"{network}/10.0.0.9", network, "10.0.0.9", port),
+    st.sampled_from(NETWORKS),
+    st.sampled_from(PORTS),
+)
+of_gateways = st.one_of(stands, fences, outages)
+outside = st.one_of(virtual, pools, holders, floating_ips, forwardings, translations, neighbours, of_gateways)
 groups = st.builds(SecurityGroup, st.sampled_from(GROUPS), st.just("t"), st.just(0), stateful=st.booleans())
 address_groups = st.builds(
     AddressGroup,
@@ -279,6 +286,7 @@ class AnyHistory(RuleBasedStateMachine):
             (
                 *(Network, Subnet, Port, Router, SecurityGroup, SecurityGroupRule, AddressGroup),
                 *(FloatingIP, PortForwarding, Translation, Neighbour, SubnetPool, GatewayBinding, Fence, Outage),
+                VirtualAddress,
             )
         ),
     )
