@@ -56,6 +56,11 @@ class Connections:
         """What translated connections are answered by, and how they were begun."""
         self._datagrams: dict[tuple[str, int, FiveTuple], FiveTuple] = {}
 
+    def forget(self) -> None:
+        """Forget everything, as after a flush."""
+        for remembered in (self._begun, self._answers, self._datagrams):
+            remembered.clear()
+
     def look_up(self, chassis_id: str, zone: int, packet: Packet) -> Tracked | None:
         """Return what a zone says of an IPv4 packet; None where it keeps a fragment that has come without the first."""
         place = chassis_id, zone

@@ -399,7 +399,7 @@ class SimulatedCloud(Cloud):
 
     def __init__(self) -> None:
         self._ofports = count(200)
-        self._placements: dict[str, tuple[str, int]] = {}
+        self.placements: dict[str, tuple[str, int]] = {}
         self._connections = Connections()
         self.dead: set[str] = set()
         """Chassis that have failed and nobody but the other chassis has noticed."""
@@ -411,17 +411,17 @@ class SimulatedCloud(Cloud):
         """The switches with the flows of this moment."""
         flows = {name: self.held(name) for name in CHASSIS}
         dead = frozenset((name, WATCH_PORTS[each]) for each in self.dead for name in CHASSIS)
-        return Fabric(self.store.all(Chassis), flows, self._placements, self._connections, dead, learnt=self._learnt)
+        return Fabric(self.store.all(Chassis), flows, self.placements, self._connections, dead, learnt=self._learnt)
 
     def _plug(self, place: str, chassis: str) -> int:
-        self._placements[place] = (chassis, next(self._ofports))
-        return self._placements[place][1]
+        self.placements[place] = (chassis, next(self._ofports))
+        return self.placements[place][1]
 
     def _unplug(self, place: str, chassis: str) -> None:
-        del self._placements[place]
+        del self.placements[place]
 
     def _inject(self, place: str, *packets: Packet) -> Walk:
-        return self._checked(self.fabric.inject(place, *packets), {self._placements[place][0]})
+        return self._checked(self.fabric.inject(place, *packets), {self.placements[place][0]})
 
     def _inject_core(self, chassis: str, packet: Packet, tun_id: int, encapsulation: str, tun_src: str) -> Walk:
         return self._checked(self.fabric.inject_core(chassis, packet, tun_id, tun_src, encapsulation), set())

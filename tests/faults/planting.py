@@ -1,78 +1,55 @@
-"""One flow of a cloud weakened at random, and whether what instances and strangers send brings it to light."""
+"""One flow of a cloud weakened at random."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import replace
-from enum import StrEnum
-from itertools import cycle, islice
 from random import Random
 from typing import NamedTuple
 
+from flows.actions import Goto, SetField, Track
 from flows.flow import Flow, Term, field_named
-from flows.packets import Packet
-from flows.pipeline import TABLES
+from flows.pipeline import REGISTERS, TABLES
 from flows.simulated_connections import Connections
 from flows.simulated_switch import Switch
-from flows.simulator import Fabric, Walk
-from tests.clouds import CHASSIS, OVERLAYS, SimulatedCloud
-from tests.permitted_paths import is_honest, may_arrive
-from tests.random_clouds import honest, instances
-from topology.values import Chassis, Network, Port
-
-TRICKS_A_PAIR = 5
-UNKNOWN_PEER = "192.0.2.66"
-
-
-class Outcome(StrEnum):
-    """What became of a fault."""
-
-    FORBIDDEN = "a forbidden arrival"
-    LOST = "an honest packet lost"
-    UNMET = "no packet met it"
-    UNSEEN = "met, but not noticed"
+from tests.clouds import CHASSIS, SimulatedCloud
 
 
 class Fault(NamedTuple):
-    """A chassis's flow, what was done to it, and what the chassis then holds."""
+    """A chassis's flow, what was done to it, and what it has become (None: it is gone)."""
 
     chassis: str
     flow: Flow
     done: str
-    held: list[Flow]
+    changed: Flow | None
 
+    @property
+    def table(self) -> str:
+        """The name of the table that it is in."""
+        return TABLES.by_number[self.flow.table].name
 
-class NothingBegun(Connections):
-    """Remembers no connection, so that each packet is judged by itself."""
-
-    def commit(self, chassis_id: str, zone: int, packet: Packet) -> bool:
-        return True
-
-
-class Sent(NamedTuple):
-    """A packet, and who sends it: a port, or (None) a stranger on the core to ``chassis`` with a network's key."""
-
-    sender: Port | None
-    target: Port
-    packet: Packet
-    chassis: str = ""
-    tun_id: int = 0
-    encapsulation: str = ""
+    def held(self, cloud: SimulatedCloud) -> list[Flow]:
+        """The flows that the chassis holds with the fault. Of flows that are then alike, a switch holds the last."""
+        flows = [flow for flow in cloud.flows(self.chassis).values() if flow != self.flow]
+        if self.changed is None:
+            return flows
+        return [*(flow for flow in flows if flow.key != self.changed.key), self.changed]
 
 
 def plant(cloud: SimulatedCloud, random: Random) -> Fault:
-    """Weaken a flow at random: every table that can be weakened is as likely as any other."""
+    """Weaken a flow at random: every way is as likely as any other, and so is every table where it can be done.
+
+    Flows that only count what is dropped are left out, and what a switch would refuse.
+    """
+    done, weaken = random.choice(list(_WAYS.items()))
     while True:
         chassis = random.choice(CHASSIS)
-        flows = list(cloud.flows(chassis).values())
+        flows = [flow for flow in cloud.flows(chassis).values() if flow.table != TABLES["drops"].number]
         table = random.choice(sorted({flow.table for flow in flows}))
         alike = sorted((flow for flow in flows if flow.table == table), key=str)
-        chosen, other = random.choice(alike), random.choice(alike)
-        done, changed = _weakened(chosen, other, random)
-        if done:
-            gone = {chosen.key, *(flow.key for flow in changed)} | ({other.key} if len(changed) == 2 else set())
-            held = [flow for flow in flows if flow.key not in gone] + changed
-            if _is_taken(chassis, held):
-                return Fault(chassis, chosen, done, held)
+        chosen = random.choice(alike)
+        for changed in weaken(chosen, alike, random):
+            fault = Fault(chassis, chosen, done, changed)
+            if _is_taken(chassis, fault.held(cloud)):
+                return fault
 
 
 def _is_taken(chassis: str, flows: list[Flow]) -> bool:
@@ -84,85 +61,67 @@ def _is_taken(chassis: str, flows: list[Flow]) -> bool:
     return True
 
 
-def _weakened(chosen: Flow, other: Flow, random: Random) -> tuple[str, list[Flow]]:
-    match random.randrange(3):
-        case 0 if chosen.match:
-            term = random.choice(chosen.match)
-            return "field dropped", [replace(chosen, match=tuple(each for each in chosen.match if each != term))]
-        case 1 if chosen.match:
-            term = random.choice(chosen.match)
-            wide = _wider(term, random)
-            return "field widened", [
-                replace(chosen, match=tuple(wide if each == term else each for each in chosen.match))
-            ]
-        case 2 if chosen.priority != other.priority:
-            swapped = replace(chosen, priority=other.priority), replace(other, priority=chosen.priority)
-            return "priorities swapped", list(swapped)
-    return "", []
+# Ways to weaken: each returns the flow as it becomes (None: none is left), or nothing where it cannot
 
 
-def _wider(term: Term, random: Random) -> Term:
+def _drop_field(flow: Flow, alike: list[Flow], random: Random) -> list[Flow | None]:
+    if not flow.match:
+        return []
+    term = random.choice(flow.match)
+    return [replace(flow, match=tuple(each for each in flow.match if each != term))]
+
+
+def _widen_field(flow: Flow, alike: list[Flow], random: Random) -> list[Flow | None]:
+    if not flow.match:
+        return []
+    term = random.choice(flow.match)
     full = (1 << field_named(term.field).bits) - 1
     mask = full if term.mask is None else term.mask
     bit = random.choice([1 << n for n in range(mask.bit_length()) if mask >> n & 1])
-    return Term(term.field, term.value & ~bit, mask & ~bit)
+    wide = Term(term.field, term.value & ~bit, mask & ~bit)
+    return [replace(flow, match=tuple(wide if each == term else each for each in flow.match))]
 
 
-def traffic(cloud: SimulatedCloud, drawn: list) -> Iterator[Sent]:
-    """Yield what every pair of ports sends, honest and not, and what a stranger on the core sends to every port."""
-    turns, places = cycle(drawn), dict(place.split("@") for place in cloud._placements)
-    for target in instances(cloud):
-        network = cloud.store.get(Network, target.network_id)
-        assert network is not None
-        for sender in instances(cloud):
-            if sender.id == target.id:
-                continue
-            for packet in honest(cloud, sender, target):
-                yield Sent(sender, target, packet)
-                if network.segment.network_type in OVERLAYS and sender.network_id == target.network_id:
-                    way = network.segment.segmentation_id or 0, network.segment.network_type
-                    yield Sent(None, target, packet, places[target.id], *way)
-            for build in islice(turns, TRICKS_A_PAIR):
-                yield Sent(sender, target, build(cloud, sender, target))
+def _raise_priority(flow: Flow, alike: list[Flow], random: Random) -> list[Flow | None]:
+    higher = sorted({other.priority + 1 for other in alike if other.priority >= flow.priority})
+    return [replace(flow, priority=random.choice(higher))]
 
 
-def judge(cloud: SimulatedCloud, sent: list[Sent], fault: Fault | None) -> Outcome:
-    """Send it all in a cloud with a fault, until something is amiss."""
-    flows = {name: list(cloud.flows(name).values()) for name in CHASSIS}
-    if fault is not None:
-        flows[fault.chassis] = fault.held
-    fabric = Fabric(cloud.store.all(Chassis), flows, cloud._placements, NothingBegun())
-    places, met = {place.partition("@")[0]: place for place in cloud._placements}, False
-    concerned = set(fault.held) - set(cloud.flows(fault.chassis).values()) if fault is not None else set()
-    for each in sent:
-        if each.sender is None:
-            walk = fabric.inject_core(each.chassis, each.packet, each.tun_id, UNKNOWN_PEER, each.encapsulation)
-        else:
-            walk = fabric.inject(places[each.sender.id], each.packet)
-        if outcome := _amiss(cloud, each, walk):
-            return outcome
-        met = met or any(step.flow in concerned for step in walk.steps)
-    return Outcome.UNSEEN if met else Outcome.UNMET
+def _remove_drop(flow: Flow, alike: list[Flow], random: Random) -> list[Flow | None]:
+    drops = not flow.actions or flow.actions[-1] == Goto("drops")
+    return [None] if drops and flow.match else []
 
 
-def _amiss(cloud: SimulatedCloud, sent: Sent, walk: Walk) -> Outcome | None:
-    reached = {place.partition("@")[0] for place, _ in walk.deliveries}
-    if sent.sender is None:
-        return Outcome.FORBIDDEN if reached or walk.to_controller else None
-    for port_id in reached - {sent.sender.id}:
-        receiver = cloud.store.get(Port, port_id)
-        if receiver is None or not may_arrive(cloud.store, sent.sender, receiver, sent.packet):
-            return Outcome.FORBIDDEN
-    owners = {flow.owner for _, flow, _ in walk.to_controller}
-    if any(owner.startswith("port/") for owner in owners - {f"port/{sent.sender.id}"}):
-        return Outcome.FORBIDDEN
-    if sent.target.id not in reached and sent.packet.get("ipv4_src") and is_honest(sent.sender, sent.packet):
-        direct = sent.packet in honest(cloud, sent.sender, sent.target)
-        if direct and may_arrive(cloud.store, sent.sender, sent.target, sent.packet):
-            return Outcome.LOST
-    return None
+def _skip_table(flow: Flow, alike: list[Flow], random: Random) -> list[Flow | None]:
+    last = flow.actions[-1] if flow.actions else None
+    if not isinstance(last, Goto | Track):
+        return []
+    beyond = [name for name in TABLES[last.table].next if name != "drops"]
+    return [replace(flow, actions=(*flow.actions[:-1], Goto(random.choice(beyond))))] if beyond else []
 
 
-def table_of(fault: Fault) -> str:
-    """Return the name of the table that a fault is in."""
-    return TABLES.by_number[fault.flow.table].name
+def _change_register(flow: Flow, alike: list[Flow], random: Random) -> list[Flow | None]:
+    set_here = [action for action in flow.actions if isinstance(action, SetField) and action.field in REGISTERS]
+    if not set_here:
+        return []
+    chosen = random.choice(set_here)
+    others = {
+        action.value
+        for other in alike
+        for action in other.actions
+        if isinstance(action, SetField) and action.field == chosen.field and action.value != chosen.value
+    }
+    if not others:
+        return []
+    wrong = SetField(chosen.field, random.choice(sorted(others)))
+    return [replace(flow, actions=tuple(wrong if action == chosen else action for action in flow.actions))]
+
+
+_WAYS = {
+    "field dropped": _drop_field,
+    "field widened by a bit": _widen_field,
+    "priority raised": _raise_priority,
+    "drop removed": _remove_drop,
+    "table skipped": _skip_table,
+    "register set otherwise": _change_register,
+}

@@ -1,62 +1,92 @@
-"""Nothing is amiss in a sound cloud, and faults are told by what they lead to."""
+"""Faults are told by what they lead to: harm that the traffic finds or misses, losses, and nothing at all."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 
+from flows.actions import Goto
 from flows.flow import Flow
 from flows.pipeline import TABLES
-from tests.clouds import CHASSIS, SimulatedCloud
-from tests.faults.__main__ import plant_many, told
-from tests.faults.planting import Fault, Outcome, judge, traffic
-from tests.random_clouds import attacks, clouds
-
-some_attacks = st.lists(attacks, min_size=37, max_size=37)
-
-
-@settings(max_examples=2, derandomize=True, database=None, phases=[Phase.generate])
-@given(cloud=clouds(), drawn=some_attacks)
-def test_nothing_is_amiss_without_a_fault(cloud, drawn):
-    assert judge(cloud, list(traffic(cloud, drawn)), None) is Outcome.UNMET
+from tests.clouds import OPEN, SimulatedCloud
+from tests.faults.__main__ import plant_many, random_cloud, told
+from tests.faults.planting import Fault, plant
+from tests.faults.search import Effect, Known, effect
+from tests.isolation.judge import Judge
+from tests.isolation.traffic import plain, traffic
 
 
-def outcomes(change: Callable[[Flow], Flow], table: str) -> set[Outcome]:
-    """What becomes of a change to all flows of a table of a chassis."""
-    found: set[Outcome] = set()
-
-    @settings(max_examples=15, derandomize=True, database=None, phases=[Phase.generate])
-    @given(cloud=clouds(), drawn=some_attacks)
-    def in_a_cloud(cloud: SimulatedCloud, drawn: list) -> None:
-        if {Outcome.FORBIDDEN, Outcome.LOST} & found:
-            return
-        sent = list(traffic(cloud, drawn))
-        for name in CHASSIS:
-            flows = cloud.flows(name).values()
-            held = [change(flow) if flow.table == TABLES[table].number else flow for flow in flows]
-            fault = Fault(name, held[0], "", list({flow.key: flow for flow in held}.values()))
-            found.add(judge(cloud, sent, fault))
-
-    in_a_cloud()
-    return found
+@pytest.fixture(scope="module")
+def cloud() -> SimulatedCloud:
+    """A network of two, another with the same addresses, and a group that lets nothing but pings in."""
+    cloud = SimulatedCloud()
+    pings = cloud.security_group("pings", {"direction": "egress"}, {"protocol": 1})
+    for name in ("red", "blue"):
+        network = cloud.network(name)
+        cloud.subnet(network, gateway_ip="10.0.0.1")
+        for number in (11, 12):
+            groups = (pings.id,) if number == 12 else (OPEN,)
+            mac = f"fa:16:3e:00:00:{number}"
+            cloud.port(f"{name}{number}", network, f"10.0.0.{number}", "hv1", mac_address=mac, security_groups=groups)
+    return cloud
 
 
-def unmatched(field: str) -> Callable[[Flow], Flow]:
+def fault(cloud: SimulatedCloud, table: str, owner: str, change: Callable[[Flow], Flow | None], **match: int) -> Fault:
+    """Change the one flow of a table that an owner has and that matches so."""
+    wanted = match.items()
+    (flow,) = (
+        flow
+        for flow in cloud.flows("hv1").values()
+        if flow.table == TABLES[table].number and flow.owner == owner
+        and wanted <= {(term.field, term.value) for term in flow.match}
+    )  # fmt: skip
+    return Fault("hv1", flow, "", change(flow))
+
+
+def without(field: str) -> Callable[[Flow], Flow]:
     return lambda flow: replace(flow, match=tuple(term for term in flow.match if term.field != field))
 
 
-@pytest.mark.parametrize(("table", "field"), [("permissions", "security_group"), ("port_security", "ipv4_src")])
-def test_what_permits_too_much_is_noticed(table, field):
-    assert {Outcome.FORBIDDEN, Outcome.LOST} & outcomes(unmatched(field), table)
+def unasked(flow: Flow) -> Flow:
+    """Let a packet go on to the port without a question to its security groups."""
+    return replace(flow, actions=(Goto("local_output"),))
 
 
-def test_what_stops_honest_packets_is_noticed_by_their_loss():
-    assert Outcome.LOST in outcomes(lambda flow: replace(flow, actions=()), "ingress_verdict")
+def became(cloud: SimulatedCloud, planted: Fault, honest_only: bool = False) -> Effect:
+    cases = plain(cloud) if honest_only else traffic(cloud, Judge(cloud), Random(1))
+    return effect(Known(cloud, list(cases)), planted, Random(1))
+
+
+def test_what_permits_too_much_is_found_by_a_forbidden_arrival(cloud):
+    planted = fault(cloud, "ingress_tracking", "port/red12", unasked, eth_type=0x0800)
+    assert became(cloud, planted) is Effect.FOUND
+
+
+def test_what_the_traffic_misses_and_the_search_does_not_is_missed(cloud):
+    planted = fault(cloud, "port_security", "port/red11", without("ipv4_src"), eth_type=0x0800, ipv4_src=0x0A00000B)
+    assert became(cloud, planted, honest_only=True) is Effect.MISSED
+
+
+def test_what_loses_honest_packets_is_not_taken_for_harm(cloud):
+    planted = fault(cloud, "local_output", "port/red12", lambda flow: replace(flow, actions=()))
+    assert became(cloud, planted) is Effect.LOSES
+
+
+def test_what_makes_no_difference_has_no_effect(cloud):
+    # Nobody sends from port 0.
+    planted = fault(cloud, "drops", "drop/unknown_origin", lambda flow: None)
+    assert became(cloud, planted) is Effect.NONE
+
+
+def test_every_planted_fault_changes_a_flow():
+    cloud, random = random_cloud(2), Random(2)
+    for _ in range(20):
+        planted = plant(cloud, random)
+        assert planted.changed != planted.flow and planted.flow in cloud.flows(planted.chassis).values()
 
 
 def test_the_report_counts_every_fault_once_in_each_table():
-    found = plant_many(1, 1)
-    assert found.total() == 10
-    assert "of 10 faults were noticed" in told(found)
+    found, packets = plant_many(1, 1)
+    assert found.total() == 20 and packets > 1000
+    assert "Of 20 faults" in told(found, packets)

@@ -1,83 +1,33 @@
-"""Random clouds of several tenants with the same addresses, and what attackers in them send: for properties."""
+"""What instances say to one another, honestly and not.
+
+The tricks are those that attackers know: each changes what its sender would say to a victim, if it could, into what may
+reach it all the same.
+"""
 
 from collections.abc import Callable, Iterator
-from typing import Any
-
-from hypothesis import strategies as st
+from random import Random
 
 from flows import packets
 from flows.fields import ETH_TYPE_RARP, LATER_FRAGMENT
 from flows.packets import BROADCAST_MAC, TRANSPORT_FIELDS, Packet
-from tests.clouds import CHASSIS, OPEN, OVERLAYS, Cloud, SimulatedCloud
-from tests.permitted_paths import interfaces_on
+from tests.clouds import UPSTREAM, Cloud
+from tests.isolation.clouds import MACHINE, SHARED_MAC
+from tests.isolation.judge import Case, Sent
+from tests.isolation.reference import interfaces_on, is_instance
 from tests.storytelling import STRANGER, address
 from topology.addressing import SERVICE_MAC
-from topology.values import ROUTER_INTERFACE, AddressPair, Network, Port
+from topology.values import Network, Port
 
-ICMP, TCP, UDP = 1, 6, 17
-TENANTS = ("red", "blue", "pink")
-SHARED_MAC = "00:00:5e:00:01:01"
-EVERYBODY = ({}, {"remote_ip_prefix": "10.0.0.0/28"}, {"remote_ip_prefix": "10.0.1.11/32"})
-TRAFFIC: tuple[dict[str, Any], ...] = (
-    {},
-    {"protocol": TCP, "port_range_min": 80, "port_range_max": 80},
-    {"protocol": UDP, "port_range_min": 8001, "port_range_max": 8190},
-    {"protocol": ICMP, "port_range_min": 8},
-    {"ethertype": "IPv6"},
-)
-
-_mostly = st.sampled_from((True, True, True, False))
-
-
-@st.composite
-def clouds(draw: st.DrawFn) -> SimulatedCloud:
-    """Two or three tenants, each with two networks of the same prefixes, and mostly a router between them."""
-    cloud = SimulatedCloud()
-    tenants = TENANTS[: draw(st.integers(2, 3))]
-    groups = [cloud.security_group(f"{tenant} {n}", stateful=draw(_mostly)) for tenant in tenants for n in (0, 1)]
-    remotes = [*EVERYBODY, {"remote_address_group_id": cloud.address_group("offices", "10.0.0.12", "10.0.1.0/28").id}]
-    remotes += [{"remote_group_id": group.id} for group in groups]
-    for group in groups:
-        for direction in ("egress", "ingress", "ingress"):
-            if draw(_mostly):
-                rule = draw(st.sampled_from(TRAFFIC)) | draw(st.sampled_from(remotes))
-                cloud.rule(group, direction, **rule)
-    kinds = iter(draw(st.permutations(["geneve", "geneve", "geneve", "vxlan", "vlan", "flat"])))
-    for number, tenant in enumerate(tenants):
-        own = [group.id for group in groups if group.id.startswith(tenant)] + [OPEN]
-        joined = []
-        for subnet in (0, 1):
-            network = cloud.network(f"{tenant}{subnet}", kind := next(kinds), vlan=100 + number)
-            cloud.subnet(network, f"10.0.{subnet}.0/24", gateway_ip=f"10.0.{subnet}.1", enable_dhcp=draw(_mostly))
-            joined += [network] if kind in OVERLAYS else []
-            for host in (11, 12):
-                _port(draw, cloud, network, f"10.0.{subnet}.{host}", own)
-        if draw(_mostly):
-            cloud.router(f"{tenant}-router", *joined)
-    return cloud
-
-
-def _port(draw: st.DrawFn, cloud: Cloud, network: Network, address: str, groups: list[str]) -> None:
-    """A port whose MAC address others have on other networks."""
-    host = address.rpartition(".")[2]
-    mac, secured = f"fa:16:3e:00:00:{host}", draw(_mostly)
-    pairs = ((), (AddressPair("10.0.0.50", SHARED_MAC),), (AddressPair("10.0.0.12", mac),),
-             (AddressPair("10.0.1.0/28", mac),), (AddressPair("0.0.0.0/0", mac),))  # fmt: skip
-    cloud.port(
-        f"{network.id}-{host}",
-        network,
-        address,
-        draw(st.sampled_from(CHASSIS)),
-        mac_address=mac,
-        port_security_enabled=secured,
-        allowed_address_pairs=draw(st.sampled_from(((), *pairs))) if secured else (),
-        security_groups=tuple(draw(st.sets(st.sampled_from(groups), max_size=2))) if secured else (),
-    )
+TAGS = ((0,), (100,), (101,), (102,), (300,), (100, 100))
+ELSES = ("10.0.0.1", "10.0.0.12", "10.0.1.1", "10.0.1.11", "10.0.0.99", "14.0.0.11")
+"""Tags of others' networks, and addresses of others and of nobody."""
+FAR = "198.51.100.9"
+"""A host behind the upstream router."""
 
 
 def instances(cloud: Cloud) -> list[Port]:
     """The ports that send."""
-    return [port for port in cloud.store.all(Port) if port.device_owner != ROUTER_INTERFACE]
+    return [port for port in cloud.store.all(Port) if is_instance(port)]
 
 
 def gateways(cloud: Cloud, port: Port) -> list[str]:
@@ -99,6 +49,26 @@ def honest(cloud: Cloud, sender: Port, target: Port) -> Iterator[Packet]:
 
 Trick = Callable[[Cloud, Port, Port, Packet], Packet]
 """From what a sender would say to its victim, if it could, to what it says to reach it all the same."""
+
+
+def _as_the_gateway_in_arp(cloud: Cloud, sender: Port, victim: Port, packet: Packet) -> Packet:
+    return packets.arp_reply(sender.mac_address, f"{address(victim).rpartition('.')[0]}.1", BROADCAST_MAC, UPSTREAM)
+
+
+def _for_anothers_mac_in_arp(cloud: Cloud, sender: Port, victim: Port, packet: Packet) -> Packet:
+    return packets.arp_request(victim.mac_address, address(sender), address(victim)).but(eth_src=sender.mac_address)
+
+
+def _as_its_dhcp_server(cloud: Cloud, sender: Port, victim: Port, packet: Packet) -> Packet:
+    return packets.udp(sender.mac_address, victim.mac_address, address(sender), address(victim), udp_src=67, udp_dst=68)
+
+
+def _as_its_victim_in_dhcp(cloud: Cloud, sender: Port, victim: Port, packet: Packet) -> Packet:
+    return packets.dhcp_renew(victim.mac_address, address(victim), BROADCAST_MAC, "255.255.255.255")
+
+
+def _as_its_victim(cloud: Cloud, sender: Port, victim: Port, packet: Packet) -> Packet:
+    return packet.but(**_if_ip(packet, ipv4_src=address(victim)))
 
 
 def _in_arp(cloud: Cloud, sender: Port, victim: Port, packet: Packet) -> Packet:
@@ -148,6 +118,11 @@ def _instead(build: Callable[[Port, Port], Packet]) -> Trick:
 
 TRICKS: tuple[Trick, ...] = (
     _in_arp,
+    _as_the_gateway_in_arp,
+    _for_anothers_mac_in_arp,
+    _as_its_dhcp_server,
+    _as_its_victim_in_dhcp,
+    _as_its_victim,
     _as_a_neighbour_in_arp,
     _through_a_router,
     _through_the_victims_router,
@@ -159,6 +134,9 @@ TRICKS: tuple[Trick, ...] = (
     *(_with(ipv4_src=source) for source in ("10.0.0.1", "10.0.0.12", "10.0.1.11", "10.0.0.50", "198.51.100.7")),
     *(_with(ipv4_src=source) for source in ("0.0.0.0", "127.0.0.1")),
     *(_with(ipv4_dst=target) for target in ("255.255.255.255", "224.0.0.251", "10.0.1.1", "10.0.0.12", "10.0.1.12")),
+    *(_with(ipv4_dst=target) for target in (FAR, UPSTREAM, "10.0.2.11", "10.0.9.2", MACHINE)),
+    *(_with(ipv4_dst=f"203.0.113.{last}") for last in (10, 11, 20, 21, 30, 31)),
+    _with(tcp_dst=8080),
     _with(udp_src=67, udp_dst=68),
     _with(udp_src=68, udp_dst=67),
     _with(udp_src=8100, tcp_src=80, icmp_type=0),
@@ -169,18 +147,29 @@ TRICKS: tuple[Trick, ...] = (
     _instead(lambda sender, victim: packets.dhcp_discover(sender.mac_address)),
 )
 
-_openings: tuple[Callable[..., Packet], ...] = (packets.icmp_echo, packets.tcp, packets.udp)
+_OPENINGS: tuple[Callable[..., Packet], ...] = (packets.icmp_echo, packets.tcp, packets.udp)
 
 
-def _played(build: Callable[..., Packet], tricks: list[Trick]) -> Callable[[Cloud, Port, Port], Packet]:
-    def send(cloud: Cloud, sender: Port, victim: Port) -> Packet:
-        packet = build(sender.mac_address, victim.mac_address, address(sender), address(victim))
-        for trick in tricks:
-            packet = trick(cloud, sender, victim, packet)
-        return packet
+def disguised(random: Random, cloud: Cloud, sender: Port, victim: Port) -> Iterator[Case]:
+    """What is honest but for who says it, or for a tag; and questions who has the victim's and the router's address."""
+    said = list(honest(cloud, sender, victim))
+    for packet in random.sample(said, min(2, len(said))):
+        yield (Sent(sender, packet.but(eth_src=STRANGER)),)
+        yield (Sent(sender, packet.but(ipv4_src=random.choice(ELSES))),)
+        yield (Sent(sender, packet.tagged(*random.choice(TAGS))),)
+    gateway = f"{address(sender).rpartition('.')[0]}.1"
+    for claimed in (address(victim), gateway, "10.0.0.50", "10.0.0.12"):
+        yield (Sent(sender, packets.gratuitous_arp(sender.mac_address, claimed)),)
+    for target in (address(victim), gateway):
+        asked = packets.arp_request(sender.mac_address, address(sender), target)
+        yield (Sent(sender, asked),)
+        yield (Sent(sender, asked.but(arp_spa=random.choice(ELSES))),)
+        yield (Sent(sender, asked.tagged(*random.choice(TAGS))),)
 
-    return send
 
-
-attacks = st.builds(_played, st.sampled_from(_openings), st.lists(st.sampled_from(TRICKS), max_size=3))
-"""Each is a function of the cloud, the sender and the victim that returns what is sent."""
+def attack(random: Random, cloud: Cloud, sender: Port, victim: Port) -> Case:
+    """Play up to three tricks on a victim at once."""
+    packet = random.choice(_OPENINGS)(sender.mac_address, victim.mac_address, address(sender), address(victim))
+    for trick in random.sample(TRICKS, random.randint(0, 3)):
+        packet = trick(cloud, sender, victim, packet)
+    return (Sent(sender, packet),)
