@@ -68,7 +68,7 @@ def run(name: str, options: Options) -> Result:
         figures.append(figure)
     result = Result(
         benchmark=name,
-        command=f"./run bench {shlex.join(sys.argv[1:])}",
+        command=f"{'' if name == API else 'sudo '}./run bench {shlex.join(sys.argv[1:])}",
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         machine=describe(),
         others_busy=round(others.cores_busy(), 2),
