@@ -423,7 +423,7 @@ def _shown_limits(kind: object) -> str:
     if choices := getattr(kind, "choices", None):
         return f"One of {', '.join(f'`{choice}`' for choice in choices)}."
     if isinstance(kind, types.Integer) and kind.min is not None:
-        return f"From {kind.min} to {kind.max}."
+        return f"At least {kind.min}." if kind.max is None else f"From {kind.min} to {kind.max}."
     return ""
 
 
