@@ -24,7 +24,7 @@ def main() -> int:
     """Run the command; return its exit status: 1 if an aim was missed."""
     parser = argparse.ArgumentParser(prog="run bench", description="Measure, on this machine.")
     names = [*catalogue.titles(), ALL]
-    parser.add_argument("name", nargs="?", choices=names, metavar="NAME", help="without it, list the benchmarks")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="without one, list the benchmarks; all is all but api")
     parser.add_argument("--peer", action="append", default=[], metavar="PEER", help="measure it, too; repeatable")
     parser.add_argument("--sizes", type=_sizes, metavar="N[,N...]", help="with so many ports, not as is usual")
     parser.add_argument("--rounds", type=int, metavar="N", help="let each subject have so many turns")
@@ -32,17 +32,19 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--page", action="store_true", help="put them into docs/benchmarks.md; by itself, renew that")
     options = parser.parse_args()
-    if options.name is None and options.page:
+    if not options.names and options.page:
         page.renew()
         return 0
-    if options.name is None:
+    if not options.names:
         for name, title in catalogue.titles().items():
             print(f"{name:<14} {title}  (peers: {', '.join(catalogue.peers_of(name)) or 'none'})")
         return 0
-    chosen = [name for name in names if name not in (API, ALL)] if options.name == ALL else [options.name]
+    if strange := sorted(set(options.names) - set(names)):
+        parser.error(f"there is no benchmark {strange[0]}; there are {', '.join(names)}")
+    chosen = [name for name in names if name not in (API, ALL)] if ALL in options.names else options.names
     known = {peer for name in chosen for peer in catalogue.peers_of(name)}
     if strange := sorted(set(options.peer) - known):
-        parser.error(f"--peer {strange[0]}: {options.name} has the peers {', '.join(sorted(known)) or '(none)'}")
+        parser.error(f"--peer {strange[0]}: here are only {', '.join(sorted(known)) or 'no peers'}")
     missing = [each for peer in options.peer for each in PROGRAMS.get(peer, ()) if shutil.which(each) is None]
     if missing:
         parser.error(f"{', '.join(missing)} not found: `sudo ./run bench` installs what peers need")
@@ -54,7 +56,7 @@ def main() -> int:
             page.store(results[-1])
     if options.json:
         found = [result.to_json() for result in results]
-        options.json.write_text(json.dumps(found if options.name == ALL else found[0], indent=1) + "\n")
+        options.json.write_text(json.dumps(found[0] if len(found) == 1 else found, indent=1) + "\n")
     return 1 if any(figure.aim_is_met is False for result in results for figure in result.figures) else 0
 
 
