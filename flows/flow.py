@@ -5,6 +5,7 @@ feature number (16 bits), then a digest (48 bits) of everything else, the owner 
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from sys import intern
@@ -120,7 +121,7 @@ def flow(
 
 
 def _joined(parts: tuple[Term | Action, ...]) -> str:
-    """Return what ``repr`` makes of a tuple; of its parts, most were met before."""
+    """Write a tuple of parts, most of which were met before."""
     texts = [_text(part) for part in parts]
     return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
 
@@ -133,7 +134,22 @@ def _kept(part: T) -> T:
 
 @lru_cache(maxsize=1 << 12, typed=True)
 def _text(part: Term | Action) -> str:
-    return repr(part)
+    """Write a part of a flow, and where the tables and registers are that it names: a switch knows only that."""
+    places = [_place(name) for name in _names(part) if name in TABLES.by_name or name in REGISTERS]
+    return f"{part!r}@{','.join(places)}" if places else repr(part)
+
+
+def _names(part: Any) -> Iterator[str]:
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, tuple):
+        for each in part:
+            yield from _names(each)
+
+
+def _place(name: str) -> str:
+    table, register = TABLES.by_name.get(name), REGISTERS.get(name)
+    return f"{table.number if table else ''}:{f'{register.number}.{register.offset}' if register else ''}"
 
 
 def learn(learnt: Flow) -> Learn:

@@ -13,6 +13,7 @@ from neutron import Neutron
 from stations import CommandFailed, Station
 
 BIN = Path(sys.executable).parent
+MANAGER = (str(BIN / "osken-manager"),)
 
 
 class Controller(Station):
@@ -30,11 +31,14 @@ class Controller(Station):
         self.log = directory / "osken-manager.log"
         self._process: subprocess.Popen[Any] | None = None
 
-    def start_app(self, timeout: float = 30) -> None:
-        """Start the application and wait until its API answers. Raises CommandFailed with the end of its log."""
+    def start_app(self, timeout: float = 30, manager: tuple[str, ...] = MANAGER) -> None:
+        """Start the application and wait until its API answers. Raises CommandFailed with the end of its log.
+
+        ``manager``: the command that runs it.
+        """
         with self.log.open("ab") as log:
             self._process = self.start(
-                *(str(BIN / "osken-manager"), "sdnapp"),
+                *(*manager, "sdnapp"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

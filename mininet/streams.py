@@ -1,6 +1,7 @@
 """TCP connections that say numbered words and hear them again: none may be missing, doubled or out of turn."""
 
 import socket
+import sys
 import threading
 import time
 from typing import Self
@@ -11,6 +12,8 @@ from stations import Station
 PATIENCE = 5.0
 WORD = 8
 """Bytes of a word, which is its number."""
+_RESENT_AT, _TWICE_AT = 100, 216
+"""Where ``tcpi_total_retrans`` and ``tcpi_dsack_dups`` are in Linux's ``struct tcp_info``."""
 PAUSE = 0.01
 """Seconds between two words of a stream."""
 
@@ -71,6 +74,13 @@ class Stream:
                 self.heard += 1
             if not text:
                 self.ended = "the other end has hung up"
+
+    @property
+    def lost(self) -> int:
+        """How many segments were sent again since it was opened, less those of which both copies came (RFC 2883)."""
+        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TWICE_AT + 4)
+        resent, twice = (int.from_bytes(info[at : at + 4], sys.byteorder) for at in (_RESENT_AT, _TWICE_AT))
+        return resent - twice
 
     def silence(self) -> float:
         """Return the longest time in seconds that nothing was heard since this was asked last."""

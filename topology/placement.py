@@ -35,6 +35,8 @@ def observe(store: Store, chassis: Chassis, plugged: Mapping[str, Plugged]) -> N
         for port_id, (ofport, interface) in plugged.items():
             # A binding of a version without zones has none: it needs one, or tenants would share zone 0.
             known = standing.get(port_id)
+            if known and known.zone and (known.ofport, known.interface) == (ofport, interface):
+                continue
             zone = known.zone if known and known.zone else claim_in_turn(tx, zones_of(chassis.id), ZONES, port_id)
             if known:
                 binding = replace(known, ofport=ofport, interface=interface, zone=zone)

@@ -28,7 +28,18 @@ from sdnapp.openflow.messages import (
     more_replies_follow,
 )
 from sdnapp.openflow.receipt import Receipt
-from sdnapp.openflow.session import Broken, Confirmed, Effect, Reconciled, Rejected, Send, Session, State, Unmetered
+from sdnapp.openflow.session import (
+    Broken,
+    Confirmed,
+    Effect,
+    Outlived,
+    Reconciled,
+    Rejected,
+    Send,
+    Session,
+    State,
+    Unmetered,
+)
 from sdnapp.ovsdb.targets import address_text
 from sdnapp.tls import peer_name
 from sdnapp.turns import Turns
@@ -44,6 +55,9 @@ PACKETS_WAITING = 1000
 """Packets to send that may wait for a slow switch; more are dropped, and whoever asked will ask again."""
 PACKETS_AT_ONCE = 32
 """Packets of a switch that are taken before others have their turn."""
+OUTLIVING = 10.0
+"""Seconds for which flows of another shape outlive the change: more than Open vSwitch takes to look at all that it has
+cached, and packets to come out of connection tracking."""
 PROBE = b"sdnapp: still there?"
 """What our echo requests carry, to know their answers from those of os-ken's."""
 
@@ -255,6 +269,12 @@ class Connection:
             elif isinstance(effect, Reconciled):
                 seconds = time.monotonic() - self._assigned_at
                 self.tell(self._callbacks.on_reconciled, self.datapath_id, effect.receipt, seconds)
+            elif isinstance(effect, Outlived):
+                LOG.info(
+                    "switch %s at %s holds %d flows of a pipeline of another shape; they go in %d s",
+                    *(self.datapath_id, self.address, effect.flows, OUTLIVING),
+                )
+                hub.spawn_after(OUTLIVING, self.post, Session.clear_out)
             elif isinstance(effect, Unmetered):
                 LOG.warning(
                     "switch %s at %s has no meters: what its instances send to the controller is not limited there, "

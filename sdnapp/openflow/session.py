@@ -14,6 +14,10 @@ followed by a barrier. There is one bundle at a time; what changes meanwhile is 
 limited in size: an upgrade that changes every flow must never leave packets between two half tables. The first time
 that a revision is confirmed, a receipt says what was read and what was sent for it.
 
+*Another shape.* A packet that has been through connection tracking goes on in the table, and with the registers, that a
+flow named before the change. So what is found in tables that this pipeline does not have, as after an upgrade that has
+moved all tables to other numbers, stays for a while after the change, out of reach of new packets.
+
 *Meters.* Flows that lead to the controller name meters; see ``meters`` for when those come and go.
 
 *Refusals.* A switch names the message that it refuses by transaction id. That flow is taken out, reported with its
@@ -27,6 +31,7 @@ from enum import Enum
 
 from flows.actions import Meter
 from flows.flow import Flow
+from flows.pipeline import TABLES
 from flows.turns import GiveWay, by_turns, nobody_waits
 from sdnapp.openflow.exchanges import XIDS, Bundle, Reading
 from sdnapp.openflow.messages import FlowEntry
@@ -89,7 +94,14 @@ class Reconciled:
     receipt: Receipt
 
 
-Effect = Send | Confirmed | Rejected | Broken | Unmetered | Reconciled
+@dataclass(frozen=True)
+class Outlived:
+    """The switch holds flows of a pipeline of another shape: ``clear_out`` is due when no packet needs them more."""
+
+    flows: int
+
+
+Effect = Send | Confirmed | Rejected | Broken | Unmetered | Reconciled | Outlived
 
 
 class Session:
@@ -115,6 +127,8 @@ class Session:
         self._touched: dict[Flow, None] = {}
         """Flows that may differ between desired and installed, in the order in which they were heard of."""
         self._stale: list[FlowEntry] = []
+        self._outlived: list[FlowEntry] = []
+        """Flows of another shape's tables, which go later."""
         self._meters = Meters()
         self._meter_mods: dict[int, Meter] = {}
         """Meters that the switch may still refuse, by transaction id."""
@@ -231,9 +245,18 @@ class Session:
         if reading.unanswered:
             return []
         self._reading = None
-        self._installed, self._stale = set(reading.found), reading.stale
-        self._tally = Tally(len(reading.found) + len(reading.stale), (self._desired or set()) - self._installed)
+        self._installed, read = set(reading.found), len(reading.found) + len(reading.stale)
+        for entry in by_turns(reading.stale, self._give_way):
+            (self._stale if entry.table in TABLES.by_number else self._outlived).append(entry)
+        lacking = (self._desired or set()) - self._installed
+        self._tally = Tally(read, lacking, removed=len(self._outlived))
         self._touched = dict.fromkeys(self._installed ^ (self._desired or set()))
+        return self._send_difference()
+
+    def clear_out(self) -> list[Effect]:
+        """Remove what is of another shape's tables."""
+        self._stale += self._outlived
+        self._outlived = []
         return self._send_difference()
 
     def refused(self, xid: int, reason: str) -> list[Effect]:
@@ -298,7 +321,9 @@ class Session:
         if stale or removed or added:
             return [*effects, self._bundle_of(stale, removed, added)]
         self._limit = None
-        effects += self._send_meters(self._meters.take_idle())
+        if not self._outlived:
+            # A switch that loses a meter loses the flows that name it.
+            effects += self._send_meters(self._meters.take_idle())
         if self._unanswered:
             self._unanswered = False
             effects += self._confirm(self._desired_revision)
@@ -394,6 +419,8 @@ class Session:
         if self._tally is not None:
             effects.append(Reconciled(self._tally.receipt()))
             self._tally = None
+            if self._outlived:
+                effects.append(Outlived(len(self._outlived)))
         return effects
 
     def _break(self, reason: str) -> list[Effect]:

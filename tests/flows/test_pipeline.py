@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from flows import flow as flow_module
 from flows.actions import Goto, Output, Resubmit, SetField
 from flows.fields import FIELDS
 from flows.flow import Flow, Term, flow
@@ -12,6 +13,7 @@ from flows.pipeline import (
     CLASSIFICATION,
     DELIVERY,
     FEATURES,
+    FLOODING,
     FORWARDING,
     MISS_PRIORITY,
     PORT_SECURITY,
@@ -137,7 +139,7 @@ def test_the_cookie_carries_the_content():
 def test_the_cookie_is_the_same_wherever_it_is_computed():
     # Switches hold cookies for longer than a controller runs: were they to differ, an upgrade would resend every flow.
     made = Flow(60, 100, (Term("to_port", 7, None),), (Output(3),), "delivery", "port/1")
-    assert made.cookie == 0x0008_E227_1FC2_14E0
+    assert made.cookie == 0x0008_AB53_E720_8722
 
 
 def test_a_flow_is_written_for_people():
@@ -146,3 +148,27 @@ def test_a_flow_is_written_for_people():
     )
     assert str(made) == "forwarding 100 eth_dst=00:00:00:00:00:01,network=5 -> set(to_port=7),goto(delivery)"
     assert str(flow(DELIVERY, "local", "delivery", "port/1")) == "delivery 100 any -> drop"
+
+
+def test_the_cookie_tells_where_tables_and_registers_are(monkeypatch):
+    def cookies():
+        flow_module._text.cache_clear()
+        made = (
+            flow(DELIVERY, "local", "delivery", "port/1", Goto("ingress_stateless"), to_port=1),
+            flow(FLOODING, "from_here", "flooding", "network/1", SetField("to_port", 1), network=1, from_core=0),
+            flow(FLOODING, "from_here", "flooding", "network/1", network=1, from_core=0),
+        )
+        return [each.cookie for each in made]
+
+    before = cookies()
+    register = REGISTERS["to_port"]
+    monkeypatch.setitem(REGISTERS, "to_port", replace(register, number=register.number + 9))
+    moved = cookies()
+    assert [one == other for one, other in zip(before, moved, strict=True)] == [False, False, True]
+    monkeypatch.undo()
+    table = TABLES["ingress_stateless"]
+    monkeypatch.setitem(TABLES.by_name, table.name, replace(table, number=240))
+    moved = cookies()
+    assert [one == other for one, other in zip(before, moved, strict=True)] == [False, True, True]
+    monkeypatch.undo()
+    assert cookies() == before

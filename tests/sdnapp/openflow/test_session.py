@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from flows.actions import Action, Controller, Meter, Move, Output, SetField
 from flows.flow import Flow, Term
+from flows.pipeline import TABLES
 from sdnapp.openflow.encoding import addition, encode_match
 from sdnapp.openflow.meter_messages import METER_MOD
 from sdnapp.openflow.receipt import Receipt
@@ -18,6 +19,7 @@ from sdnapp.openflow.session import (
     Broken,
     Confirmed,
     Effect,
+    Outlived,
     Reconciled,
     Rejected,
     Send,
@@ -51,6 +53,7 @@ class Wire:
         self.broken: list[Broken] = []
         self.unmetered = 0
         self.receipts: list[Receipt] = []
+        self.outlived: list[Outlived] = []
 
     def perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -62,6 +65,8 @@ class Wire:
                 self.rejected.append(effect)
             elif isinstance(effect, Unmetered):
                 self.unmetered += 1
+            elif isinstance(effect, Outlived):
+                self.outlived.append(effect)
             elif isinstance(effect, Reconciled):
                 self.receipts.append(effect.receipt)
             else:
@@ -328,7 +333,7 @@ def test_a_flow_that_looks_like_ours_is_not_trusted() -> None:
         wire.switch.table[0, 100, encode_match((Term("in_port", port, None),))] = a_flow(1).cookie, b""
     # And once in another table, and at another priority, in place of the right one.
     del wire.switch.table[a_flow(2).table, a_flow(2).priority, encode_match(a_flow(2).match)]
-    wire.switch.table[1, 100, encode_match(a_flow(2).match)] = a_flow(2).cookie, b""
+    wire.switch.table[5, 100, encode_match(a_flow(2).match)] = a_flow(2).cookie, b""
     wire.switch.table[0, 99, encode_match(a_flow(2).match)] = a_flow(2).cookie, b""
     wire = Wire(wire.switch)
     wire.assign([a_flow(1), a_flow(2)])
@@ -480,6 +485,23 @@ def test_a_receipt_knows_a_match_whose_fields_stand_in_another_order() -> None:
     first.assign([flow])
     first.settle()
     assert first.receipts == [Receipt(1, 1, ("port/1",), 0, 1, 0, 0)]
+
+
+def test_flows_of_another_shape_outlive_the_change() -> None:
+    wire = Wire()
+    key = (253, 100, encode_match(a_flow(7).match))
+    assert key[0] not in TABLES.by_number
+    wire.switch.table = {key: (77, b""), (0, 100, encode_match(a_flow(1).match)): (78, b"")}
+    wire.switch.meters = {9: Meter(9, 1, 1)}
+    wire.assign([a_flow(1)])
+    wire.settle()
+    assert wire.switch.table == table_of([a_flow(1)]) | {key: (77, b"")}
+    assert wire.receipts == [Receipt(2, 1, ("port/1",), 0, 1, 1, 0)]
+    assert wire.outlived == [Outlived(1)] and wire.switch.meters
+    wire.perform(wire.session.clear_out())
+    wire.settle()
+    assert wire.switch.table == table_of([a_flow(1)]) and not wire.switch.meters
+    assert wire.session.clear_out() == []
 
 
 PLACES = st.integers(1, 5)
