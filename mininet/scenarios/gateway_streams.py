@@ -17,10 +17,13 @@ from troubles import Pair, Troubles
 ECHO, FORWARDED = 80, 8080
 INSIDE = "h1"
 GATEWAYS = ("h2", "h3")
-DARK = 1.0
-"""Seconds for which a ping may stay unanswered when a gateway dies."""
-SILENT = 3.0
+FAST = "RX Interval: Approx 100ms"
+DARK = 2.0
+"""Seconds for which a ping may stay unanswered when a gateway dies: three hellos, and more on a busy machine."""
+SILENT = 5.0
 """Seconds for which a TCP stream may be silent then: its end waits twice as long before each further try (RFC 6298)."""
+CUT = 7.0
+"""Seconds in which the controller has noticed that a gateway chassis hears nothing from the upstream router."""
 NEXT_TO_NOTHING = 0.1
 """Seconds for pings where a way changes without need: what is on the former one."""
 
@@ -68,6 +71,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
         streams.open("to near's floating IP, at its own chassis", upstream, floating["near"], ECHO)
         streams.open("to web by port forwarding", upstream, forwarded, FORWARDED)
         time.sleep(1)
+        _until_watched(cloud)
         troubles = Troubles(checks, streams, pairs)
         victim, controller = cloud.hypervisors[active], cloud.controller
         assert controller is not None
@@ -80,15 +84,20 @@ def run(cloud: Cloud, checks: Checks) -> None:
             controller.start_app()
             _return(cloud, active)
 
-        for what, trouble, dark in (
-            (f"{active}'s switch is killed", victim.kill_switch, DARK),
-            (f"{active} returns, both are up", lambda: _return(cloud, active), NEXT_TO_NOTHING),
-            (f"the controller is killed, and {active}'s switch", kill_both, DARK),
-            ("both return", return_both, NEXT_TO_NOTHING),
+        by_gateway = ("web", "far's floating IP")
+        for ending, kill, beginning, back in (
+            (f"{active}'s switch is killed", victim.kill_switch, f"{active} returns", lambda: _return(cloud, active)),
+            (f"the controller is killed, and {active}'s switch", kill_both, "both return", return_both),
         ):
-            by_gateway = dict.fromkeys(("web", "far's floating IP"), dark)
-            troubles.strike(what, trouble, dark=by_gateway, silent=SILENT)
+            troubles.strike(ending, kill, dark=dict.fromkeys(by_gateway, DARK), silent=SILENT)
             _until_watched(cloud)
+            dark = dict.fromkeys(by_gateway, NEXT_TO_NOTHING)
+            troubles.strike(f"{beginning}, and serves again", back, dark=dark, silent=SILENT, seconds=8)
+            checks.check(f"the gateway chassis that serves when {beginning}", active, _until_active(cloud, active))
+            _until_watched(cloud)
+        dark = dict.fromkeys(by_gateway, CUT)
+        what = f"{active}'s link outside is cut"
+        troubles.strike(what, lambda: victim.ip("link set lan down"), dark=dark, silent=2 * CUT, seconds=6)
         said = min(stream.said for stream in streams.all)
         wrong = streams.finish()
         print(f"\n{troubles}")
@@ -103,12 +112,25 @@ def _return(cloud: Cloud, name: str) -> None:
 
 
 def _until_watched(cloud: Cloud) -> None:
-    """Wait until the hypervisor of the instances hears by BFD from whichever gateways there are."""
+    """Wait until the hypervisor of the instances hears by BFD from whichever gateways there are, and fast.
+
+    A session says one hello a second until it is up (RFC 5880, section 6.8.3), and agrees on more with the next ones.
+    """
     alive = sum(1 for name in GATEWAYS if cloud.hypervisors[name].is_running)
     for _ in range(100):
-        if cloud.hypervisors[INSIDE].run("ovs-appctl", "bfd/show").count("Session State: up") == alive:
+        sessions = cloud.hypervisors[INSIDE].run("ovs-appctl", "bfd/show").split("---- ")
+        if sum(1 for each in sessions if "Local Session State: up" in each and FAST in each) == alive:
             return
         time.sleep(0.1)
+
+
+def _until_active(cloud: Cloud, name: str) -> str:
+    """Wait until a gateway chassis has its role back; return the one that has it in the end."""
+    for _ in range(100):
+        if _active(cloud) == name:
+            break
+        time.sleep(0.1)
+    return _active(cloud)
 
 
 def _active(cloud: Cloud) -> str:

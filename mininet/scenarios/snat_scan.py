@@ -28,6 +28,8 @@ RATE = 10_000
 PAUSE = 0.02
 SYNS = 65_000
 BLOCK = 1024
+CHANCE = 3
+"""Pings that this machine may lose by itself: it emulates all of a cloud."""
 LOST = SYNS // 100
 """SYNs that busy links may lose."""
 MOST = 55
@@ -96,7 +98,9 @@ class Scan:
             check(f"SYNs to {what}", SYNS, int(scan.communicate()[0]))
             for each, beside in zip(self.others, pings, strict=True):
                 answers = beside.result()
-                check(f"{each.name}'s pings meanwhile", "all answered", answers, answers.all)
+                lost = answers.sent - answers.received
+                what = f"pings of {each.name}, of {answers.sent}, that are lost meanwhile"
+                check(what, f"{CHANCE} at most", lost, lost <= CHANCE)
                 check(f"and its new connections that opened, of {tries}", tries, opened[each.name])
             came = link.count(lambda frame: frame.payload[16:20] == DARK_BYTES)
         deadline = time.monotonic() + SETTLED
