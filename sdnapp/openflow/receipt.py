@@ -34,7 +34,7 @@ class Tally:
     """A receipt in the making."""
 
     read: int
-    lacking: set[Flow]
+    lacking: list[Flow]
     added: int = 0
     changed: int = 0
     removed: int = 0

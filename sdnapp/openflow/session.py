@@ -245,12 +245,14 @@ class Session:
         if reading.unanswered:
             return []
         self._reading = None
-        self._installed, read = set(reading.found), len(reading.found) + len(reading.stale)
+        self._installed, read = set(by_turns(reading.found, self._give_way)), len(reading.found) + len(reading.stale)
         for entry in by_turns(reading.stale, self._give_way):
             (self._stale if entry.table in TABLES.by_number else self._outlived).append(entry)
-        lacking = (self._desired or set()) - self._installed
+        desired = by_turns(self._desired or (), self._give_way)
+        lacking = [flow for flow in desired if flow not in self._installed]
         self._tally = Tally(read, lacking, removed=len(self._outlived))
-        self._touched = dict.fromkeys(self._installed ^ (self._desired or set()))
+        # What is not desired any more was touched when that was said.
+        self._touched |= dict.fromkeys(lacking)
         return self._send_difference()
 
     def clear_out(self) -> list[Effect]:
@@ -356,7 +358,7 @@ class Session:
             added = added[:room]
         deleted, overwritten = removed, {}
         if removed and added:
-            deleted, keys = [], {flow.key for flow in added}
+            deleted, keys = [], {flow.key for flow in by_turns(added, self._give_way)}
             for flow in by_turns(removed, self._give_way):
                 if (key := flow.key) in keys:
                     overwritten[key] = flow
@@ -375,7 +377,7 @@ class Session:
         if self._limit is not None:
             self._limit *= 2
         self._installed.difference_update(bundle.deleted, bundle.overwritten.values())
-        self._installed.update(bundle.added)
+        self._installed.update(by_turns(bundle.added, self._give_way))
         for flow in bundle.refused_additions():
             self._installed.discard(flow)
             if (former := bundle.overwritten.get(flow.key)) is not None:
