@@ -68,7 +68,7 @@ def measure(plane: Plane, size: int) -> Iterator[Found]:
         yield Found(f"new connections, {each.name}", "connections/s", [rate], more_is_better=True)
         if isinstance(plane, ControlPlane) and before is not None:
             sent = (plane.packet_ins() or 0) - before
-            yield Found(f"packets to the controller for each new connection, {each.name}", "packets", [sent / opened])
+            yield Found(f"packet-ins for each new connection, {each.name}", "packets", [sent / opened])
     yield Found("switches that died of new connections", "switches", [float(len(plane.dead_switches()))])
 
 
@@ -200,6 +200,6 @@ WORKLOAD = Workload(
         *(Aim(f"{what}, {path}", 1.0, of="ovn") for what in _MEASURES for path in (*_L2_OR_ROUTED, OUT, IN)),
         *(Aim(f"{what}, {path}", 0.9, of="plain") for what in _MEASURES for path in _L2_OR_ROUTED),
         *(Aim(f"new connections, {path}", 1.0, of="ovn") for path in (SAME, ACROSS)),
-        *(Aim(f"packets to the controller for each new connection, {path}", 0) for path in (SAME, ACROSS)),
+        *(Aim(f"packet-ins for each new connection, {path}", 0) for path in (SAME, ACROSS)),
     ),
 )

@@ -10,8 +10,10 @@ COLOURS = {OURS: "#1f6fb4", "ovn": "#d9730d", "plain": "#6b7280", "neutron": "#8
 """Each subject has its colour on every picture."""
 _INK, _FAINT, _PAPER = "#24292f", "#d0d7de", "#ffffff"
 _COLUMNS = 2
+_LETTERS = 58
+"""So many have their place above a panel."""
 _WIDTH, _HEIGHT, _BAR, _GAP, _TOP = 400, 230, 17, 18, 34
-_LEFT, _RIGHT, _HEAD, _FOOT = 52, 62, 30, 34
+_LEFT, _RIGHT, _HEAD, _FOOT = 66, 62, 30, 34
 
 
 def picture(figures: Sequence[Figure]) -> str:
@@ -43,9 +45,11 @@ def _legend(names: Iterable[str]) -> Iterator[str]:
 
 
 def _title(figure: Figure) -> str:
-    better = "more is better" if figure.more_is_better else "less is better"
-    return f'<text x="8" y="16" font-weight="bold">{escape(figure.what)}</text><text x="{_WIDTH - 8}" y="16" \
-text-anchor="end" fill="#57606a">{escape(figure.unit)}, {better}</text>'
+    aside = f"{figure.unit}, {'more' if figure.more_is_better else 'less'} is better".removeprefix(", ")
+    if len(figure.what) + len(aside) > _LETTERS:
+        aside = figure.unit
+    title = f'<text x="8" y="16" font-weight="bold">{escape(figure.what)}</text>'
+    return f'{title}<text x="{_WIDTH - 8}" y="16" text-anchor="end" fill="#57606a">{escape(aside)}</text>'
 
 
 def _lines(figures: Sequence[Figure]) -> str:
@@ -84,11 +88,11 @@ def _lines(figures: Sequence[Figure]) -> str:
 
 def _bars(figure: Figure) -> tuple[str, int]:
     names = [name for name in COLOURS if name in figure.values]
-    longest = max(figure.values[name].median for name in names) or 1.0
+    longest = max(0.0, *(figure.values[name].median for name in names)) or 1.0
     parts = [_title(figure)]
     for place, name in enumerate(names):
         value, top = figure.values[name].median, 26 + place * (_BAR + 4)
-        width = value / longest * (_WIDTH - 62 - _RIGHT)
+        width = max(0.0, value) / longest * (_WIDTH - 62 - _RIGHT)
         parts.append(f'<text x="56" y="{top + 13}" text-anchor="end">{escape(name)}</text>')
         parts.append(f'<rect x="62" y="{top}" width="{width:.1f}" height="{_BAR}" fill="{COLOURS[name]}"/>')
         parts.append(f'<text x="{62 + width + 6:.1f}" y="{top + 13}">{_short(value)}</text>')

@@ -50,12 +50,12 @@ class Figure:
         return all(ours >= limit if self.more_is_better else ours <= limit for limit in limits)
 
     def times_better(self, peer: str) -> float | None:
-        """Return how many times better than a peer's our median is; None if either was not measured."""
+        """Return how many times better than a peer's our median is; None if either is missing, or there is no ratio."""
         if peer not in self.values or OURS not in self.values:
             return None
         ours, theirs = self.values[OURS].median, self.values[peer].median
         better, worse = (theirs, ours) if self.more_is_better else (ours, theirs)
-        return worse / better if better else None
+        return worse / better if better > 0 <= worse else None
 
 
 def growth(figures: Iterable[Figure]) -> dict[str, float]:
