@@ -10,9 +10,11 @@ from tests.bench import (
     churn,
     data_plane,
     dhcp,
+    encoding,
     failover,
     many_switches,
     one_more,
+    reconnect,
     remote_group,
     restart,
     subjects,
@@ -30,6 +32,8 @@ WORKLOADS: Mapping[str, Workload] = {
     "failover": failover.WORKLOAD,
     "remote_group": remote_group.WORKLOAD,
     "many_switches": many_switches.WORKLOAD,
+    "encoding": encoding.WORKLOAD,
+    "reconnect": reconnect.WORKLOAD,
     "churn": churn.WORKLOAD,
 }
 API = "api"

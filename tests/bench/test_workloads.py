@@ -94,6 +94,14 @@ def test_many_switches() -> None:
     assert found["flows sent"] > 1_000
 
 
+def test_encoding(plane: ControlPlane) -> None:
+    assert measured("encoding", plane, 400).keys() >= {"flows sent and confirmed", "ovs-ofctl --bundle add-flows"}
+
+
+def test_reconnect(plane: ControlPlane) -> None:
+    assert measured("reconnect", plane, 400)["flow changes sent"] == 0
+
+
 def measured(name: str, plane: Plane, size: int) -> dict[str, float]:
     found = list(catalogue.WORKLOADS[name].measure(plane, size))
     assert all(each.samples for each in found)
