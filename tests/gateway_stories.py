@@ -133,6 +133,19 @@ def pings_and_errors_find_their_way_back(cloud: Cloud) -> None:
 
 
 @story
+def an_answer_reaches_all_who_asked_alike_also_on_the_gateway_chassis_itself(cloud: Cloud) -> None:
+    net = outward(cloud, ("hv1",), ("hv1",))
+    for port, at in ((net.one, "hv1"), (net.two, "hv2")):
+        ping = icmp_echo(port.mac_address, net.to_red.mac_address, address(port), FAR)
+        assert outside(cloud.inject(f"{port.id}@{at}", ping)) == [("hv1", seen(ping, net.out.mac_address, OUTSIDE))]
+    pong = icmp_echo(UPSTREAM_MAC, net.out.mac_address, FAR, OUTSIDE).but(icmp_type=0)
+    walk = cloud.inject_physical(FLAT, pong)
+    assert reached(walk) == ["one@hv1", "two@hv2"]
+    # To the other chassis it goes as it came: the one here has not been translated yet.
+    assert [crossing.packet["ipv4_dst"] for crossing in walk.on_core] == [pong["ipv4_dst"]]
+
+
+@story
 def a_router_answers_echo_requests_from_outside_and_from_inside(cloud: Cloud) -> None:
     net = outward(cloud)
     asked = icmp_echo(UPSTREAM_MAC, net.out.mac_address, UPSTREAM, OUTSIDE)

@@ -57,7 +57,8 @@ def _back_to_translators(
     """What is for one of a router's addresses, from a gateway chassis to those that have source ports of it."""
     here, owner, network = on_chassis(chassis_id), f"router/{own.router_id}", own.network.key
     copies: list[Action] = []
-    for taken in translating:
+    # The copy for this chassis is the last: Open vSwitch translates the packet itself, not only what goes on with it.
+    for taken in sorted(translating, key=lambda each: each.chassis_id == chassis_id):
         blocks = [block for block in taken.blocks if block.address == address]
         if blocks:
             copies += _hand(view, own, chassis_id, taken.chassis_id, Resubmit)

@@ -3,21 +3,23 @@
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 
 from tests.clouds import SimulatedCloud
 from tests.faults.planting import plant
 from tests.faults.search import Effect, Known, effect
-from tests.isolation.clouds import clouds
+from tests.isolation.clouds import filled
 from tests.isolation.judge import Case, Judge
 from tests.isolation.traffic import all_traffic
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "isolation.md"
 MARK = "<!-- What follows is written by ./run faults. -->"
-FAULTS_A_CLOUD = 20
+FAULTS_A_CLOUD, EXAMPLES = 20, 3
 Found = Counter[tuple[str, str, Effect]]
 """How many faults, by table, by what was done, and by what became of them."""
 
@@ -52,18 +54,22 @@ def plant_many(number: int, examples: int) -> tuple[Found, float]:
     return found, packets / examples
 
 
-def random_cloud(number: int) -> SimulatedCloud:
-    """Return the cloud of a number."""
+def random_cloud(number: int, empty: Callable[[], SimulatedCloud] = SimulatedCloud) -> SimulatedCloud:
+    """Return the cloud of a number; what it is made of may be other than simulated."""
     made: list[SimulatedCloud] = []
 
     # The first example is the simplest one.
     @seed(number)
     @settings(
-        max_examples=3, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=EXAMPLES,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
-    @given(cloud=clouds())
-    def make(cloud: SimulatedCloud) -> None:
-        made.append(cloud)
+    @given(data=st.data())
+    def make(data: st.DataObject) -> None:
+        made.append(data.draw(filled(empty() if len(made) == EXAMPLES - 1 else SimulatedCloud())))
 
     make()
     return made[-1]

@@ -37,7 +37,7 @@ def clouds(draw: st.DrawFn) -> SimulatedCloud:
 
 
 @st.composite
-def filled(draw: st.DrawFn, cloud: Cloud) -> Cloud:
+def filled(draw: st.DrawFn, cloud: SimulatedCloud) -> SimulatedCloud:
     """A cloud that was empty."""
     tenants = TENANTS[: draw(st.integers(2, 3))]
     groups = [cloud.security_group(f"{tenant} {n}", stateful=draw(_mostly)) for tenant in tenants for n in (0, 1)]

@@ -16,6 +16,7 @@ from flows.simulated_connections import Connections
 from flows.simulator import Fabric, Walk
 from tests.clouds import CHASSIS, ENCAP_IPS, SimulatedCloud
 from tests.isolation.reference import Arrival, Reference, interfaces_on
+from topology.store import Store
 from topology.values import ROUTER_GATEWAY, Chassis, Network, Port
 
 
@@ -99,10 +100,8 @@ class Judge:
     def inject(self, sent: Sent) -> Walk:
         """Send a packet, whatever becomes of it."""
         match sent.sender:
-            case Outsider(network_id):
-                wire, vlan_id = _wire(self._network(network_id))
-                frame = sent.packet.tagged(vlan_id) if vlan_id is not None else sent.packet
-                return self.fabric.inject_physical(wire, frame)
+            case Outsider():
+                return self.fabric.inject_physical(*framed(self._store, sent))
             case Stranger(chassis, encapsulation, tun_id, tun_src):
                 return self.fabric.inject_core(chassis, sent.packet, tun_id, tun_src, encapsulation)
             case Port(id=port_id):
@@ -196,6 +195,15 @@ class Judge:
         network = self._store.get(Network, network_id)
         assert network is not None
         return network
+
+
+def framed(store: Store, sent: Sent) -> tuple[str, Packet]:
+    """Return the physical network on which a machine sends, and its frame with the network's tag."""
+    assert isinstance(sent.sender, Outsider)
+    network = store.get(Network, sent.sender.network_id)
+    assert network is not None
+    wire, vlan_id = _wire(network)
+    return wire, sent.packet.tagged(vlan_id) if vlan_id is not None else sent.packet
 
 
 def _wire(network: Network) -> tuple[str, int | None]:

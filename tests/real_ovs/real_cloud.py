@@ -139,6 +139,12 @@ class RealCloud(SimulatedCloud):
             real.forget()
             real.ovs.appctl("dpctl/flush-conntrack")
 
+    def forget(self) -> None:
+        """Let connection tracking forget everything, here and there."""
+        self._connections.forget()
+        for real in self._real.values():
+            real.ovs.appctl("dpctl/flush-conntrack")
+
     def follow(self) -> None:
         super().follow()
         for name, chassis in self._real.items():

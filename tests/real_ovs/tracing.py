@@ -153,8 +153,8 @@ def _resumed(section: str) -> str:
     asks = protocol != 1 or (int(fields["icmp_type"]) in ICMP_QUESTIONS and int(fields["icmp_code"]) == 0)
     state = "ct_state=trk|new," + ",".join(f"{name}={value}" for name, value in begun.items()) if asks else ""
     # What a trace writes for all protocols, it reads for TCP alone.
-    name = next((name for name in ("udp", "sctp") if name in kept.split(",")), "tcp")
-    kept = re.sub(r"\btp_(src|dst)=", rf"{name}_\1=", kept)
+    name = next((name for name in ("udp", "sctp", "tcp") if name in kept.split(",")), None)
+    kept = re.sub(r"\btp_(src|dst)=", rf"{name}_\1=", kept) if name else re.sub(r",tp_(src|dst)=\d+", "", kept)
     return f"metadata={int(table) + 1},{state or 'ct_state=trk|inv'},{kept}"
 
 
