@@ -17,8 +17,8 @@ from pings import Ping, ping
 from stations import Instance
 
 ECHO = 80
-DARK = 0.5
-"""Seconds for which pings may stay unanswered: 0.3 until three hellos are missed, and some for a busy machine."""
+DARK = 1.0
+"""Seconds for which pings may stay unanswered: 0.3 until three hellos are missed, and the rest for a busy machine."""
 
 
 def run(cloud: Cloud, checks: Checks) -> None:
@@ -162,10 +162,13 @@ def _wait_for(is_done: Callable[[], bool], timeout: float) -> None:
 
 
 def _until_watched(cloud: Cloud) -> None:
-    """Wait until the hypervisor of the instance has heard by BFD from both gateways."""
+    """Wait until the hypervisor of the instance hears from both gateways by BFD, as often as it wants to.
+
+    A session begins with a hello a second (RFC 5880, section 6.8.3), and would notice a failure only after three.
+    """
     for _ in range(200):
         shown = cloud.hypervisors["h1"].run("ovs-appctl", "bfd/show")
-        if shown.count("Session State: up") == 2:
+        if all(shown.count(each) == 2 for each in ("Session State: up", "RX Interval: Approx 100ms")):
             return
         time.sleep(0.1)
 
