@@ -14,11 +14,17 @@ from flows.flow import Flow
 from flows.memo import Call, Memo
 from flows.turns import GiveWay, by_turns, nobody_waits
 from flows.units import Audience, Unit, audiences
-from topology.facts import View
+from topology.facts import PLACES, View
+from topology.routing import REACHING
+from topology.security import GROUPS
 from topology.store import KINDS, Change, RowChange, Store
 from topology.values import Chassis
 
 T = TypeVar("T")
+
+
+RELATIONS = (PLACES, GROUPS, REACHING)
+"""Those of most rows, each after those that it depends on."""
 
 
 class Failure(NamedTuple):
@@ -102,6 +108,8 @@ class Engine:
 
     def fill(self) -> None:
         """Take in all rows of the store, as a change that makes everything."""
+        for relation in RELATIONS:
+            self._memo.introduce(relation)
         self._run_once()
         self.update([Change(self._store.revision, tuple(_every_row(self._store)))])
 

@@ -135,6 +135,8 @@ def _kept(part: T) -> T:
 @lru_cache(maxsize=1 << 12, typed=True)
 def _text(part: Term | Action) -> str:
     """Write a part of a flow, and where the tables and registers are that it names: a switch knows only that."""
+    if isinstance(part, Term):
+        return f"{part!r}@{_place(part.field)}" if part.field in REGISTERS else repr(part)
     places = [_place(name) for name in _names(part) if name in TABLES.by_name or name in REGISTERS]
     return f"{part!r}@{','.join(places)}" if places else repr(part)
 
@@ -147,6 +149,7 @@ def _names(part: Any) -> Iterator[str]:
             yield from _names(each)
 
 
+@lru_cache
 def _place(name: str) -> str:
     table, register = TABLES.by_name.get(name), REGISTERS.get(name)
     return f"{table.number if table else ''}:{f'{register.number}.{register.offset}' if register else ''}"

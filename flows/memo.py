@@ -201,9 +201,16 @@ class Memo:
             node.changed = True
             self._changed.append(node)
 
+    def introduce(self, relation: Relation) -> None:
+        """Gather what all rows of a relation say, in slices; else that is done at once when it is first asked for."""
+        if relation not in self._gatherings:
+            self._introduce(relation)
+
     def _introduce(self, relation: Relation) -> Gathering:
         gathering = Gathering(relation)
         for row_id in self._store.ids(relation.kind):
+            if not self._recording:
+                self._give_way()
             self._follow(relation, gathering, row_id)
         # After those that it depends on, which its rows have introduced.
         self._gatherings[relation] = gathering

@@ -1,6 +1,10 @@
 """The pipeline, declared once: tables, registers, features. Checked when this module is imported.
 
 Everything else names these; no table, register bit or priority is written as a number anywhere but here.
+
+A packet that connection tracking has taken comes back to the table, and with the registers, of before a change. So
+whoever gives a table or a register that exists another place or another meaning gives all tables but the first numbers
+that none had before (docs/performance.md, upgrades); adding tables, registers or priorities needs none of that.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

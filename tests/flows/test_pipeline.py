@@ -153,6 +153,7 @@ def test_a_flow_is_written_for_people():
 def test_the_cookie_tells_where_tables_and_registers_are(monkeypatch):
     def cookies():
         flow_module._text.cache_clear()
+        flow_module._place.cache_clear()
         made = (
             flow(DELIVERY, "local", "delivery", "port/1", Goto("ingress_stateless"), to_port=1),
             flow(FLOODING, "from_here", "flooding", "network/1", SetField("to_port", 1), network=1, from_core=0),
