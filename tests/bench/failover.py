@@ -16,7 +16,7 @@ from tests.bench.workload import Aim, Found, Workload
 if TYPE_CHECKING:
     from stations import Station
 
-WATCHED, SETTLING = 8.0, 4.0
+WATCHED, SETTLING = 8.0, 8.0
 """Seconds after the kill that count, and before it, in which the chassis find one another by BFD."""
 _ECHO = 80
 
