@@ -82,9 +82,7 @@ FAULTS = (
     Fault("port_security", "permit", "ipv4_src"),
     Fault("classification", "origin", "tun_id"),
     Fault("forwarding", "known", "network"),
-    Fault("remote_members", "member", "remote_group"),
     Fault("permissions", "rule", "security_group"),
-    Fault("permissions", "rule", "ct_tp_dst"),
     Fault("ingress_filter", "groups", "ct_state"),
 )
 
