@@ -146,4 +146,4 @@ def _check_nature(values: Mapping[str, Any]) -> None:
     """Refuse a router that is not as all are. Raises BadRequest."""
     for name, reason in _NATURE.items():
         if values.get(name) is False:
-            raise BadRequest(resource="router", msg=f"{name} must be true or left out: {reason}.")
+            raise BadRequest(resource="router", msg=f"{name} must be true or left out: {reason}")
