@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -90,4 +91,5 @@ def _sizes(text: str) -> tuple[int, ...]:
 if __name__ == "__main__":
     # Mininet's scenarios are no package. Behind everything else, so that they hide nothing.
     sys.path.append(str(page.ROOT / "mininet"))
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # What was built is taken down.
     raise SystemExit(main())
