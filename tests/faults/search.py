@@ -8,6 +8,7 @@ field. What it finds is harmful, whoever has missed it. Where it finds nothing, 
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from random import Random
 from typing import NamedTuple
@@ -22,8 +23,6 @@ from tests.isolation.near_flows import NearFlows, headers, shaped
 from tests.isolation.port_rules import number, number_of_mac
 from tests.storytelling import address
 
-# A fault may lead packets in a circle, until the switch has had enough: 64 times through all tables.
-sys.setrecursionlimit(20_000)
 NEAR, VISITS = 150, 200
 """How many packets the search makes of a flow, and of those that have come to its table."""
 
@@ -64,6 +63,18 @@ class Known:
         return sorted({visit.case for visit in self.visits[fault.chassis, fault.table] if _is_met(visit, fault)})
 
 
+@contextmanager
+def _deep_stack() -> Iterator[None]:
+    """Let a fault lead packets in a circle until the switch has had enough: 64 times through all tables."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+@_deep_stack()
 def effect(known: Known, fault: Fault, random: Random) -> Effect:
     """Return what a fault leads to."""
     cloud = known.cloud
