@@ -168,9 +168,10 @@ def _until_watched(cloud: Cloud) -> None:
     """
     for _ in range(200):
         shown = cloud.hypervisors["h1"].run("ovs-appctl", "bfd/show")
-        if all(shown.count(each) == 2 for each in ("Session State: up", "RX Interval: Approx 100ms")):
+        if all(shown.count(each) == 2 for each in ("Local Session State: up", "RX Interval: Approx 100ms")):
             return
         time.sleep(0.1)
+    raise AssertionError(f"h1 does not hear from both gateways every 100 ms:\n{shown}")
 
 
 def _told(cloud: Cloud) -> dict[str, str]:
