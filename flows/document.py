@@ -29,10 +29,11 @@ from flows.actions import (
     Translate,
     Untrack,
 )
+from flows.declarations import Register, Table
 from flows.engine import Engine
 from flows.fields import show
 from flows.flow import Flow, Term, field_named, learnt_by, show_action, show_term
-from flows.pipeline import FEATURES, MISS_PRIORITY, REGISTERS, TABLES, Register, Table
+from flows.pipeline import FEATURES, MISS_PRIORITY, REGISTERS, TABLES
 from flows.sample import HERE, sample_cloud
 
 PATH = Path(__file__).with_name("PIPELINE.md")

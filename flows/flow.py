@@ -12,8 +12,9 @@ from sys import intern
 from typing import Any, NamedTuple, TypeVar
 
 from flows.actions import Action, Goto, Learn, Meter, Resubmit, SetField, Track
+from flows.declarations import Table
 from flows.fields import CT_VALID, FIELDS, Field, parse, show
-from flows.pipeline import FEATURES, REGISTERS, TABLES, Table
+from flows.pipeline import FEATURES, REGISTERS, TABLES
 
 T = TypeVar("T")
 

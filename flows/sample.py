@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from topology.gateway_values import Fence, GatewayBinding, Neighbour, Translation, VirtualAddress
 from topology.placement import Plugged, observe
 from topology.store import Store
 from topology.values import (
@@ -11,11 +12,8 @@ from topology.values import (
     AddressGroup,
     AddressPair,
     Chassis,
-    Fence,
     FixedIP,
     FloatingIP,
-    GatewayBinding,
-    Neighbour,
     Network,
     Port,
     PortForwarding,
@@ -26,8 +24,6 @@ from topology.values import (
     Segment,
     Subnet,
     SubnetPool,
-    Translation,
-    VirtualAddress,
 )
 
 HERE = "hv1"

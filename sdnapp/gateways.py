@@ -7,10 +7,11 @@ from typing import Any
 from topology.doors import active_gateway, gateway_chassis, translators
 from topology.facts import View
 from topology.gateway import Gateway, gateway
+from topology.gateway_values import GatewayBinding, NoUpstream, Outage, Translation
 from topology.port_blocks import PORTS, left
 from topology.store import Store
 from topology.translation import Place, taken_of
-from topology.values import Chassis, FloatingIP, GatewayBinding, Network, NoUpstream, Outage, Router, Translation
+from topology.values import Chassis, FloatingIP, Network, Router
 
 ACTIVE, STANDBY, OUT, NO_UPSTREAM = "active", "standby", "out", "no upstream"
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from sdnapp.realization import IN_SYNC, Realization
 from topology.facts import View
 from topology.gateway_binding import bind
+from topology.gateway_values import GatewayBinding, Outage
 from topology.store import Store
-from topology.values import Chassis, GatewayBinding, Outage
+from topology.values import Chassis
 
 
 class Handovers:

@@ -15,9 +15,10 @@ from sdnapp import arp
 from sdnapp.outside import Send
 from sdnapp.realization import DEAD, IN_SYNC
 from topology.facts import View, live_network
+from topology.gateway_values import Fence, Outage
 from topology.presence import networks_stood_on
 from topology.store import Store
-from topology.values import Chassis, Fence, Outage, Segment
+from topology.values import Chassis, Segment
 
 LOG = logging.getLogger(__name__)
 PATIENCE = 2

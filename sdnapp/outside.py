@@ -18,19 +18,10 @@ from topology.addressing import UNSPECIFIED, int_to_mac
 from topology.doors import floating
 from topology.facts import View
 from topology.gateway import answers
+from topology.gateway_values import Neighbour, Outage
 from topology.presence import Presence, networks_stood_on, presence, presences, site
 from topology.store import Store
-from topology.values import (
-    FLOATING_IP,
-    ROUTER_GATEWAY,
-    ROUTER_INTERFACE,
-    Chassis,
-    FloatingIP,
-    Neighbour,
-    Network,
-    Outage,
-    Port,
-)
+from topology.values import FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, Chassis, FloatingIP, Network, Port
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -16,9 +16,10 @@ from topology.addressing import UNSPECIFIED, chassis_mac
 from topology.doors import gateway_chassis
 from topology.facts import View
 from topology.gateway import gateways_on
+from topology.gateway_values import NoUpstream
 from topology.presence import Presence, presences
 from topology.store import Store
-from topology.values import Network, NoUpstream
+from topology.values import Network
 
 LOG = logging.getLogger(__name__)
 PATIENCE = 3

@@ -13,8 +13,8 @@ from flows.features.source_ports import FEATURE, further
 from flows.pipeline import EXTERNAL_SOURCE, FEATURES
 from sdnapp.controller import Controller
 from sdnapp.status import MORE_ADDRESSES
+from topology.gateway_values import Translation
 from topology.translation import Place
-from topology.values import Translation
 
 LOG = logging.getLogger(__name__)
 PERIOD = 2.0

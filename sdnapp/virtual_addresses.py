@@ -11,9 +11,10 @@ from ipaddress import IPv4Address
 from flows.flow import Flow
 from sdnapp import arp
 from topology.facts import LivePort, View, live_port
+from topology.gateway_values import VirtualAddress
 from topology.interfaces import live_interface
 from topology.store import Store
-from topology.values import Port, VirtualAddress
+from topology.values import Port
 from topology.virtual_addresses import sharers
 
 LOG = logging.getLogger(__name__)

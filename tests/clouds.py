@@ -23,6 +23,7 @@ from sdnapp.outages import PATIENCE, Outages
 from sdnapp.realization import DEAD, IN_SYNC
 from tests.real_ovs.frames import from_bytes
 from topology import gateway_binding, translation
+from topology.gateway_values import GatewayBinding, Neighbour
 from topology.placement import Plugged, observe
 from topology.security import DIRECTIONS
 from topology.store import Change, Store
@@ -34,8 +35,6 @@ from topology.values import (
     Chassis,
     FixedIP,
     FloatingIP,
-    GatewayBinding,
-    Neighbour,
     Network,
     Port,
     PortForwarding,

@@ -9,7 +9,8 @@ from tests.gateway_stories import FAR, FLAT, OUTSIDE, block_of, from_far, outsid
 from tests.router_stories import arrives, interface, lan, ping
 from tests.storytelling import address, ask, crossed, nothing, story
 from topology.addressing import chassis_mac
-from topology.values import Neighbour, Network, Port, Router, Segment
+from topology.gateway_values import Neighbour
+from topology.values import Network, Port, Router, Segment
 
 ROBOT, ROBOT_MAC = "10.0.2.200", "00:00:5e:00:53:c8"
 """A machine on the physical network that no chassis of ours has to do with."""

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from topology.address_scopes import spared
 from topology.facts import View, encap_ip, networks_at
 from topology.gateway import Gateway, answers, bound, gateway, gateways_on, in_order, is_door
+from topology.gateway_values import Translation
 from topology.provider import networks_entering, provider_interfaces
 from topology.routing import networks_of, networks_reached, reach, reaching_router, with_all_behind
-from topology.values import Chassis, FloatingIP, Network, Port, PortForwarding, Translation
+from topology.values import Chassis, FloatingIP, Network, Port, PortForwarding
 from topology.virtual_addresses import chassis_of
 
 

@@ -5,7 +5,8 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from topology.facts import LiveNetwork, View, live_network
-from topology.values import Chassis, GatewayBinding, Network, NoUpstream, Outage, Port, Router, Segment, Subnet
+from topology.gateway_values import GatewayBinding, NoUpstream, Outage
+from topology.values import Chassis, Network, Port, Router, Segment, Subnet
 
 
 class Gateway(NamedTuple):

@@ -12,10 +12,11 @@ from typing import NamedTuple
 from topology.doors import gateway_chassis
 from topology.facts import View
 from topology.gateway import gateway, preferred
+from topology.gateway_values import GatewayBinding, Outage
 from topology.interfaces import interfaces, live_interface
 from topology.provider import interface_doors
 from topology.store import Store
-from topology.values import GatewayBinding, Network, Outage, Router
+from topology.values import Network, Router
 
 HasLetGo = Callable[[GatewayBinding], bool]
 

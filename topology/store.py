@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from topology.documents import from_document, to_document
+from topology.gateway_values import Fence, GatewayBinding, Neighbour, NoUpstream, Outage, Translation, VirtualAddress
 from topology.storage import MemoryStorage, Storage
 from topology.values import (
     ROUTER_GATEWAY,
@@ -30,13 +31,8 @@ from topology.values import (
     Claim,
     Counter,
     DefaultSecurityGroupRule,
-    Fence,
     FloatingIP,
-    GatewayBinding,
-    Neighbour,
     Network,
-    NoUpstream,
-    Outage,
     Port,
     PortBinding,
     PortForwarding,
@@ -48,8 +44,6 @@ from topology.values import (
     SecurityGroupRule,
     Subnet,
     SubnetPool,
-    Translation,
-    VirtualAddress,
 )
 
 LOG = logging.getLogger(__name__)

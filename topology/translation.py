@@ -15,10 +15,11 @@ from topology.allocation import ExhaustedError, claim_in_turn, release
 from topology.doors import floating, translators
 from topology.facts import View
 from topology.gateway import gateway
+from topology.gateway_values import PortBlock, Translation
 from topology.placement import ZONES, zones_of
 from topology.port_blocks import PORTS, SHARE, SPARE, Span, doubled, left, room_for
 from topology.store import Store, Transaction
-from topology.values import Chassis, Counter, FloatingIP, PortBlock, Router, Translation
+from topology.values import Chassis, Counter, FloatingIP, Router
 
 BLOCKS = 2
 """Blocks that a chassis may have for a router: a packet may not be tried by many in turn (``features/source_nat``)."""

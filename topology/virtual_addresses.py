@@ -6,9 +6,10 @@ be anywhere on the network. Facts as in ``topology.facts``.
 """
 
 from topology.facts import LivePort, View, live_port, whereabouts
+from topology.gateway_values import VirtualAddress
 from topology.interfaces import LiveInterface, live_interface
 from topology.routing import is_neighbour
-from topology.values import Port, VirtualAddress
+from topology.values import Port
 
 
 def virtual_addresses(view: View, port_id: str) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ from flows.pipeline import FENCES, PHYSICAL_ARP
 from flows.units import Published, Unit, on_chassis
 from topology.addressing import int_to_mac
 from topology.facts import View, live_network
+from topology.gateway_values import Fence
 from topology.presence import networks_stood_on
-from topology.values import Chassis, Fence
+from topology.values import Chassis
 
 FEATURE = "fences"
 

@@ -22,7 +22,8 @@ from topology.addressing import SERVICE_MAC
 from topology.doors import answering_gateway, floating, forwarding, gateway_chassis, translation, translators
 from topology.facts import View, encap_ip
 from topology.gateway import Gateway, gateway
-from topology.values import FloatingIP, PortForwarding, Router, Translation
+from topology.gateway_values import Translation
+from topology.values import FloatingIP, PortForwarding, Router
 
 FEATURE = "inbound_nat"
 

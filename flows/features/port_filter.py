@@ -10,6 +10,7 @@ a connection tracking zone of its own, so that tenants with equal addresses neve
 """
 
 from flows.actions import Action, Commit, Goto, Resubmit, SetField, Track, Untrack
+from flows.declarations import Table
 from flows.drops import drop
 from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4
 from flows.flow import flow
@@ -22,7 +23,6 @@ from flows.pipeline import (
     INGRESS_STATELESS,
     INGRESS_TRACKING,
     INGRESS_VERDICT,
-    Table,
 )
 from flows.units import EVERYONE, Published, Unit, on_chassis
 from topology.facts import LivePort, View, live_port

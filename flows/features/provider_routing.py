@@ -14,10 +14,11 @@ from flows.pipeline import CORE_OUTPUT, NEIGHBOURS, ROUTING
 from flows.units import Published, Unit, on_chassis, where_network_is_reached, where_router_is
 from topology.doors import networks_detoured
 from topology.facts import View, live_network
+from topology.gateway_values import Neighbour
 from topology.interfaces import interfaces, live_interface
 from topology.presence import presence
 from topology.provider import answering_door, detour, interface_doors, provider_interfaces
-from topology.values import Chassis, Neighbour, Network, Router
+from topology.values import Chassis, Network, Router
 
 FEATURE = "provider_routing"
 

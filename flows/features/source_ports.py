@@ -14,7 +14,8 @@ from flows.units import Published, Unit, on_chassis
 from topology.doors import translation, translators
 from topology.facts import View
 from topology.gateway import Gateway, gateway
-from topology.values import Router, Translation
+from topology.gateway_values import Translation
+from topology.values import Router
 
 FEATURE = "source_ports"
 Range = tuple[int, int, int]

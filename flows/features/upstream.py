@@ -13,8 +13,9 @@ from flows.units import Published, Unit, on_chassis, where_doors_are, where_exte
 from topology.addressing import UNSPECIFIED
 from topology.facts import View, live_network
 from topology.gateway import gateway, gateways_on
+from topology.gateway_values import Neighbour
 from topology.presence import Presence, presence, presences, site
-from topology.values import FloatingIP, Neighbour, Network, Port, Router
+from topology.values import FloatingIP, Network, Port, Router
 
 FEATURE = "upstream"
 

@@ -11,6 +11,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from flows.actions import Controller
 from flows.engine import Engine
 from flows.units import Unit, on_chassis
+from topology.gateway_values import (
+    Fence,
+    GatewayBinding,
+    Neighbour,
+    NoUpstream,
+    Outage,
+    PortBlock,
+    Translation,
+    VirtualAddress,
+)
 from topology.placement import Plugged, forget, observe
 from topology.store import Change, Store
 from topology.values import (
@@ -20,18 +30,12 @@ from topology.values import (
     AddressGroup,
     AddressPair,
     Chassis,
-    Fence,
     FixedIP,
     FloatingIP,
-    GatewayBinding,
     HostBinding,
-    Neighbour,
     Network,
-    NoUpstream,
-    Outage,
     Port,
     PortBinding,
-    PortBlock,
     PortForwarding,
     Route,
     Router,
@@ -40,8 +44,6 @@ from topology.values import (
     Segment,
     Subnet,
     SubnetPool,
-    Translation,
-    VirtualAddress,
 )
 
 NETWORKS = ("n1", "n2")

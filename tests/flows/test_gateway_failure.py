@@ -4,7 +4,7 @@ from flows.packets import arp_request
 from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FLAT, OUTSIDE, Outward, ask_far, outside, outward
 from topology.doors import ways_out
-from topology.values import Outage
+from topology.gateway_values import Outage
 
 
 def doors_of(cloud: SimulatedCloud, net: Outward, port: int = 40000) -> list[str]:

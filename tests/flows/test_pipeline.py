@@ -6,6 +6,7 @@ import pytest
 
 from flows import flow as flow_module
 from flows.actions import Goto, Output, Resubmit, SetField
+from flows.declarations import Feature, Register, Table, check
 from flows.fields import FIELDS
 from flows.flow import Flow, Term, flow
 from flows.pipeline import (
@@ -19,10 +20,6 @@ from flows.pipeline import (
     PORT_SECURITY,
     REGISTERS,
     TABLES,
-    Feature,
-    Register,
-    Table,
-    check,
 )
 
 ONE = Table(0, "one", "", frozenset({"colour"}), {"any": 1}, next=("two",), miss="two")

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from tests.clouds import CHASSIS, OPEN, OVERLAYS, Cloud, SimulatedCloud
 from tests.isolation.port_rules import ICMP, TCP, UDP
-from topology.values import AddressPair, Neighbour, Network, Port, Route, Router, Segment
+from topology.gateway_values import Neighbour
+from topology.values import AddressPair, Network, Port, Route, Router, Segment
 
 TENANTS = ("red", "blue", "pink")
 SHARED_MAC = "00:00:5e:00:01:01"

@@ -3,7 +3,7 @@
 from sdnapp.gateways import told
 from tests.clouds import BLOCK, ENCAP_IPS, NOW, SimulatedCloud
 from tests.gateway_stories import OUTSIDE, block_of, floating, outward
-from topology.values import Outage
+from topology.gateway_values import Outage
 
 
 def test_who_serves_and_who_translates() -> None:

@@ -18,7 +18,8 @@ from sdnapp.responders import Responders
 from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FLAT, OUTSIDE, outward
 from tests.real_ovs.frames import from_bytes
-from topology.values import Chassis, GatewayBinding, NoUpstream, Outage
+from topology.gateway_values import GatewayBinding, NoUpstream, Outage
+from topology.values import Chassis
 
 DATAPATHS = {name: f"{number:016x}" for number, name in enumerate(CHASSIS, 1)}
 

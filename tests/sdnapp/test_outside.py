@@ -18,8 +18,9 @@ from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FLAT, OUTSIDE, Outward, ask_far, floating, mac_of, outward
 from tests.real_ovs.frames import from_bytes, to_bytes
 from topology.addressing import chassis_mac, int_to_mac
+from topology.gateway_values import Fence, GatewayBinding, Neighbour, Outage
 from topology.store import Store
-from topology.values import Chassis, Fence, GatewayBinding, Neighbour, Outage
+from topology.values import Chassis
 
 NOBODY = "0.0.0.0"
 OTHER_MAC = "00:00:5e:00:01:99"

@@ -6,7 +6,8 @@ from tests.clouds import PATCH_PORTS, SimulatedCloud
 from tests.provider_stories import ROBOT, ROBOT_MAC, Plant, know, plant, said
 from tests.real_ovs.frames import from_bytes, to_bytes
 from tests.router_stories import ping
-from topology.values import Chassis, Neighbour, Route
+from topology.gateway_values import Neighbour
+from topology.values import Chassis, Route
 
 NEXT_HOP = "10.0.2.201"
 

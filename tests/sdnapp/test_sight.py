@@ -7,7 +7,7 @@ from tests.gateway_stories import FLAT, OUTSIDE, outward
 from tests.real_ovs.frames import from_bytes, to_bytes
 from topology.addressing import chassis_mac
 from topology.doors import active_gateway
-from topology.values import NoUpstream
+from topology.gateway_values import NoUpstream
 
 DOORS = ("hv2", "hv3")
 

@@ -16,8 +16,9 @@ from sdnapp.status import NO_PORTS
 from tests.clouds import CHASSIS, SimulatedCloud
 from tests.gateway_stories import OUTSIDE, outward
 from tests.sdnapp.controlled_world import FakeSwitches
+from topology.gateway_values import Translation
 from topology.port_blocks import SHARE
-from topology.values import Chassis, Port, Translation
+from topology.values import Chassis, Port
 
 
 class Counting:

@@ -6,8 +6,10 @@ from flows.flow import Flow
 from sdnapp import arp
 from sdnapp.virtual_addresses import VirtualAddresses
 from tests.clouds import SimulatedCloud
-from tests.gateway_stories import VIRTUAL, Outward, outward, sharing
-from topology.values import Port, VirtualAddress
+from tests.gateway_stories import Outward, outward
+from tests.virtual_address_stories import VIRTUAL, sharing
+from topology.gateway_values import VirtualAddress
+from topology.values import Port
 
 
 class Held:

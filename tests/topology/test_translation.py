@@ -13,9 +13,10 @@ from tests.clouds import CHASSIS, SimulatedCloud, new_engine
 from tests.gateway_stories import OUTSIDE, SECOND, Outward, floating, outward, second_address
 from topology import translation
 from topology.facts import View
+from topology.gateway_values import PortBlock, Translation
 from topology.port_blocks import PORTS, SHARE, SPARE, left
 from topology.translation import every_owner, grow, settle, taken_of
-from topology.values import Claim, FixedIP, PortBlock, Translation
+from topology.values import Claim, FixedIP
 from topology.values import Counter as Count
 
 

@@ -13,7 +13,7 @@ from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
 from sdnapp.openflow import messages
 from sdnapp.openflow.connection import PACKETS_WAITING, PIECE, Callbacks, Connection
 from sdnapp.openflow.session import Session
-from tests.sdnapp.openflow.test_session import a_flow, nothing_read
+from tests.sdnapp.openflow.wire import a_flow, nothing_read
 
 NAMES = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packet_in", "ports")
 

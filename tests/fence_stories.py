@@ -1,0 +1,88 @@
+"""Stories of gateway chassis that the controller has lost. See ``tests.packet_stories``."""
+
+from flows.packets import Packet, arp_request, gratuitous_arp, icmp_echo
+from sdnapp import arp
+from tests.clouds import UPSTREAM, UPSTREAM_MAC, Cloud
+from tests.gateway_stories import FLAT, OUTSIDE, ask_far, block_of, floating, outside, outward, seen
+from tests.real_ovs.frames import from_bytes
+from tests.storytelling import story
+from topology.gateway_values import Fence
+from topology.values import Port
+
+
+def answering(cloud: Cloud, address: str) -> list[str]:
+    """The chassis that answer ARP for an address on the external network."""
+    return [
+        chassis for chassis, _ in outside(cloud.inject_physical(FLAT, arp_request(UPSTREAM_MAC, UPSTREAM, address)))
+    ]
+
+
+@story
+def a_gateway_chassis_without_controller_falls_silent_when_another_takes_its_place(cloud: Cloud) -> None:
+    net = outward(cloud, ("hv1", "hv3"), ("hv1", "hv3"))
+    each, home = floating(cloud, net, 20, net.two), floating(cloud, net, 21, cloud.port("home", net.red, "10.0.1.13"))
+    cloud.bind(cloud.store.get(Port, "home"), "hv1")
+    forwarded = cloud.floating_ip(net.world, "203.0.113.30", router_id="hub")
+    cloud.forward(forwarded, net.two, 2222, 22)
+    roles = (OUTSIDE, each.address, forwarded.address)
+    (former,) = answering(cloud, OUTSIDE)
+    (successor,) = {"hv1", "hv3"} - {former}
+    assert [answering(cloud, address) for address in roles] == [[former]] * 3
+    cloud.lose(former)
+    assert [answering(cloud, address) for address in roles] == [[successor]] * 3
+    # What is nobody else's stays where it is.
+    assert answering(cloud, home.address) == ["hv1"]
+    echo = icmp_echo(UPSTREAM_MAC, net.out.mac_address, UPSTREAM, OUTSIDE)
+    assert [chassis for chassis, _ in outside(cloud.inject_physical(FLAT, echo))] == [successor]
+    cloud.regain(former)
+    assert [answering(cloud, address) for address in roles] == [[former]] * 3
+    assert answering(cloud, home.address) == ["hv1"]
+    sent = ask_far(net, net.two, udp_src=40000, udp_dst=53)
+    assert [chassis for chassis, _ in outside(cloud.inject("two@hv2", sent))] == [former]
+
+
+@story
+def a_gateway_chassis_is_silenced_as_soon_as_it_is_heard_again(cloud: Cloud) -> None:
+    outward(cloud, ("hv1", "hv3"), ("hv1", "hv3"))
+    (former,) = answering(cloud, OUTSIDE)
+    cloud.lose(former, is_heard=False)
+    assert len(answering(cloud, OUTSIDE)) == 2, "the two halves of the network do not hear one another"
+    cloud.look()
+    assert answering(cloud, OUTSIDE) == [name for name in ("hv1", "hv3") if name != former]
+
+
+@story
+def instances_of_a_silenced_gateway_chassis_leave_by_its_successor(cloud: Cloud) -> None:
+    net = outward(cloud, ("hv1", "hv3"), ("hv1", "hv3"))
+    three = cloud.port("three", net.red, "10.0.1.13", "hv3")
+    local = {"hv1": net.one, "hv3": three}
+    (former,) = answering(cloud, OUTSIDE)
+    (successor,) = {"hv1", "hv3"} - {former}
+    sent = ask_far(net, local[former], udp_src=40000, udp_dst=53)
+    place = f"{local[former].id}@{former}"
+    assert [chassis for chassis, _ in outside(cloud.inject(place, sent))] == [former]
+    cloud.lose(former)
+    ((door, packet),) = outside(cloud.inject(place, sent))
+    assert door == successor
+    assert packet == seen(sent, net.out.mac_address, OUTSIDE, udp_src=block_of(cloud, net.hub, former))
+
+
+@story
+def nobody_silences_a_gateway_chassis_without_its_secret_or_with_an_old_one(cloud: Cloud) -> None:
+    net = outward(cloud, ("hv1", "hv3"), ("hv1", "hv3"))
+    (active,) = answering(cloud, OUTSIDE)
+
+    def shown() -> Packet:
+        fence = cloud.store.get(Fence, active)
+        assert fence is not None
+        return from_bytes(arp.silencing("hv2", active, fence.secret))
+
+    old = shown()
+    cloud.lose(active)
+    cloud.regain(active)
+    taken = gratuitous_arp(net.out.mac_address, OUTSIDE)
+    for lie in (old, shown().but(arp_tha=UPSTREAM_MAC), shown().but(arp_op=2), taken):
+        cloud.inject_physical(FLAT, lie)
+        assert answering(cloud, OUTSIDE) == [active]
+    assert outside(cloud.inject_physical(FLAT, shown())) == []
+    assert answering(cloud, OUTSIDE) == [], "so does the true one work"
