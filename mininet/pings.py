@@ -86,3 +86,14 @@ def time_to_live(station: Station, address: str) -> int | None:
 def ping(station: Station, address: str, count: int = 3, interval: float = 0.1) -> Answers:
     """Ping an address and wait for the end."""
     return Ping(station, address, count, interval).result()
+
+
+def until_answered(station: Station, address: str) -> None:
+    """Ping until somebody outside answers: the controller asks for upstream routers once a second.
+
+    Raises CommandFailed after half a minute.
+    """
+    for _ in range(20):
+        if ping(station, address, count=1).all:
+            return
+    raise CommandFailed(f"{station.name}: {address} does not answer")

@@ -10,8 +10,8 @@ from conversations import serve
 from frames import arp_reply, arp_request
 from leases import lease
 from neutron import Document
-from pings import ping
-from stations import Instance, Station
+from pings import until_answered
+from stations import Instance
 from streams import Streams
 from troubles import Pair, Troubles
 
@@ -54,7 +54,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     cloud.api.wait_until_realized()
     ways: dict[str, Pair] = {"web": (web, FAR), "the floating IP": (upstream, address), "guest": (guest, FAR)}
     for source, target in ways.values():
-        _until_answered(source, target)
+        until_answered(source, target)
 
     with Streams() as streams:
         streams.open("web by SNAT", web, FAR, ECHO)
@@ -159,10 +159,3 @@ class Liar:
 def _packet_ins(cloud: Cloud) -> int:
     lines = cloud.api.text("GET", "/metrics").splitlines()
     return sum(int(float(line.split()[-1])) for line in lines if line.startswith("sdnapp_packet_ins_total"))
-
-
-def _until_answered(source: Station, target: str) -> None:
-    """Wait until the controller has heard from the upstream router, which it asks every second."""
-    for _ in range(20):
-        if ping(source, target, count=1).all:
-            return

@@ -8,7 +8,7 @@ from cloud import FAR, Cloud
 from conversations import Conversation, last_heard, seen_as, serve
 from leases import lease
 from neutron import Document, Neutron
-from pings import ping
+from pings import ping, until_answered
 from stations import Instance
 
 SEEN, ECHO = 81, 80
@@ -33,6 +33,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     addresses = {name: each["floating_ip_address"] for name, each in floating.items()}
 
     for instance in instances:
+        until_answered(instance, FAR)
         answers = ping(upstream, addresses[instance.name])
         checks.check(f"the world pings {instance.name}", "all answered", answers, answers.all)
         seen = seen_as(instance, FAR, SEEN)

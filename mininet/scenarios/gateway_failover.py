@@ -13,7 +13,7 @@ from controller import sdnapp
 from conversations import Conversation, last_heard, serve
 from frames import Frame, arp_request
 from leases import lease
-from pings import Ping, ping
+from pings import Ping, ping, until_answered
 from stations import Instance
 
 ECHO = 80
@@ -35,9 +35,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     lease(web, "udhcpc")
     (port,) = cloud.api.request("GET", "/v2.0/ports?device_owner=network:router_gateway")["ports"]
     cloud.api.wait_for_status(port["id"])
-    for _ in range(20):
-        if ping(web, FAR, count=1).all:
-            break
+    until_answered(web, FAR)
     answers = ping(web, FAR)
     checks.check("web pings the world", "all answered", answers, answers.all)
     _until_watched(cloud)

@@ -9,8 +9,8 @@ from controller import sdnapp
 from conversations import serve
 from leases import lease
 from neutron import Document, Neutron
-from pings import ping
-from stations import Instance, Station
+from pings import until_answered
+from stations import Instance
 from streams import Streams
 from troubles import Pair, Troubles
 
@@ -54,14 +54,14 @@ def run(cloud: Cloud, checks: Checks) -> None:
     floating = {name: _float(tenant, world, instances[name]) for name in ("far", "near")}
     forwarded = _forward(tenant, world, instances["web"])
     cloud.api.wait_until_realized()
-    _until_answered(instances["web"], FAR)
+    until_answered(instances["web"], FAR)
     pairs: dict[str, Pair] = {
         "web": (instances["web"], FAR),
         "far's floating IP": (upstream, floating["far"]),
         "near's floating IP": (upstream, floating["near"]),
     }
     for source, target in pairs.values():
-        _until_answered(source, target)
+        until_answered(source, target)
 
     with Streams() as streams:
         streams.open("web by SNAT", instances["web"], FAR, ECHO)
@@ -158,10 +158,3 @@ def _forward(tenant: Neutron, world: Document, instance: Instance) -> str:
     }
     tenant.request("POST", f"/v2.0/floatingips/{floating['id']}/port_forwardings", {"port_forwarding": body})
     return str(floating["floating_ip_address"])
-
-
-def _until_answered(source: Station, target: str) -> None:
-    """Wait until the controller has heard from the upstream router, which it asks every second."""
-    for _ in range(20):
-        if ping(source, target, count=1).all:
-            return

@@ -6,7 +6,7 @@ from conversations import arrived_whole, serve
 from hypervisor import PHYSICAL_NETWORK
 from leases import lease
 from neutron import Document
-from pings import one_ping
+from pings import one_ping, until_answered
 from stations import Instance
 
 SUM, TEN_MB = 82, 10_000_000
@@ -32,8 +32,8 @@ def run(cloud: Cloud, checks: Checks) -> None:
     for machine in (web, press, upstream):
         serve(machine, [f"sum/{SUM}"])
     cloud.api.wait_until_realized()
-    _until_answered(press, FAR)
-    _until_answered(upstream, address)
+    until_answered(press, FAR)
+    until_answered(upstream, address)
 
     paths = ((press, "web", web.address), (press, "the world", FAR), (upstream, "web's floating IP", address))
     for source, name, target in paths:
@@ -53,13 +53,6 @@ def _start(cloud: Cloud, name: str, network: Document, on: str, checks: Checks) 
     instance = cloud.launch(name, port, on=on)
     checks.check(f"MTU that {name} leases", str(network["mtu"]), lease(instance, "udhcpc").mtu)
     return instance
-
-
-def _until_answered(source: Instance, target: str) -> None:
-    """Wait until the controller has heard from the upstream router, which it asks every second."""
-    for _ in range(20):
-        if "1 received" in one_ping(source, target):
-            return
 
 
 def _said(output: str) -> str:

@@ -5,7 +5,7 @@ from cloud import FAR, UPSTREAM, Cloud
 from conversations import seen_as, serve
 from leases import lease
 from neutron import Document, Neutron
-from pings import ping
+from pings import until_answered
 
 SEEN = 81
 
@@ -36,9 +36,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     cloud.api.wait_for_status(gateway["id"])
     cloud.api.wait_until_realized()
     address = floating["floating_ip_address"]
-    for _ in range(20):
-        if ping(instances[0], FAR, count=1).all:
-            break
+    until_answered(instances[0], FAR)
     for external, instance in zip((8001, 8002), instances, strict=True):
         seen = seen_as(upstream, address, external)
         checks.check(f"port {external} is {instance.name}, which sees the world as", UPSTREAM, seen and seen[0])

@@ -12,7 +12,7 @@ from cloud import FAR, Cloud
 from conversations import serve
 from leases import lease
 from neutron import Document, Neutron
-from pings import Ping, ping
+from pings import Ping, ping, until_answered
 from scan import ACK, segment
 from stations import Instance
 from streams import Stream, Streams
@@ -40,7 +40,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     corps = corp.float(guest)["floating_ip_address"]
     cloud.api.wait_until_realized()
     for source, target in ((guest, FAR), (upstream, corps)):
-        _until_answered(source, target)
+        until_answered(source, target)
     before = _held(cloud)
 
     outside = acme.make_router()
@@ -48,7 +48,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     address = floating["floating_ip_address"]
     cloud.api.wait_until_realized()
     for source, target in ((web, FAR), (upstream, address), (web, app.address)):
-        _until_answered(source, target)
+        until_answered(source, target)
     pings = [Ping(guest, FAR, 10_000, INTERVAL), Ping(upstream, corps, 10_000, INTERVAL)]
     with Streams() as streams:
         going = {
@@ -102,7 +102,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
 
         heirs.make_router(outside)
         cloud.api.wait_until_realized()
-        _until_answered(heir, FAR)
+        until_answered(heir, FAR)
         with Capture(heir, "eth0") as link:
             _send_on(upstream, outside)
             answers = ping(heir, FAR)
@@ -240,10 +240,3 @@ def _held(cloud: Cloud) -> dict[str, dict[str, set[str]]]:
         }
         held[name] = {"flows": each.flows(), **{kind: set(said.splitlines()[1:]) for kind, said in asked.items()}}
     return held
-
-
-def _until_answered(source: Instance, target: str) -> None:
-    """Wait until the controller has heard from the upstream router, which it asks every second."""
-    for _ in range(20):
-        if ping(source, target, count=1).all:
-            return

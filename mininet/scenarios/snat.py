@@ -7,7 +7,7 @@ from conversations import Conversation, crowd, last_heard, seen_as, serve
 from frames import ETH_IPV4
 from leases import lease
 from neutron import Document
-from pings import ping, time_to_live
+from pings import ping, time_to_live, until_answered
 from stations import Instance
 
 SEEN, ECHO = 81, 80
@@ -35,7 +35,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     cloud.make_gateway("h3")
     (gateway,) = cloud.api.request("GET", "/v2.0/ports?device_owner=network:router_gateway")["ports"]
     cloud.api.wait_for_status(gateway["id"])
-    _until_answered(web, FAR)
+    until_answered(web, FAR)
     for instance in (web, db):
         answers = ping(instance, FAR)
         checks.check(f"{instance.name} pings the world", "all answered", answers, answers.all)
@@ -84,10 +84,3 @@ def _start(cloud: Cloud, name: str, network_id: str, host: str) -> Instance:
     instance = cloud.launch(name, port, on=host)
     lease(instance, "udhcpc")
     return instance
-
-
-def _until_answered(instance: Instance, address: str) -> None:
-    """Wait until the controller has heard from the upstream router, which it asks every second."""
-    for _ in range(20):
-        if ping(instance, address, count=1).all:
-            return

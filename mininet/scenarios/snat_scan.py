@@ -16,7 +16,7 @@ from controller import sdnapp
 from conversations import seen_as, serve
 from leases import lease
 from neutron import Neutron
-from pings import Ping, ping
+from pings import Ping, until_answered
 from stations import Instance
 
 SCAN = Path(__file__).resolve().parent.parent / "scan.py"
@@ -51,7 +51,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     partner = _start(cloud, acme, lans[acme], "partner", "h2")
     cloud.api.wait_until_realized()
     for instance in (scanner, guest, partner):
-        _until_answered(instance)
+        until_answered(instance, FAR)
 
     begun = Scan(cloud, checks, scanner, upstream, [guest, partner])
     begun.run("sources", "one port, from 65,000 ports")
@@ -132,10 +132,3 @@ def _start(cloud: Cloud, tenant: Neutron, network_id: str, name: str, host: str)
     instance = cloud.launch(name, tenant.create("port", network_id=network_id), on=host)
     lease(instance, "udhcpc")
     return instance
-
-
-def _until_answered(instance: Instance) -> None:
-    """Wait until the controller has heard from the upstream router, which it asks every second."""
-    for _ in range(20):
-        if ping(instance, FAR, count=1).all:
-            return
