@@ -52,7 +52,7 @@ WHOLE_PACKET = 0xFFFF
 NO_TABLE = 0xFF
 """``recirc_table`` of a connection tracking action that leads nowhere."""
 
-CACHED_FLOWS = 1 << 17
+CACHED_FLOWS = 1 << 15
 """Encoded flows kept, of about 300 bytes each."""
 
 _NXM_0 = 0x0000

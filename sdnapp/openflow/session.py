@@ -5,6 +5,10 @@ Events are method calls and each returns effects for the caller to carry out, in
     assign -> READING: every flow is asked for -> RECONCILING: the difference goes out -> IN_SYNC
                                                       ^-------------- update ------------------'
 
+*Memory.* Whoever assigns and updates knows what is desired. A session remembers only where the switch differs from that,
+as far as it knows: nothing at all most of the time. So it relies on differences to be exact (see ``update``), and reads
+the switch back each time that all is assigned.
+
 *Reading back.* A cookie carries a flow's content, so a flow on the switch whose cookie, table and priority are those of
 a desired flow *is* that flow. All others are deleted by the very match that was read, all that lack are added. Nothing
 is sent where nothing differs.
@@ -118,17 +122,21 @@ class Session:
         self.bundles = 0
         self.rejected = 0
         self.next_xid = first_xid
-        self._desired: set[Flow] | None = None
+        self._is_assigned = False
         self._desired_revision = 0
         self._unanswered = False
         """Whether a revision waits to be confirmed."""
-        self._installed: set[Flow] = set()
-        self._refused: dict[Flow, str] = {}
-        self._touched: dict[Flow, None] = {}
-        """Flows that may differ between desired and installed, in the order in which they were heard of."""
+        self.flows = 0
+        """How many flows the switch holds, as far as it has confirmed."""
+        self._differs: dict[Flow, bool] = {}
+        """Flows that are desired and not there (True), or there and not desired (False), in the order in which they were
+        heard of. A bundle under way counts as done, and while reading back, all that is assigned counts as there."""
+        self._refused: set[Flow] = set()
+        """Desired and not there, as the switch does not take them."""
         self._stale: list[FlowEntry] = []
         self._outlived: list[FlowEntry] = []
         """Flows of another shape's tables, which go later."""
+        self._outlived_told = False
         self._meters = Meters()
         self._meter_mods: dict[int, Meter] = {}
         """Meters that the switch may still refuse, by transaction id."""
@@ -143,16 +151,11 @@ class Session:
     @property
     def state(self) -> State:
         """Where the session stands."""
-        if self._desired is None:
+        if not self._is_assigned:
             return State.HELD
         if self._reading is not None:
             return State.READING
         return State.RECONCILING if self._bundle is not None else State.IN_SYNC
-
-    @property
-    def flows(self) -> int:
-        """How many flows the switch holds, as far as it has confirmed."""
-        return len(self._installed)
 
     @property
     def metered(self) -> bool:
@@ -170,15 +173,18 @@ class Session:
     # What is wanted
 
     def assign(self, flows: Iterable[Flow], revision: int) -> list[Effect]:
-        """Say which flows the switch shall hold, and none but them. The first time, its flows are read back.
+        """Say which flows the switch shall hold, and none but them. Its flows are read back.
 
         No two flows may have the same key.
         """
-        flows = set(by_turns(flows, self._give_way))
-        if self._desired is not None:
-            return self.update(flows - self._desired, self._desired - flows, revision)
-        self._desired, self._desired_revision, self._unanswered = flows, revision, True
         known = {}
+        self._is_assigned, self._desired_revision, self._unanswered = True, revision, True
+        self._meters, self._differs, self._refused = Meters(), {}, set()
+        self._stale, self._outlived, self._outlived_told = [], [], False
+        if self._bundle is not None:
+            # What is read back behind it shows what has become of it.
+            self._mods_since_confirmed += len(self._bundle)
+            self._bundle = None
         for flow in by_turns(flows, self._give_way):
             known[flow.cookie] = flow
             self._meters.want(flow)
@@ -186,22 +192,33 @@ class Session:
         return [Send(self._reading.requests())]
 
     def update(self, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> list[Effect]:
-        """Change what the switch shall hold; removals come first. Does nothing before ``assign``."""
-        if self._desired is None:
+        """Change what the switch shall hold; removals come first. Does nothing before ``assign``.
+
+        What is removed must have been desired, and what is added not.
+        """
+        if not self._is_assigned:
             return []
         for flow in by_turns(removed, self._give_way):
-            if flow in self._desired:
-                self._desired.remove(flow)
-                self._meters.let_go(flow)
-            self._refused.pop(flow, None)
-            self._touched[flow] = None
+            self._meters.let_go(flow)
+            if flow in self._refused:
+                self._refused.remove(flow)
+            else:
+                self._turn(flow, desired=False)
         for flow in by_turns(added, self._give_way):
-            if flow not in self._desired:
-                self._desired.add(flow)
-                self._meters.want(flow)
-            self._touched[flow] = None
+            self._meters.want(flow)
+            self._turn(flow, desired=True)
         self._desired_revision, self._unanswered = revision, True
         return self._send_difference()
+
+    def _turn(self, flow: Flow, *, desired: bool) -> None:
+        """Note that one of two has changed: whether a flow is desired (which it is now or not), or whether it is there.
+
+        It differs from now on, unless it did before, so that it does no more.
+        """
+        if flow in self._differs:
+            del self._differs[flow]
+        else:
+            self._differs[flow] = desired
 
     # What the switch says
 
@@ -245,14 +262,15 @@ class Session:
         if reading.unanswered:
             return []
         self._reading = None
-        self._installed, read = set(by_turns(reading.found, self._give_way)), len(reading.found) + len(reading.stale)
+        self.flows, read = len(reading.found), len(reading.found) + len(reading.stale)
         for entry in by_turns(reading.stale, self._give_way):
             (self._stale if entry.table in TABLES.by_number else self._outlived).append(entry)
-        desired = by_turns(self._desired or (), self._give_way)
-        lacking = [flow for flow in desired if flow not in self._installed]
-        self._tally = Tally(read, lacking, removed=len(self._outlived))
-        # What is not desired any more was touched when that was said.
-        self._touched |= dict.fromkeys(lacking)
+        for flow in by_turns(reading.known.values(), self._give_way):
+            if flow not in reading.found:
+                self._turn(flow, desired=True)
+        if self.revision is None:
+            lacking = [flow for flow, desired in self._differs.items() if desired]
+            self._tally = Tally(read, lacking, removed=len(self._outlived))
         return self._send_difference()
 
     def clear_out(self) -> list[Effect]:
@@ -309,16 +327,14 @@ class Session:
 
     def _send_difference(self) -> list[Effect]:
         """Send what differs, unless we wait for the switch; confirm if nothing does."""
-        if self._reading is not None or self._bundle is not None or self._desired is None:
+        if self._reading is not None or self._bundle is not None or not self._is_assigned:
             return []
-        stale, removed, added = self._stale, [], []
-        for flow in by_turns(self._touched, self._give_way):
-            if flow in self._desired:
-                if flow not in self._installed and flow not in self._refused:
-                    added.append(flow)
-            elif flow in self._installed:
-                removed.append(flow)
-        self._stale, self._touched = [], {}
+        stale: list[FlowEntry] = self._stale
+        removed: list[Flow] = []
+        added: list[Flow] = []
+        for flow, desired in by_turns(self._differs.items(), self._give_way):
+            (added if desired else removed).append(flow)
+        self._stale, self._differs = [], {}
         effects = self._send_meters(self._meters.take_lacking())
         if stale or removed or added:
             return [*effects, self._bundle_of(stale, removed, added)]
@@ -351,10 +367,10 @@ class Session:
             revision = None
             self._stale, stale, room = stale[self._limit :], stale[: self._limit], self._limit
             room -= len(stale)
-            self._touched.update(dict.fromkeys(removed[room:]))
+            self._differs.update(dict.fromkeys(removed[room:], False))
             removed = removed[:room]
             room -= len(removed)
-            self._touched.update(dict.fromkeys(added[room:]))
+            self._differs.update(dict.fromkeys(added[room:], True))
             added = added[:room]
         deleted, overwritten = removed, {}
         if removed and added:
@@ -376,14 +392,13 @@ class Session:
             self._tally.count(bundle)
         if self._limit is not None:
             self._limit *= 2
-        self._installed.difference_update(bundle.deleted, bundle.overwritten.values())
-        self._installed.update(by_turns(bundle.added, self._give_way))
+        self.flows += len(bundle.added) - len(bundle.deleted) - len(bundle.overwritten)
         for flow in bundle.refused_additions():
-            self._installed.discard(flow)
+            self.flows -= 1
             if (former := bundle.overwritten.get(flow.key)) is not None:
                 # Its successor did not come to take its place, so it is still there.
-                self._installed.add(former)
-                self._touched[former] = None
+                self.flows += 1
+                self._turn(former, desired=False)
 
     def _undone(self, bundle: Bundle) -> None:
         self._failures += 1
@@ -395,18 +410,24 @@ class Session:
                 bundle.refused.setdefault(0, bundle.failure)
         # A deletion that is refused is given up: what cannot be deleted is beyond us, and is read back another time.
         self._stale = [entry for at, entry in enumerate(bundle.stale) if at not in bundle.refused] + self._stale
-        self._installed.difference_update(
-            flow for at, flow in enumerate(bundle.deleted, len(bundle.stale)) if at in bundle.refused
-        )
-        self._touched = dict.fromkeys([*bundle.deleted, *bundle.overwritten.values(), *bundle.added, *self._touched])
+        given_up = {at - len(bundle.stale) for at in bundle.refused}
+        kept = [flow for at, flow in enumerate(bundle.deleted) if at not in given_up]
+        self.flows -= len(bundle.deleted) - len(kept)
+        since, self._differs = self._differs, dict.fromkeys([*kept, *bundle.overwritten.values()], False)
+        self._differs.update(dict.fromkeys(bundle.added, True))
+        for flow, desired in since.items():
+            self._turn(flow, desired=desired)
 
     def _reject(self, bundle: Bundle) -> list[Effect]:
         """Remember which additions of a bundle were refused, and report those that are still wanted."""
         effects: list[Effect] = []
         for flow, reason in bundle.refused_additions().items():
-            if self._desired is None or flow not in self._desired:
+            # One that counts as there differs where it is not desired any more, and one that does not, where it still is.
+            is_desired = (flow in self._differs) != bundle.committed
+            self._differs.pop(flow, None)
+            if not is_desired:
                 continue
-            self._refused[flow] = reason
+            self._refused.add(flow)
             self.rejected += 1
             if self._tally is not None:
                 self._tally.refused += 1
@@ -421,8 +442,9 @@ class Session:
         if self._tally is not None:
             effects.append(Reconciled(self._tally.receipt()))
             self._tally = None
-            if self._outlived:
-                effects.append(Outlived(len(self._outlived)))
+        if self._outlived and not self._outlived_told:
+            self._outlived_told = True
+            effects.append(Outlived(len(self._outlived)))
         return effects
 
     def _break(self, reason: str) -> list[Effect]:
