@@ -4,10 +4,10 @@ Two units may ask for the same key (table, priority, match). A switch holds one 
 by a rule that knows no order of arrival: the lowest cookie.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 from typing import NamedTuple
 
-from flows.flow import Flow, Key
+from flows.flow import Flow, Key, Match
 from flows.turns import GiveWay, by_turns, nobody_waits
 
 
@@ -22,24 +22,39 @@ class DesiredTable(Mapping[Key, Flow]):
     """The flows that one chassis should hold, by key."""
 
     def __init__(self) -> None:
-        self._chosen: dict[Key, Flow] = {}
+        self._chosen: dict[tuple[int, int], dict[Match, Flow]] = {}
+        """By table and priority, and by match: so that no key need be kept, but the match that each flow has anyway."""
+        self._size = 0
         self._asked: dict[Key, dict[Flow, int]] = {}
         """How often each flow is asked for, of the few keys where that is not one flow once."""
         self._before: dict[Key, Flow | None] = {}
 
     def __getitem__(self, key: Key) -> Flow:
-        return self._chosen[key]
+        table, priority, match = key
+        return self._chosen[table, priority][match]
 
     def __iter__(self) -> Iterator[Key]:
-        return iter(self._chosen)
+        return (flow.key for flow in self.values())
 
     def __len__(self) -> int:
-        return len(self._chosen)
+        return self._size
+
+    def values(self) -> ValuesView[Flow]:
+        """Return the flows."""
+        return _Flows(self)
+
+    def each(self) -> Iterator[Flow]:
+        """Yield the flows."""
+        for flows in self._chosen.values():
+            yield from flows.values()
 
     def count(self, flow: Flow, times: int) -> None:
         """Ask for a flow so many times more, or less where negative."""
         key = flow.key
-        chosen = self._chosen.get(key)
+        place = self._chosen.get(key[:2])
+        if place is None:
+            place = self._chosen[key[:2]] = {}
+        chosen = place.get(flow.match)
         if key not in self._before:
             self._before[key] = chosen
         asked = self._asked.pop(key, None)
@@ -51,17 +66,22 @@ class DesiredTable(Mapping[Key, Flow]):
         else:
             del asked[flow]
         if not asked:
-            del self._chosen[key]
+            self._size -= 1
+            del place[flow.match]
+            if not place:
+                del self._chosen[key[:2]]
             return
         if len(asked) > 1 or total != 1:
             self._asked[key] = asked
-        self._chosen[key] = min(asked, key=lambda each: each.cookie)
+        if chosen is None:
+            self._size += 1
+        place[flow.match] = min(asked, key=lambda each: each.cookie)
 
     def take_delta(self, give_way: GiveWay = nobody_waits) -> Delta:
         """Return what has changed since this was last called."""
         added, removed = [], []
         for key, before in by_turns(self._before.items(), give_way):
-            now = self._chosen.get(key)
+            now = self.get(key)
             if now == before:
                 continue
             if now is not None:
@@ -70,3 +90,12 @@ class DesiredTable(Mapping[Key, Flow]):
                 removed.append(before)
         self._before.clear()
         return Delta(tuple(added), tuple(removed))
+
+
+class _Flows(ValuesView[Flow]):
+    """The values of a table, without a look at their keys."""
+
+    _mapping: DesiredTable
+
+    def __iter__(self) -> Iterator[Flow]:
+        return self._mapping.each()

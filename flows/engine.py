@@ -5,13 +5,13 @@ the store's rows alone, never on the order in which they came (*incremental equa
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from flows.delta import Delta, DesiredTable
 from flows.features import UNITS
 from flows.flow import Flow
-from flows.memo import Call, Memo
+from flows.memo import Cell, Function, Memo
 from flows.turns import GiveWay, by_turns, nobody_waits
 from flows.units import Audience, Unit, audiences
 from topology.facts import PLACES, View
@@ -27,6 +27,13 @@ RELATIONS = (PLACES, GROUPS, REACHING)
 """Those of most rows, each after those that it depends on."""
 
 
+class Call(NamedTuple):
+    """A function and its arguments: the name of a cell."""
+
+    function: Function
+    args: tuple[Any, ...]
+
+
 class Failure(NamedTuple):
     """A unit raised: its flows are missing until something that it reads changes."""
 
@@ -35,11 +42,14 @@ class Failure(NamedTuple):
     error: str
 
 
-class Yielded(NamedTuple):
-    """What a unit published, or why it could not."""
+class Broken(NamedTuple):
+    """What a unit yields that raises: why it does."""
 
-    flows: tuple[tuple[Audience, Flow], ...]
-    error: str | None = None
+    error: str
+
+
+Yielded = tuple[Audience | Flow, ...] | Broken
+"""What a unit has published: each audience, followed by the flows for it."""
 
 
 class Engine:
@@ -69,14 +79,15 @@ class Engine:
         for unit in self._units:
             self._units_over.setdefault(unit.over, []).append(unit)
         self._functions = {unit: _guarded(unit) for unit in self._units}
-        self._published: dict[Audience, Counter[Flow]] = {}
+        self._publishing = frozenset(self._functions.values())
+        self._items = {unit: _Items(unit, self._functions[unit]) for unit in self._units if unit.each is not None}
+        self._publishers: dict[Audience, dict[Cell, None]] = {}
+        """Cells of units that yield flows for an audience; the flows are in their values."""
         self._subscribed: dict[str, frozenset[Audience]] = {}
         self._subscribers: dict[Audience, dict[str, DesiredTable]] = {}
         self._touched: dict[str, DesiredTable] = {}
         """Tables of chassis that may differ from before, in the present pass."""
         self._tables: dict[str, DesiredTable] = {}
-        self._yielded: dict[Call, Yielded] = {}
-        self._items: dict[Call, tuple[str, ...]] = {}
         self._facts: set[Call] = set()
         self.failures: dict[Call, Failure] = {}
         self.revision = 0
@@ -123,17 +134,17 @@ class Engine:
         for row in rows:
             self._follow_row(row.kind, row.id)
             self._follow_fact(row.kind, row.id)
-        for call in suspects:
-            if call in self._facts:
-                self._look_at(call)
-            if call in self._items:
-                self._follow_items(call)
-        for call in suspects:
-            if call in self._yielded:
-                self._publish(call)
-        for call in suspects:
-            if call.function is audiences and call.args[0] in self._subscribed:
-                self._subscribe(call.args[0])
+        for cell in suspects:
+            if Call(cell.function, cell.args) in self._facts:
+                self._look_at(cell.function, cell.args)
+            elif cell.suspect and isinstance(cell.function, _Items):
+                self._follow_items(cell.function, cell.args)
+        for cell in suspects:
+            if cell.suspect and cell.function in self._publishing:
+                self._publish(cell.function, cell.args)
+        for cell in suspects:
+            if cell.function is audiences and cell.args[0] in self._subscribed:
+                self._subscribe(cell.args[0])
         self._memo.end()
         touched, self._touched = self._touched, {}
         deltas = {chassis_id: table.take_delta(self._give_way) for chassis_id, table in touched.items()}
@@ -141,27 +152,23 @@ class Engine:
 
     def _run_once(self) -> None:
         for unit in self._units_over.get(None, ()):
-            self._publish(Call(self._functions[unit], ()))
+            self._publish(self._functions[unit], ())
 
     def _follow_row(self, kind: type[Any], row_id: str) -> None:
         """Start or end what runs for a row."""
         present = self._store.get(kind, row_id) is not None
         for unit in self._units_over.get(kind, ()):
             if unit.each is not None:
-                items = Call(_items_of(unit), (row_id,))
+                items = self._items[unit]
                 if present:
-                    self._items.setdefault(items, ())
-                    self._follow_items(items)
-                elif items in self._items:
-                    self._set_items(items, ())
-                    del self._items[items]
-                    self._memo.drop(items)
-                continue
-            call = Call(self._functions[unit], (row_id,))
-            if present:
-                self._publish(call)
-            elif call in self._yielded:
-                self._withdraw(call)
+                    self._follow_items(items, (row_id,))
+                elif (cell := self._memo.find(items, (row_id,))) is not None:
+                    self._set_items(items, cell.args, cell.value, ())
+                    self._memo.drop(items, cell.args)
+            elif present:
+                self._publish(self._functions[unit], (row_id,))
+            else:
+                self._withdraw(self._functions[unit], (row_id,))
         if kind is Chassis:
             if present:
                 self._tables.setdefault(row_id, DesiredTable())
@@ -170,7 +177,7 @@ class Engine:
                 self._leave(row_id, self._subscribed.pop(row_id))
                 del self._tables[row_id]
                 self._touched.pop(row_id, None)
-                self._memo.drop(Call(audiences, (row_id,)))
+                self._memo.drop(audiences, (row_id,))
 
     def _follow_fact(self, kind: type[Any], row_id: str) -> None:
         """Start or end to follow a fact of a row."""
@@ -179,86 +186,87 @@ class Engine:
             call = Call(fact, (row_id,))
             if over is kind and present and call not in self._facts:
                 self._facts.add(call)
-                self._look_at(call)
+                self._look_at(*call)
             elif over is kind and not present and call in self._facts:
                 self._facts.remove(call)
                 self._moved.add(row_id)
-                self._memo.drop(call)
+                self._memo.drop(*call)
 
-    def _look_at(self, call: Call) -> None:
-        if self._memo.refresh(call):
-            self._moved.add(call.args[0])
+    def _look_at(self, fact: Function, args: tuple[Any, ...]) -> None:
+        if self._memo.is_changed(self._memo.settled(fact, args)):
+            self._moved.add(args[0])
 
-    def _follow_items(self, items: Call) -> None:
+    def _follow_items(self, items: "_Items", args: tuple[Any, ...]) -> None:
         """Bring the list of items of a row up to date."""
-        self._memo.refresh(items)
-        self._set_items(items, self._memo.value(items))
+        cell = self._memo.find(items, args)
+        before = cell.value if cell is not None else ()
+        self._set_items(items, args, before, self._memo.settled(items, args).value)
 
-    def _set_items(self, items: Call, now: tuple[str, ...]) -> None:
-        before = self._items[items]
+    def _set_items(self, items: "_Items", args: tuple[Any, ...], before: tuple[str, ...], now: tuple[str, ...]) -> None:
         if now == before:
             return
-        self._items[items] = now
-        unit = items.function.unit  # type: ignore[attr-defined]
         for item in set(before) - set(now):
-            self._withdraw(Call(self._functions[unit], (*items.args, item)))
+            self._withdraw(items.function, (*args, item))
         for item in set(now) - set(before):
-            self._publish(Call(self._functions[unit], (*items.args, item)))
+            self._publish(items.function, (*args, item))
 
-    def _publish(self, call: Call) -> None:
+    def _publish(self, function: Function, args: tuple[Any, ...]) -> None:
         """Run a unit if it must, and publish the difference."""
         self._give_way()
-        self._memo.refresh(call)
-        yielded: Yielded = self._memo.value(call)
-        before = self._yielded.get(call)
-        if yielded is before:
+        known = self._memo.find(function, args)
+        before: Yielded = known.value if known is not None else ()
+        cell = self._memo.settled(function, args)
+        now: Yielded = cell.value
+        if now is before:
             return
-        self._yielded[call] = yielded
-        if yielded.error is None:
-            self.failures.pop(call, None)
-        else:
-            self.failures[call] = Failure(call.function.__name__, call.args, yielded.error)
-        self._difference(before.flows if before else (), yielded.flows)
+        if isinstance(now, Broken):
+            self.failures[Call(function, cell.args)] = Failure(function.__name__, cell.args, now.error)
+        elif self.failures:
+            self.failures.pop(Call(function, cell.args), None)
+        self._difference(cell, before, now)
 
-    def _withdraw(self, call: Call) -> None:
-        self._difference(self._yielded.pop(call).flows, ())
-        self.failures.pop(call, None)
-        self._memo.drop(call)
+    def _withdraw(self, function: Function, args: tuple[Any, ...]) -> None:
+        """Take back what a unit has published, if it did."""
+        if (cell := self._memo.find(function, args)) is not None:
+            self._difference(cell, cell.value, ())
+            self.failures.pop(Call(function, cell.args), None)
+            self._memo.drop(function, cell.args)
 
-    def _difference(self, before: tuple[tuple[Audience, Flow], ...], now: tuple[tuple[Audience, Flow], ...]) -> None:
-        if not before and not now:
-            # What most units yield for a port that is not plugged in anywhere.
-            return
-        difference = Counter(now)
-        difference.subtract(before)
+    def _difference(self, cell: Cell, before: Yielded, now: Yielded) -> None:
+        difference = Counter(_pairs(now))
+        difference.subtract(_pairs(before))
         for (audience, flow), times in difference.items():
             if not times:
                 continue
-            flows = self._published.setdefault(audience, Counter())
-            flows[flow] += times
-            if not flows[flow]:
-                del flows[flow]
-                if not flows:
-                    del self._published[audience]
             for chassis_id, table in self._subscribers.get(audience, {}).items():
                 self._touched[chassis_id] = table
                 table.count(flow, times)
+        former, present = _audiences_of(before), _audiences_of(now)
+        for audience in present - former:
+            self._publishers.setdefault(audience, {})[cell] = None
+        for audience in former - present:
+            publishers = self._publishers[audience]
+            del publishers[cell]
+            if not publishers:
+                del self._publishers[audience]
 
     def _subscribe(self, chassis_id: str) -> None:
         """Bring the audiences of a chassis up to date."""
-        call = Call(audiences, (chassis_id,))
-        self._memo.refresh(call)
-        now: frozenset[Audience] = self._memo.value(call)
+        now: frozenset[Audience] = self._memo.settled(audiences, (chassis_id,)).value
         before = self._subscribed.get(chassis_id, frozenset())
         self._subscribed[chassis_id] = now
         table = self._touched[chassis_id] = self._tables[chassis_id]
         self._leave(chassis_id, before - now)
         for audience in before - now:
-            for flow, times in by_turns(self._published.get(audience, {}).items(), self._give_way):
-                table.count(flow, -times)
+            self._count(table, audience, -1)
         for audience in now - before:
             self._subscribers.setdefault(audience, {})[chassis_id] = table
-            for flow, times in by_turns(self._published.get(audience, {}).items(), self._give_way):
+            self._count(table, audience, 1)
+
+    def _count(self, table: DesiredTable, audience: Audience, times: int) -> None:
+        """Ask a table for all that is published for an audience, once more (1) or once less (-1)."""
+        for cell in self._publishers.get(audience, ()):
+            for flow in by_turns(_flows_for(audience, cell.value), self._give_way):
                 table.count(flow, times)
 
     def _leave(self, chassis_id: str, audiences: Iterable[Audience]) -> None:
@@ -274,34 +282,55 @@ def _guarded(unit: Unit) -> Callable[..., Yielded]:
 
     def run(view: View, *args: Any) -> Yielded:
         try:
-            return Yielded(tuple(unit.function(view, *args)))
+            return _packed(unit.function(view, *args))
         except Exception as error:
-            return Yielded((), f"{type(error).__name__}: {error}")
+            return Broken(f"{type(error).__name__}: {error}")
 
     run.__name__ = unit.name
     return run
 
 
-class _Items:
-    """The fact that lists what a unit runs for within a row; equal for equal units."""
+def _packed(published: Iterable[tuple[Audience, Flow]]) -> tuple[Audience | Flow, ...]:
+    """Name each audience once, if its flows stand together: most of a unit's flows are for the same one."""
+    packed: list[Audience | Flow] = []
+    last = None
+    for audience, flow in published:
+        if audience != last:
+            packed.append(audience)
+            last = audience
+        packed.append(flow)
+    return tuple(packed)
 
-    def __init__(self, unit: Unit) -> None:
+
+def _pairs(yielded: Yielded) -> Iterator[tuple[Audience, Flow]]:
+    """Yield each flow with its audience; nothing of what is broken."""
+    audience = None
+    for each in () if isinstance(yielded, Broken) else yielded:
+        if isinstance(each, Audience):
+            audience = each
+        elif audience is not None:
+            yield audience, each
+
+
+def _flows_for(audience: Audience, yielded: Yielded) -> Iterator[Flow]:
+    return (flow for each, flow in _pairs(yielded) if each == audience)
+
+
+def _audiences_of(yielded: Yielded) -> set[Audience]:
+    return set() if isinstance(yielded, Broken) else {each for each in yielded if isinstance(each, Audience)}
+
+
+class _Items:
+    """The fact that lists what a unit, run by ``function``, runs for within a row."""
+
+    def __init__(self, unit: Unit, function: Function) -> None:
         self.unit = unit
+        self.function = function
         self.__name__ = f"{unit.name}.each"
 
     def __call__(self, view: View, row_id: str) -> tuple[str, ...]:
         assert self.unit.each is not None
         return view.ask(self.unit.each, row_id)
-
-    def __hash__(self) -> int:
-        return hash(self.unit)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Items) and self.unit == other.unit
-
-
-def _items_of(unit: Unit) -> _Items:
-    return _Items(unit)
 
 
 def _every_row(store: Store) -> Iterable[RowChange]:

@@ -45,8 +45,6 @@ class Flow:
     owner: str
     """Why the flow exists: ``<kind>/<id>`` of a row, for example ``port/6d0c...``."""
     cookie: int = field(init=False, repr=False)
-    key: Key = field(init=False, repr=False)
-    """What a switch can hold only once: table, priority and match. Each chassis has its flows by key, so it is kept."""
 
     def __post_init__(self) -> None:
         # Plain tuples of text and numbers have one repr for ever; the class names of actions are part of it.
@@ -54,7 +52,11 @@ class Flow:
         content = f"({self.table}, {self.priority}, {parts})".encode()
         digest = int.from_bytes(hashlib.blake2b(content, digest_size=6).digest(), "big")
         object.__setattr__(self, "cookie", FEATURES[self.feature].number << 48 | digest)
-        object.__setattr__(self, "key", (self.table, self.priority, self.match))
+
+    @property
+    def key(self) -> Key:
+        """What a switch can hold only once: table, priority and match."""
+        return self.table, self.priority, self.match
 
     @property
     def meter(self) -> Meter | None:

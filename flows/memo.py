@@ -2,13 +2,17 @@
 
 A *cell* is one function with its arguments, its value and what it read, in order. What can be read are rows, index
 keys, keys of relations, and other cells: all *nodes*, which know their readers. After a change of the store, cells that
-read a changed node are suspect, and so are those that read them. ``refresh`` settles a suspect: its reads are settled
+read a changed node are suspect, and so are those that read them. ``settled`` settles a suspect: its reads are settled
 first, in the order in which they were made, and it runs again only if one of them really has another value.
+
+There are some twenty cells for each port, so they are small: no name of their own, and one tuple of arguments for all
+cells of a row.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from flows.gatherings import Gathering
 from flows.turns import GiveWay, by_turns, nobody_waits
@@ -18,60 +22,68 @@ from topology.values import Row
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
-
-
-class Call(NamedTuple):
-    """A function and its arguments: the name of a cell."""
-
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
+Function = Callable[..., Any]
+SOME = 32
+"""Readers that are kept in a list; more are a set, where one is found at once."""
 
 
 class Node:
-    """Something that is read. Few have more than one reader, so a single one is kept as it is, and no set for it."""
+    """Something that is read. Few have many readers, so a single one is kept as it is, and some in a list."""
 
-    __slots__ = ("changed", "name", "readers")
+    __slots__ = ("readers",)
 
-    def __init__(self, name: tuple[Any, ...]) -> None:
-        self.name = name
-        self.readers: Cell | set[Cell] | None = None
-        self.changed = False
-        """Whether it has another value than before, in the present pass."""
+    def __init__(self) -> None:
+        self.readers: Cell | list[Cell] | set[Cell] | None = None
 
     def every_reader(self) -> Iterable["Cell"]:
         """Return the cells that read it."""
         if self.readers is None:
             return ()
-        return self.readers if isinstance(self.readers, set) else (self.readers,)
+        return (self.readers,) if isinstance(self.readers, Cell) else self.readers
 
     def add_reader(self, reader: "Cell") -> None:
-        """Take note of one that reads it."""
+        """Take note of one that reads it, and did not before."""
         if self.readers is None:
             self.readers = reader
+        elif isinstance(self.readers, Cell):
+            self.readers = [self.readers, reader]
         elif isinstance(self.readers, set):
             self.readers.add(reader)
-        elif self.readers is not reader:
-            self.readers = {self.readers, reader}
+        elif len(self.readers) < SOME:
+            self.readers.append(reader)
+        else:
+            self.readers = {*self.readers, reader}
 
     def remove_reader(self, reader: "Cell") -> bool:
         """Take note of one that reads it no more; return whether it was the last."""
         if self.readers is reader:
             self.readers = None
-        elif isinstance(self.readers, set):
-            self.readers.discard(reader)
+        elif isinstance(self.readers, list | set):
+            self.readers.remove(reader)
             if not self.readers:
                 self.readers = None
         return self.readers is None
 
 
+class Source(Node):
+    """What is read and no cell, by name: (kind, id), (kind, index, key), (relation, key)."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: tuple[Any, ...]) -> None:
+        super().__init__()
+        self.name = name
+
+
 class Cell(Node):
-    """A remembered value, and what it was made from."""
+    """A function and its arguments, a remembered value, and what it was made from."""
 
-    __slots__ = ("reads", "suspect", "value")
-    name: Call
+    __slots__ = ("args", "function", "reads", "suspect", "value")
 
-    def __init__(self, name: Call) -> None:
-        super().__init__(name)
+    def __init__(self, function: Function, args: tuple[Any, ...]) -> None:
+        super().__init__()
+        self.function = function
+        self.args = args
         self.value: Any = None
         self.reads: tuple[Node, ...] = ()
         self.suspect = False
@@ -83,13 +95,13 @@ class Memo:
     def __init__(self, store: Store, give_way: GiveWay = nobody_waits) -> None:
         self._store = store
         self._give_way = give_way
-        self._cells: dict[Call, Cell] = {}
-        self._sources: dict[tuple[Any, ...], Node] = {}
-        """What is read and no cell, by name: (kind, id), (kind, index, key), (relation, key)."""
+        self._cells: dict[Function, dict[tuple[Any, ...], Cell]] = {}
+        self._sources: dict[tuple[Any, ...], Source] = {}
         self._gatherings: dict[Relation, Gathering] = {}
         """In the order in which they depend on one another."""
         self._recording: list[dict[Node, None]] = []
-        self._changed: list[Node] = []
+        self._changed: set[Node] = set()
+        """What has another value than before, in the present pass."""
         self._suspects: list[Cell] = []
         self._unread: set[Cell] = set()
         self.runs: Counter[str] = Counter()
@@ -109,7 +121,7 @@ class Memo:
 
     def ask(self, fact: Callable[..., T], *args: Any) -> T:
         """Return the value of a function, from memory where it stands; the read is recorded."""
-        cell = self._settled(Call(fact, args))
+        cell = self.settled(fact, args)
         if self._recording:
             self._recording[-1][cell] = None
         value: T = cell.value
@@ -125,8 +137,8 @@ class Memo:
 
     # What the engine does
 
-    def begin(self, rows: Iterable[RowChange]) -> list[Call]:
-        """Take note of changed rows; return every cell that may be concerned."""
+    def begin(self, rows: Iterable[RowChange]) -> list[Cell]:
+        """Take note of changed rows; return every cell that may be concerned, all of them suspect."""
         by_kind: dict[type[Any], list[str]] = {}
         edge: list[Node] = []
         for row in by_turns(rows, self._give_way):
@@ -145,7 +157,7 @@ class Memo:
                 for key in self._follow(relation, gathering, row_id):
                     edge += self._turned((relation, key))
             self._suspect_readers(edge)
-        return [cell.name for cell in self._suspects if cell.suspect]
+        return [cell for cell in self._suspects if cell.suspect]
 
     def end(self) -> None:
         """Forget the cells that nobody reads any more; what has changed is settled."""
@@ -157,22 +169,32 @@ class Memo:
             cell = self._unread.pop()
             if cell.suspect or cell.readers is None:
                 self._forget(cell)
-        for node in by_turns(self._changed, self._give_way):
-            node.changed = False
         self._suspects.clear()
         self._changed.clear()
 
-    def refresh(self, call: Call) -> bool:
-        """Bring a cell up to date; return whether its value is another than before. Raises what the function raises."""
-        return self._settled(call).changed
+    def settled(self, function: Function, args: tuple[Any, ...]) -> Cell:
+        """Return the cell of a function with arguments, up to date. Raises what the function raises."""
+        cell = self.find(function, args)
+        if cell is None:
+            cell = Cell(function, _kept(args))
+            self._run(cell, is_new=True)
+            self._cells.setdefault(function, {})[cell.args] = cell
+        elif cell.suspect:
+            self._settle(cell)
+        return cell
 
-    def value(self, call: Call) -> Any:
-        """Return the remembered value of a cell. Raises KeyError if there is none."""
-        return self._cells[call].value
+    def find(self, function: Function, args: tuple[Any, ...]) -> Cell | None:
+        """Return a cell as it is, or None."""
+        cells = self._cells.get(function)
+        return cells.get(args) if cells is not None else None
 
-    def drop(self, call: Call) -> None:
+    def is_changed(self, cell: Cell) -> bool:
+        """Return whether a cell has another value than before, in the present pass."""
+        return cell in self._changed
+
+    def drop(self, function: Function, args: tuple[Any, ...]) -> None:
         """Forget a cell that was kept for its own sake, and what only it has read."""
-        if (cell := self._cells.get(call)) is not None:
+        if (cell := self.find(function, args)) is not None:
             self._forget(cell)
 
     # Inner parts
@@ -185,21 +207,16 @@ class Memo:
                     reader.suspect = True
                     self._suspects.append(reader)
                     edge.append(reader)
-                    relation = getattr(reader.name.function, "relation", None)
+                    relation = getattr(reader.function, "relation", None)
                     if relation is not None:
-                        self._gatherings[relation].suspects.append(reader.name.args[0])
+                        self._gatherings[relation].suspects.append(reader.args[0])
 
     def _turned(self, name: tuple[Any, ...]) -> Iterator[Node]:
         """Yield the node of a name as one that has changed, if anybody reads it."""
         node = self._sources.get(name)
-        if node is not None and not node.changed:
-            self._note_change(node)
+        if node is not None and node not in self._changed:
+            self._changed.add(node)
             yield node
-
-    def _note_change(self, node: Node) -> None:
-        if not node.changed:
-            node.changed = True
-            self._changed.append(node)
 
     def introduce(self, relation: Relation) -> None:
         """Gather what all rows of a relation say, in slices; else that is done at once when it is first asked for."""
@@ -218,58 +235,42 @@ class Memo:
 
     def _follow(self, relation: Relation, gathering: Gathering, row_id: str) -> set[Any]:
         """Bring what a row says up to date; return the keys under which another set of values is said now."""
-        call = Call(gathering.says, (row_id,))
         if self._store.get(relation.kind, row_id) is None:
-            self.drop(call)
+            self.drop(gathering.says, (row_id,))
             return gathering.replace(row_id, ())
-        return gathering.replace(row_id, self._settled(call).value)
-
-    def _settled(self, call: Call) -> Cell:
-        cell = self._cells.get(call)
-        if cell is None:
-            cell = Cell(call)
-            self._run(cell, is_new=True)
-            self._cells[call] = cell
-        elif cell.suspect:
-            self._settle(cell)
-        return cell
+        return gathering.replace(row_id, self.settled(gathering.says, (row_id,)).value)
 
     def _settle(self, cell: Cell) -> None:
         for read in cell.reads:
-            if isinstance(read, Cell):
-                if read.suspect:
-                    try:
-                        self._settle(read)
-                    except Exception:
-                        # The reader will meet the same error when it runs, if it still asks.
-                        read.changed = True
-                changed = read.changed
-            else:
-                changed = read.changed
-            if changed:
+            if isinstance(read, Cell) and read.suspect:
+                try:
+                    self._settle(read)
+                except Exception:
+                    # The reader will meet the same error when it runs, if it still asks.
+                    self._changed.add(read)
+            if read in self._changed:
                 self._run(cell)
                 return
         cell.suspect = False
 
     def _run(self, cell: Cell, *, is_new: bool = False) -> None:
-        function, args = cell.name
-        self.runs[function.__name__] += 1
+        self.runs[cell.function.__name__] += 1
         reads: dict[Node, None] = {}
         self._recording.append(reads)
         try:
-            value = function(self, *args)
+            value = cell.function(self, *cell.args)
         except Exception:
             self._recording.pop()
             self._forget(cell)
             if self._recording:
                 # What failed is not remembered, so whoever asked depends on its reads.
                 self._recording[-1].update(reads)
-            self._note_change(cell)
+            self._changed.add(cell)
             raise
         self._recording.pop()
         if is_new or cell.value != value:
             cell.value = value
-            self._note_change(cell)
+            self._changed.add(cell)
         cell.suspect = False
         before, cell.reads = cell.reads, tuple(reads)
         if before == cell.reads:
@@ -286,19 +287,27 @@ class Memo:
         if self._recording:
             node = self._sources.get(name)
             if node is None:
-                node = self._sources[name] = Node(name)
+                node = self._sources[name] = Source(name)
             self._recording[-1][node] = None
 
     def _unlink(self, read: Node, reader: Cell) -> None:
         if read.remove_reader(reader):
             if isinstance(read, Cell):
                 self._unread.add(read)
-            else:
+            elif isinstance(read, Source):
                 self._sources.pop(read.name, None)
 
     def _forget(self, cell: Cell) -> None:
         cell.suspect = False
-        self._cells.pop(cell.name, None)
+        cells = self._cells.get(cell.function, {})
+        if cells.get(cell.args) is cell:
+            del cells[cell.args]
         for read in cell.reads:
             self._unlink(read, cell)
         cell.reads = ()
+
+
+@lru_cache(maxsize=1 << 10)
+def _kept(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return arguments as those that were met before, if they were not long ago."""
+    return args

@@ -5,9 +5,9 @@ Events are method calls and each returns effects for the caller to carry out, in
     assign -> READING: every flow is asked for -> RECONCILING: the difference goes out -> IN_SYNC
                                                       ^-------------- update ------------------'
 
-*Memory.* Whoever assigns and updates knows what is desired. A session remembers only where the switch differs from that,
-as far as it knows: nothing at all most of the time. So it relies on differences to be exact (see ``update``), and reads
-the switch back each time that all is assigned.
+*Memory.* Whoever assigns and updates knows what is desired. A session remembers only where the switch differs from
+that, as far as it knows: nothing at all most of the time. So it relies on differences to be exact (see ``update``), and
+reads the switch back each time that all is assigned.
 
 *Reading back.* A cookie carries a flow's content, so a flow on the switch whose cookie, table and priority are those of
 a desired flow *is* that flow. All others are deleted by the very match that was read, all that lack are added. Nothing
@@ -129,8 +129,8 @@ class Session:
         self.flows = 0
         """How many flows the switch holds, as far as it has confirmed."""
         self._differs: dict[Flow, bool] = {}
-        """Flows that are desired and not there (True), or there and not desired (False), in the order in which they were
-        heard of. A bundle under way counts as done, and while reading back, all that is assigned counts as there."""
+        """Flows that are desired and not there (True), or there and not desired (False), in the order in which they
+        were heard of. A bundle under way counts as done; while reading back, all that was assigned counts as there."""
         self._refused: set[Flow] = set()
         """Desired and not there, as the switch does not take them."""
         self._stale: list[FlowEntry] = []
@@ -422,7 +422,7 @@ class Session:
         """Remember which additions of a bundle were refused, and report those that are still wanted."""
         effects: list[Effect] = []
         for flow, reason in bundle.refused_additions().items():
-            # One that counts as there differs where it is not desired any more, and one that does not, where it still is.
+            # What counts as there differs if it is not desired any more; what does not, if it still is.
             is_desired = (flow in self._differs) != bundle.committed
             self._differs.pop(flow, None)
             if not is_desired:

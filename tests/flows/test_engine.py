@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from flows.actions import Controller
 from flows.engine import Engine
-from flows.units import Unit, on_chassis
+from flows.units import Unit
 from topology.gateway_values import (
     Fence,
     GatewayBinding,
@@ -499,4 +499,3 @@ def test_a_fact_that_raises_is_asked_again_when_what_it_read_changes() -> None:
 def test_audience_of_an_unknown_chassis_reaches_nobody() -> None:
     _, engine, _ = small_cloud()
     assert engine.desired("nowhere") == {}
-    assert on_chassis("nowhere") not in engine.desired("a")
