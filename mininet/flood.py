@@ -2,7 +2,7 @@
 
 Sends some ``RATE`` frames a second out of eth0, no two alike where the kind allows that, and prints how many. Kinds:
 ``dhcp`` (requests of ever new transactions), ``arp`` (requests for ever new addresses), ``junk`` (random bytes behind a
-random header).
+random header), ``connections`` (datagrams between ever new ports, to nobody).
 """
 
 import random
@@ -15,8 +15,9 @@ from contextlib import suppress
 from itertools import cycle, islice
 
 from dhcp_probe import discover
-from frames import BROADCAST, arp_request
+from frames import BROADCAST, arp_request, udp_frame
 
+NOBODY = "fa:16:3e:99:99:99"
 MANY = 4096
 """Different frames that are sent in turn: making them takes longer than sending them."""
 
@@ -39,7 +40,13 @@ def junk(_mac: str, _address: str) -> bytes:
     return destination + random.randbytes(6) + ethertype + random.randbytes(random.randrange(46, 400))
 
 
-KINDS: dict[str, Callable[[str, str], bytes]] = {"dhcp": dhcp, "arp": arp, "junk": junk}
+def connections(mac: str, address: str) -> bytes:
+    """The first datagram of one more connection, which nobody answers."""
+    ports = random.randrange(1024, 65536), random.randrange(1024, 65536)
+    return udp_frame(mac, NOBODY, address, address, b"one more", ports=ports)
+
+
+KINDS: dict[str, Callable[[str, str], bytes]] = {"dhcp": dhcp, "arp": arp, "junk": junk, "connections": connections}
 
 
 def main() -> None:

@@ -141,6 +141,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             port=self._options.ovsdb_listen_port,
             openflow_address=self._options.controller_address,
             tls=credentials.context(demanding=True) if credentials else None,
+            connections_per_port=self._options.connections_per_port,
         )
         self._source_ports = SourcePorts(self._controller, self._switches.packets)
         self._operations = Operations(

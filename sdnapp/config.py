@@ -16,6 +16,7 @@ from typing import Any
 
 from oslo_config import cfg, iniparser, types
 
+from sdnapp.ovsdb.connection_limit import CONNECTIONS_PER_PORT
 from sdnapp.tls import Credentials
 
 GROUP = cfg.OptGroup("sdnapp", "The sdnapp application")
@@ -116,6 +117,15 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         help="Largest IP packet that the core carries between chassis, in bytes. "
         "What the encapsulation takes of it is subtracted from the MTU of overlay networks.",
     ),
+    cfg.IntOpt(
+        "connections-per-port",
+        default=CONNECTIONS_PER_PORT,
+        min=0,
+        max=(1 << 32) - 1,
+        help="Connections that a chassis remembers for each port at one time, so that no instance fills the table that "
+        "all ports of its chassis share (docs/security.md). 0 leaves that to whoever sets up the chassis. Open vSwitch "
+        "before 3.3 (3.5 in user space) cannot be told from here: run `sdnapp chassis limit-connections` there.",
+    ),
     cfg.StrOpt(
         "tenant-network-type",
         default="geneve",
@@ -211,6 +221,7 @@ class Options:
     tls_ca: Path | None
     api_client_certificates: bool
     underlay_mtu: int
+    connections_per_port: int
     tenant_network_type: str
     external_network_type: str
     vni_range: tuple[int, int]

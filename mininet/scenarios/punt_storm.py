@@ -10,11 +10,11 @@ from pathlib import Path
 from checks import Checks, table
 from cloud import Cloud
 from dhcp_probe import Latency, Prober, measure
-from flood import KINDS
 from leases import lease
 from stations import Instance
 
 FLOOD = Path(__file__).resolve().parent.parent / "flood.py"
+KINDS = ("dhcp", "arp", "junk")
 BUDGET = 10
 """Packets a second that one port may send to the controller (flows/control_budget.py)."""
 INTERVAL = 1.2 / BUDGET

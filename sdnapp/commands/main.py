@@ -14,6 +14,7 @@ from sdnapp.commands import (
     export,
     flows,
     gateways,
+    limit_connections,
     restarts,
     status,
     trace,
@@ -60,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     group = commands.add_parser("chassis", help="set up, list and show chassis (hypervisors)")
     actions = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     chassis_init.add(actions, common)
+    limit_connections.add(actions, common)
     chassis.add(actions, common)
     for command in (ca, status, flows, trace, drops, gateways, restarts, wait, apply, export):
         command.add(commands, common)

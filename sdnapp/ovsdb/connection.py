@@ -75,6 +75,7 @@ class Connection:
         registry: Registry,
         timing: Timing,
         on_synced: Callable[[], None],
+        connections_per_port: int = 0,
     ) -> None:
         """``on_synced`` is called when the peer has sent a copy of its database, perhaps again and again."""
         self.address = address_text(sock.getpeername())
@@ -91,6 +92,7 @@ class Connection:
         self._callbacks = callbacks
         self._registry = registry
         self._on_synced = on_synced
+        self._connections_per_port = connections_per_port
         self._closing: str | None = None
         self._again = False
         self._watched: tuple[str, ...] = ()
@@ -230,7 +232,9 @@ class Connection:
     def _provision(self, observation: Observation, now: float) -> list[str]:
         """Send the steps that are needed and due, unless some are under way; return problems."""
         self._watched = self._callbacks.watched(self.chassis_id or "")
-        result = plan(self._session.replica, observation.settings, self._endpoint, self._watched)
+        result = plan(
+            *(self._session.replica, observation.settings, self._endpoint, self._watched, self._connections_per_port)
+        )
         self._pace.forget({step.what for step in result.steps}, now)
         if not self._in_flight:
             for step in result.steps:

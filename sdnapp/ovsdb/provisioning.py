@@ -7,6 +7,7 @@ any change, by anyone, the next plan is made from the database as it then is, an
 from dataclasses import dataclass
 
 from sdnapp.ovsdb import operations as ops
+from sdnapp.ovsdb.connection_limit import plan_connection_limit
 from sdnapp.ovsdb.datapath import plan_datapath, type_for_new_bridge
 from sdnapp.ovsdb.naming import OWNED, is_owned
 from sdnapp.ovsdb.operations import Operation
@@ -33,23 +34,26 @@ class Endpoint:
     manager: str
 
 
-def plan(replica: Replica, settings: Settings, endpoint: Endpoint, watched: tuple[str, ...] = ()) -> Plan:
+def plan(
+    replica: Replica, settings: Settings, endpoint: Endpoint, watched: tuple[str, ...] = (), connections: int = 0
+) -> Plan:
     """Return the steps that bring the switch to what its settings ask for, and what stands in their way.
 
-    ``watched`` is as of a ``Situation``.
+    ``watched`` and ``connections`` are as of a ``Situation``.
     """
     result = Plan()
     root = next(iter(replica.rows(OpenVSwitch)), None)
     if root is None or settings.bridge is None:
         return result
     _manager(result, replica, endpoint)
-    situation = Situation(replica, settings, root, watched)
+    situation = Situation(replica, settings, root, watched, connections)
     found = next((Found(key, row) for key, row in replica.rows(Bridge).items() if row.name == settings.bridge), None)
     if found is None:
         _create_bridge(result, situation, settings.bridge, endpoint)
     else:
         _bridge(result, replica, found, endpoint)
         plan_datapath(result, situation, found)
+        plan_connection_limit(result, situation, found)
         plan_ports(result, situation, found)
     for bridge in replica.rows(Bridge).values():
         if is_owned(bridge.external_ids) and bridge.name != settings.bridge:

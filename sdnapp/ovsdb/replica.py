@@ -17,6 +17,8 @@ class Replica:
     """The rows of one switch, by table class and ``_uuid``."""
 
     def __init__(self) -> None:
+        self.limits_connections = True
+        """Whether the switch's database can say how many connections each zone may have."""
         self._rows: dict[type[Any], dict[Uuid, Any]] = {kind: {} for kind in TABLES.values()}
 
     def rows(self, kind: type[R]) -> Mapping[Uuid, R]:
@@ -60,9 +62,16 @@ class Replica:
     __hash__ = None  # type: ignore[assignment]
 
 
-def monitor_requests() -> dict[str, Any]:
-    """Return the ``<monitor-requests>`` for what a replica holds, which ``monitor`` and ``monitor_cond`` take alike."""
-    return {name: [{"columns": [column.name for column in fields(kind)]}] for name, kind in TABLES.items()}
+def monitor_requests(*, late: bool) -> dict[str, Any]:
+    """Return the ``<monitor-requests>`` for what a replica holds, which ``monitor`` and ``monitor_cond`` take alike.
+
+    ``late``: with what older switches lack, and refuse.
+    """
+    wanted = {
+        name: [column.name for column in fields(kind) if late or not column.metadata.get("late")]
+        for name, kind in TABLES.items()
+    }
+    return {name: [{"columns": columns}] for name, columns in wanted.items() if columns}
 
 
 def _each(updates: Any) -> Iterator[tuple[type[Any], Uuid, dict[str, Any]]]:

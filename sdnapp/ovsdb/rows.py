@@ -1,7 +1,8 @@
 """The tables and columns of a switch's ``Open_vSwitch`` database that the controller reads, no others.
 
 A column is a field of its table's class. The field's type says how the column is written on the wire (RFC 7047 section
-5.1), and its default is the value of a column that an ``update2`` leaves out (ovsdb-server(7) section 4.1.14).
+5.1), and its default is the value of a column that an ``update2`` leaves out (ovsdb-server(7) section 4.1.14). What is
+``LATE`` is not in every Open vSwitch: those that lack it are served without.
 """
 
 from collections.abc import Mapping
@@ -13,13 +14,20 @@ Uuid = NewType("Uuid", str)
 """The ``_uuid`` of a row, as in a column that refers to it."""
 
 
+LATE = {"late": True}
+"""Marks columns that came with Open vSwitch 3.3, or serve only those. A table of which all are late is late itself."""
+
+
 class MalformedRow(ValueError):
     """A peer sent a row that the database's schema does not allow."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenVSwitch:
-    """The row of the switch itself. ``cur_cfg`` becomes ``next_cfg`` when ``ovs-vswitchd`` has acted on a change."""
+    """The row of the switch itself. ``cur_cfg`` becomes ``next_cfg`` when ``ovs-vswitchd`` has acted on a change.
+
+    ``ovs_version`` is written by the distribution's start script.
+    """
 
     TABLE: ClassVar[str] = "Open_vSwitch"
 
@@ -28,6 +36,9 @@ class OpenVSwitch:
     external_ids: Mapping[str, str] = field(default_factory=dict)
     next_cfg: int = 0
     cur_cfg: int = 0
+    ovs_version: str | None = None
+    datapaths: Mapping[str, Uuid] = field(default_factory=dict, metadata=LATE)
+    """The row of each type of datapath of which anything has been said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +107,17 @@ class Manager:
     max_backoff: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Datapath:
+    """All bridges of one datapath type. Each connection tracking zone may have so many connections."""
+
+    TABLE: ClassVar[str] = "Datapath"
+
+    ct_zone_default_limit: int | None = field(default=None, metadata=LATE)
+
+
 TABLES: Mapping[str, type[Any]] = {
-    kind.TABLE: kind for kind in (OpenVSwitch, Bridge, Port, Interface, Controller, Manager)
+    kind.TABLE: kind for kind in (OpenVSwitch, Bridge, Port, Interface, Controller, Manager, Datapath)
 }
 
 
@@ -108,14 +128,16 @@ class Column:
     atom: type[Any]
     shape: str
     """``scalar``, ``optional``, ``set`` or ``map``."""
+    item: type[Any] = str
+    """Of a map, the type of its values."""
 
     def decode(self, value: Any) -> Any:
         """Return the Python value of a whole column. Raises MalformedRow."""
         if self.shape == "scalar":
-            return self._atom(value)
+            return _atom(self.atom, value)
         if self.shape == "map":
-            return {self._atom(key): self._atom(item) for key, item in _pairs(value)}
-        elements = frozenset(map(self._atom, _elements(value)))
+            return {_atom(self.atom, key): _atom(self.item, item) for key, item in _pairs(value)}
+        elements = frozenset(_atom(self.atom, element) for element in _elements(value))
         if self.shape == "set":
             return elements
         if len(elements) > 1:
@@ -136,14 +158,6 @@ class Column:
             return {key: item for key, item in {**old, **value}.items() if key not in gone}
         return value
 
-    def _atom(self, value: Any) -> Any:
-        if self.atom is Uuid:
-            if isinstance(value, list) and len(value) == 2 and value[0] == "uuid" and isinstance(value[1], str):
-                return value[1]
-        elif type(value) is self.atom:
-            return value
-        raise MalformedRow(f"{_short(value)} is no {self.atom.__name__}")
-
 
 def columns(kind: type[Any]) -> Mapping[str, Column]:
     """Return the columns of a table's class, by name."""
@@ -154,10 +168,19 @@ def _column(hint: Any) -> Column:
     if get_origin(hint) is frozenset:
         return Column(get_args(hint)[0], "set")
     if get_origin(hint) is Mapping:
-        return Column(get_args(hint)[0], "map")
+        return Column(get_args(hint)[0], "map", get_args(hint)[1])
     if NoneType in get_args(hint):
         return Column(get_args(hint)[0], "optional")
     return Column(hint, "scalar")
+
+
+def _atom(kind: type[Any], value: Any) -> Any:
+    if kind is Uuid:
+        if isinstance(value, list) and len(value) == 2 and value[0] == "uuid" and isinstance(value[1], str):
+            return value[1]
+    elif type(value) is kind:
+        return value
+    raise MalformedRow(f"{_short(value)} is no {kind.__name__}")
 
 
 def _elements(value: Any) -> list[Any]:

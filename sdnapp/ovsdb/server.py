@@ -44,19 +44,21 @@ class OvsdbServer:
         openflow_address: str | None = None,
         timing: Timing | None = None,
         tls: ssl.SSLContext | None = None,
+        connections_per_port: int = 0,
     ) -> None:
         """Prepare to listen on ``host`` and ``port`` (0: any free one).
 
         With ``tls``, switches need a certificate in the name of the chassis that they speak for.
 
         Switches are told to speak OpenFlow to ``openflow_address`` (the local address of their OVSDB connection, where
-        not given) and ``openflow_port``.
+        not given) and ``openflow_port``, and how many connections they may remember for each port, if not 0.
         """
         self._callbacks = callbacks
         self._bind = (host, port)
         self._openflow = (openflow_address, openflow_port)
         self._timing = timing or Timing()
         self._tls = tls
+        self._connections_per_port = connections_per_port
         self._listener: Listener | None = None
         self._strangers = Admission("OVSDB", most=_STRANGERS)
         self._connections: set[Connection] = set()
@@ -209,4 +211,5 @@ class OvsdbServer:
             registry=self,
             timing=self._timing,
             on_synced=visit.leave,
+            connections_per_port=self._connections_per_port,
         )

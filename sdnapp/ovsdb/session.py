@@ -48,7 +48,7 @@ class Session:
         self._next_id = 0
         self._pending: dict[int, Done] = {}
         self._differences = True
-        self._request("monitor_cond", [DATABASE, _MONITOR, monitor_requests()], self._on_monitor)
+        self._monitor()
 
     def receive(self, data: bytes, now: float) -> bool:
         """Take bytes of the peer; return whether the replica may have changed. Raises ProtocolError."""
@@ -73,6 +73,11 @@ class Session:
     def transact(self, operations: Sequence[dict[str, Any]], done: Done) -> None:
         """Send one transaction; ``done`` is called with its reply."""
         self._request("transact", [DATABASE, *operations], done)
+
+    def _monitor(self) -> None:
+        method = "monitor_cond" if self._differences else "monitor"
+        wanted = monitor_requests(late=self.replica.limits_connections)
+        self._request(method, [DATABASE, _MONITOR, wanted], self._on_monitor)
 
     def _request(self, method: str, params: list[Any], done: Done) -> None:
         self._next_id += 1
@@ -104,9 +109,10 @@ class Session:
         if reply.error is not None:
             if not self._differences:
                 raise ProtocolError(f"monitor refused: {str(reply.error)[:200]}")
-            # Open vSwitch before 2.6 knows no monitor_cond.
-            self._differences = False
-            self._request("monitor", [DATABASE, _MONITOR, monitor_requests()], self._on_monitor)
+            # Open vSwitch before 3.3 lacks what is late, and before 2.6 knows no monitor_cond.
+            self._differences = self.replica.limits_connections
+            self.replica.limits_connections = False
+            self._monitor()
             return
         self._apply(reply.result, self._differences)
         self.synced = True

@@ -12,13 +12,15 @@ from sdnapp.ovsdb.settings import Settings
 class Situation:
     """What a plan is made from; ``root`` is the ``Open_vSwitch`` row.
 
-    ``watched`` are tunnel addresses of chassis of which this one must know at once when they fail.
+    ``watched`` are tunnel addresses of chassis of which this one must know at once when they fail. ``connections`` is
+    how many each connection tracking zone may have; 0 leaves that to whoever else says it.
     """
 
     replica: Replica
     settings: Settings
     root: Uuid
     watched: tuple[str, ...] = ()
+    connections: int = 0
 
 
 @dataclass(frozen=True)

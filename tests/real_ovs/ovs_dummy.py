@@ -56,7 +56,8 @@ class OvsDummy:
     those that are asked for by ``type=dummy``, so that Geneve and VXLAN ports do encapsulate.
     """
 
-    def __init__(self, *, tunnels: bool = False) -> None:
+    def __init__(self, *, tunnels: bool = False, schema: Path = SCHEMA) -> None:
+        self._schema = schema
         self._dummies = "--enable-dummy" if tunnels else "--enable-dummy=override"
         self.directory = Path()
         self._server: subprocess.Popen[bytes] | None = None
@@ -79,7 +80,7 @@ class OvsDummy:
         # Short, as the path of a unix socket has 107 characters at most.
         self.directory = Path(tempfile.mkdtemp(prefix="ovs-"))
         try:
-            self._run("ovsdb-tool", "create", self.database, str(SCHEMA))
+            self._run("ovsdb-tool", "create", self.database, str(self._schema))
             self.start_server()
             self._run("ovs-vsctl", "--no-wait", "init")
             self.start_switch()

@@ -9,12 +9,12 @@ from dataclasses import fields, replace
 from typing import Any
 
 from sdnapp.ovsdb.replica import Replica
-from sdnapp.ovsdb.rows import TABLES, Bridge, Controller, Interface, Manager, OpenVSwitch, Port, Uuid, columns
+from sdnapp.ovsdb.rows import TABLES, Bridge, Controller, Datapath, Interface, Manager, OpenVSwitch, Port, Uuid, columns
 from sdnapp.ovsdb.steps import Plan
 
 UNIQUE = {Bridge: "name", Port: "name", Interface: "name", Manager: "target"}
 REFERENCES = {
-    OpenVSwitch: {"bridges": Bridge, "manager_options": Manager},
+    OpenVSwitch: {"bridges": Bridge, "manager_options": Manager, "datapaths": Datapath},
     Bridge: {"ports": Port, "controller": Controller},
     Port: {"interfaces": Interface},
 }
@@ -156,7 +156,8 @@ class FakeDatabase:
         while frontier:
             kind, uuid = frontier.pop()
             for column, other in REFERENCES.get(kind, {}).items():
-                for reference in getattr(self.rows[kind][uuid], column):
+                value = getattr(self.rows[kind][uuid], column)
+                for reference in value.values() if isinstance(value, Mapping) else value:
                     if reference not in self.rows[other]:
                         raise Rejected(f"referential integrity violation: {kind.TABLE} {column}")
                     if reference not in reached:
@@ -178,7 +179,7 @@ def encode(value: Any) -> Any:
     if isinstance(value, frozenset):
         return ["set", [_atom(item) for item in sorted(value)]]
     if isinstance(value, Mapping):
-        return ["map", [[key, item] for key, item in value.items()]]
+        return ["map", [[key, _atom(item)] for key, item in value.items()]]
     return value
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sdnapp.ovsdb.observation import observe
 from sdnapp.ovsdb.provisioning import Endpoint, plan
-from sdnapp.ovsdb.rows import Bridge, Controller, Interface, Manager, OpenVSwitch, Port, Uuid
+from sdnapp.ovsdb.rows import Bridge, Controller, Datapath, Interface, Manager, OpenVSwitch, Port, Uuid
 from sdnapp.ovsdb.steps import Plan
 from tests.sdnapp.ovsdb.fake_database import FakeDatabase, Rejected
 
@@ -17,15 +17,15 @@ HV1 = {"system-id": "hv1"}
 OWNED = {"sdnapp-owned": "true"}
 
 
-def plan_for(database: FakeDatabase, watched: tuple[str, ...] = ()) -> Plan:
+def plan_for(database: FakeDatabase, watched: tuple[str, ...] = (), connections: int = 0) -> Plan:
     replica = database.replica()
-    return plan(replica, observe(replica).settings, ENDPOINT, watched)
+    return plan(replica, observe(replica).settings, ENDPOINT, watched, connections)
 
 
-def settle(database: FakeDatabase, watched: tuple[str, ...] = ()) -> Plan:
+def settle(database: FakeDatabase, watched: tuple[str, ...] = (), connections: int = 0) -> Plan:
     """Plan, commit, let the switch act, until nothing is left to do; return the last plan."""
     for _ in range(6):
-        result = plan_for(database, watched)
+        result = plan_for(database, watched, connections)
         if not result.steps:
             return result
         database.apply(result)
@@ -69,6 +69,42 @@ def test_an_empty_switch_gets_all_it_needs() -> None:
     chassis = observe(database.replica()).chassis
     assert chassis is not None and chassis.datapath_id
     assert dict(chassis.tunnel_ports).keys() == {"geneve", "vxlan"} and dict(chassis.patch_ports).keys() == {"physnet1"}
+
+
+def limits(database: FakeDatabase) -> dict[str, int | None]:
+    """How many connections a zone may have, by type of datapath."""
+    root = database.rows[OpenVSwitch][database.root]
+    return {kind: database.rows[Datapath][row].ct_zone_default_limit for kind, row in root.datapaths.items()}
+
+
+def test_connections_of_each_zone_are_limited_and_a_new_limit_follows() -> None:
+    database = FakeDatabase(HV1)
+    settle(database, connections=1000)
+    assert limits(database) == {"system": 1000}
+    settle(database, connections=2000)
+    assert limits(database) == {"system": 2000}
+    settle(database, connections=0)
+    assert limits(database) == {"system": 2000}
+
+
+@pytest.mark.parametrize(
+    ("version", "found"), [("3.5.0", {"netdev": 9}), ("3.4.2", {}), ("3.10", {"netdev": 9}), (None, {})]
+)
+def test_in_user_space_zones_are_limited_only_where_each_is_counted_by_itself(
+    version: str | None, found: dict[str, int]
+) -> None:
+    database = FakeDatabase(HV1, types=["netdev"])
+    database.change(database.root, ovs_version=version)
+    settle(database, connections=9)
+    assert limits(database) == found
+
+
+def test_a_database_that_has_no_such_limit_is_left_alone() -> None:
+    database = FakeDatabase(HV1)
+    settle(database)
+    replica = database.replica()
+    replica.limits_connections = False
+    assert plan(replica, observe(replica).settings, ENDPOINT, (), 1000).steps == []
 
 
 def test_a_bridge_of_the_users_is_taken_over_and_keeps_what_is_his() -> None:

@@ -24,7 +24,7 @@ def values(kind: type[Any], column: str) -> st.SearchStrategy[Any]:
         "scalar": atom,
         "optional": st.none() | atom,
         "set": st.frozensets(atom, max_size=4),
-        "map": st.dictionaries(atom, atom, max_size=4),
+        "map": st.dictionaries(atom, atoms[columns(kind)[column].item], max_size=4),
     }
     return shapes[description.shape]
 
@@ -176,8 +176,9 @@ def test_a_single_element_needs_no_set() -> None:
 
 
 def test_only_what_is_needed_is_monitored() -> None:
-    requests = monitor_requests()
+    requests = monitor_requests(late=False)
     assert set(requests) == {"Open_vSwitch", "Bridge", "Port", "Interface", "Controller", "Manager"}
+    assert set(monitor_requests(late=True)) == {*requests, "Datapath"}
     assert "statistics" not in requests["Interface"][0]["columns"]
     assert requests["Port"] == [{"columns": ["name", "interfaces", "external_ids"]}]
     assert OpenVSwitch().cur_cfg == 0 and Interface().ofport is None and Port().interfaces == frozenset()

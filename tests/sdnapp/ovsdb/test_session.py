@@ -49,10 +49,24 @@ def test_it_follows_differences() -> None:
     assert bridge is not None and (bridge.name, bridge.fail_mode) == ("br-int", "secure")
 
 
-def test_an_old_switch_gets_the_plain_monitor() -> None:
+def test_a_switch_without_limits_of_connections_is_asked_for_the_rest() -> None:
     session = Session(0.0, TIMING)
     [request] = sent(session)
-    session.receive(write_reply(request.id, None, {"error": "unknown method"}), 0.0)
+    assert request.params[2]["Datapath"] == [{"columns": ["ct_zone_default_limit"]}]
+    assert session.replica.limits_connections
+    session.receive(write_reply(request.id, None, {"error": "unknown column"}), 0.0)
+    [request] = sent(session)
+    assert request.method == "monitor_cond" and "Datapath" not in request.params[2]
+    assert "datapaths" not in request.params[2]["Open_vSwitch"][0]["columns"]
+    session.receive(write_reply(request.id, COPY), 0.0)
+    assert session.synced and not session.replica.limits_connections
+
+
+def test_an_old_switch_gets_the_plain_monitor() -> None:
+    session = Session(0.0, TIMING)
+    for _ in range(2):
+        [request] = sent(session)
+        session.receive(write_reply(request.id, None, {"error": "unknown method"}), 0.0)
     [request] = sent(session)
     assert request.method == "monitor" and not session.synced
     session.receive(write_reply(request.id, {"Bridge": {"b": {"new": {"name": "br-int"}}}}), 0.0)
@@ -70,7 +84,7 @@ def test_an_update_before_the_copy_is_none_of_ours() -> None:
 
 def test_a_database_of_another_kind_is_refused() -> None:
     session = Session(0.0, TIMING)
-    for _ in range(2):
+    for _ in range(3):
         [request] = sent(session)
         answer = write_reply(request.id, None, {"error": "unknown database", "details": "Open_vSwitch"})
         if request.method == "monitor":

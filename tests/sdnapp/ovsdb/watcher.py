@@ -14,7 +14,13 @@ from topology.values import Chassis
 class Watcher:
     """``events`` in order; ``chassis`` and ``plugged`` as told last; ``fail`` may raise in place of listening."""
 
-    def __init__(self, timing: Timing | None = None, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        timing: Timing | None = None,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        connections_per_port: int = 0,
+    ) -> None:
         self.events: list[tuple[Any, ...]] = []
         self.chassis: dict[str, Chassis] = {}
         self.plugged: dict[str, Mapping[str, Plugged]] = {}
@@ -26,6 +32,7 @@ class Watcher:
             port=port,
             timing=timing,
             tls=tls,
+            connections_per_port=connections_per_port,
         )
 
     def _connected(self, chassis_id: str, address: str) -> None:
