@@ -16,7 +16,7 @@ from typing import Any
 
 from oslo_config import cfg, iniparser, types
 
-from sdnapp.ovsdb.connection_limit import CONNECTIONS_PER_PORT
+from sdnapp.ovsdb.settings import CONNECTIONS_PER_PORT
 from sdnapp.tls import Credentials
 
 GROUP = cfg.OptGroup("sdnapp", "The sdnapp application")

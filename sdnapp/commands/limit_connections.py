@@ -11,8 +11,7 @@ from typing import Any
 
 from sdnapp.commands.errors import CommandError
 from sdnapp.commands.output import show_json
-from sdnapp.ovsdb.connection_limit import CONNECTIONS_PER_PORT
-from topology.placement import ZONES
+from sdnapp.ovsdb.settings import CONNECTIONS_PER_PORT
 
 KERNEL = "system@"
 TIMEOUT = 10
@@ -59,6 +58,8 @@ def run(given: argparse.Namespace) -> int:
 
 def _limit_each_zone(datapath: str, limit: int) -> None:
     """Name each zone that a port may get: the datapath in user space counts zones that are not named as one."""
+    from topology.placement import ZONES
+
     for first, last in ZONES:
         for start in range(first, last + 1, AT_ONCE):
             zones = range(start, min(start + AT_ONCE, last + 1))

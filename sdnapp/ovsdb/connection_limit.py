@@ -13,7 +13,6 @@ from sdnapp.ovsdb.datapath import KERNEL, type_of
 from sdnapp.ovsdb.rows import Datapath, OpenVSwitch
 from sdnapp.ovsdb.steps import Found, Plan, Situation
 
-CONNECTIONS_PER_PORT = 65_536
 COUNTED_APART = (3, 5)
 """The Open vSwitch since which the datapath in user space counts each zone by itself."""
 
