@@ -80,7 +80,7 @@ class Admission:
 
         The peer has so many seconds for his first part.
         """
-        visit = Visit(self, _host(address), hang_up)
+        visit = Visit(self, host_of(address), hang_up)
         with self._lock:
             of_one = self._hosts.get(visit.peer)
             if of_one is not None and len(of_one.all) >= self._most_of_one and not self._close_one((of_one,)):
@@ -201,7 +201,7 @@ def hang_up(sock: Any) -> None:
         _socket.socket.shutdown(raw, SHUT_RDWR)
 
 
-def _host(address: str) -> str:
+def host_of(address: str) -> str:
     """Return what counts as one peer: of IPv6, whoever has one address has the other 2**64 - 1 of its /64, too."""
     try:
         parsed = ip_address(address.partition("%")[0])

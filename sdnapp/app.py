@@ -278,7 +278,9 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             # It takes as long to load as all the rest of the API, and most have no use for it.
             from sdnapp.api import keystone
 
-            app = keystone.protect(make_app(self._store, services, confirmed, self._policy), self.CONF)
+            app = keystone.protect(
+                make_app(self._store, services, confirmed, self._policy), self.CONF, options.api_failed_tokens
+            )
         else:
             app = make_app(self._store, services, policy=self._policy)
         limits = server.Limits(

@@ -43,6 +43,14 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         "rest is answered with 429 and the seconds to wait. Administrators are not limited. 0 is no limit.",
     ),
     cfg.IntOpt(
+        "api-failed-tokens",
+        default=5,
+        min=0,
+        help="Tokens a second that Keystone does not know, which it is asked about for each host (one /64, of IPv6) in "
+        "the long run, with those of ten seconds at once; the rest is answered with 429 and the seconds to wait. Those "
+        "that it knew before are not counted. Raise it where clients come by a proxy. 0 is no limit.",
+    ),
+    cfg.IntOpt(
         "api-connections",
         default=1000,
         min=1,
@@ -206,6 +214,7 @@ class Options:
     api_listen_host: str
     api_listen_port: int
     api_rate_limit: int
+    api_failed_tokens: int
     api_connections: int
     api_connections_of_one: int
     api_client_timeout: int

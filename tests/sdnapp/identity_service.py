@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,8 +15,13 @@ TOKENS = {
     "token-of-rob": ("rob", "red", ["reader"]),
     "token-of-bob": ("bob", "blue", ["member"]),
     "token-of-ann": ("ann", "operators", ["admin"]),
+    **{f"new-token-of-{name}": (name, "red", ["member"]) for name in ("rosa", "ron", "ruth")},
 }
 """Token to user, project and roles."""
+
+
+ASKED: Counter[str] = Counter()
+"""How often each token has been asked about."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -23,6 +29,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path.startswith("/v3/auth/tokens"):
+            ASKED[self.headers.get("X-Subject-Token", "")] += 1
             holder = TOKENS.get(self.headers.get("X-Subject-Token", ""))
             if holder is None or self.headers.get("X-Auth-Token") != SERVICE:
                 self._answer(404, {"error": {"code": 404, "title": "Not Found", "message": "no such token"}})

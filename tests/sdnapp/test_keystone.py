@@ -1,5 +1,6 @@
 """With Keystone: the controller as a process, tokens from a stand-in, requests over HTTP."""
 
+import http.client
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from oslo_config import cfg
 from webob import Request, exc
 
 from sdnapp.api import keystone
-from tests.sdnapp.identity_service import SERVICE, identity_service
+from tests.sdnapp.identity_service import ASKED, SERVICE, identity_service
 
 ROOT = Path(__file__).parents[2]
 START = "import sys; from sdnapp.osken_manager import main; sys.exit(main())"
@@ -150,6 +151,58 @@ def test_each_write_is_in_the_audit_log_and_no_secret_is(controller: Controller)
     assert "token-of" not in text
     assert SERVICE not in text
     assert "not-to-be-logged" not in text
+
+
+@dataclass
+class Client:
+    """Whoever asks from an address of the loopback of his own."""
+
+    controller: Controller
+    address: str
+
+    def ask(self, token: str) -> tuple[int, dict[str, str], str]:
+        """Return status, headers and body."""
+        host, port = self.controller.url.removeprefix("http://").split(":")
+        connection = http.client.HTTPConnection(host, int(port), DEADLINE, source_address=(self.address, 0))
+        try:
+            connection.request("GET", "/v2.0/networks", headers={"X-Auth-Token": token})
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
+        finally:
+            connection.close()
+
+
+def test_made_up_tokens_of_one_host_cost_keystone_little_and_others_nothing(controller: Controller) -> None:
+    attacker, neighbour = Client(controller, "127.0.0.3"), Client(controller, "127.0.0.4")
+    assert neighbour.ask("new-token-of-rosa")[0] == 200
+    assert attacker.ask("new-token-of-ron")[0] == 200
+    started = time.monotonic()
+    answers = [attacker.ask(f"guess-{number}") for number in range(150)]
+    seconds = time.monotonic() - started
+    statuses = [status for status, _, _ in answers]
+    asked = sum(count for token, count in ASKED.items() if token.startswith("guess-"))
+    assert set(statuses) == {401, 429}
+    # Five a second (api_failed_tokens), and ten seconds' worth at once.
+    assert asked == statuses.count(401) <= 50 + 5 * seconds + 1
+    _, headers, body = next(answer for answer in answers if answer[0] == 429)
+    message = json.loads(body)["NeutronError"]["message"]
+    assert headers["retry-after"] == "1"
+    assert message.startswith(
+        "127.0.0.3 sends more than 5 tokens a second that Keystone does not know: try again in 1 s"
+    )
+    # What was known goes on from there, too; what is new waits there, and nowhere else.
+    assert attacker.ask("new-token-of-ron")[0] == 200
+    assert neighbour.ask("new-token-of-rosa")[0] == 200
+    assert neighbour.ask("new-token-of-ruth")[0] == 200
+
+
+def test_what_keystone_does_not_know_it_is_not_asked_again_at_once(controller: Controller) -> None:
+    client = Client(controller, "127.0.0.5")
+    for _ in range(5):
+        status, headers, body = client.ask("mistyped")
+        assert (status, headers["www-authenticate"][:12]) == (401, "Keystone uri")
+        assert "requires authentication" in body
+    assert ASKED["mistyped"] == 1
 
 
 def test_nobody_gets_in_while_keystone_cannot_be_asked(monkeypatch, caplog) -> None:
