@@ -42,7 +42,9 @@ REASONS: dict[str, Reason] = {
         Reason("protocol", 9, "Neither IPv4 nor ARP: IPv6, router advertisements among it, and all else."),
         Reason("arp_conflict", 10, "ARP that speaks for another port's address.", secured=False),
         Reason("unknown_destination", 11, "A MAC address that nobody on the overlay network has.", secured=False),
-        Reason("not_here", 12, "Came by tunnel for a port that is elsewhere.", charged=None),
+        Reason(
+            "not_here", 12, "For a port that is elsewhere, but came by tunnel or cannot be sent there.", charged=None
+        ),
         Reason("egress_rules", 13, "No security group of the sender permits it, or it belongs to no connection."),
         Reason("ingress_rules", 14, "No security group of the receiver permits it, likewise.", charged="to_port"),
         Reason("unroutable", 15, "Sent to a router for an address that no router forwards to.", secured=False),

@@ -250,7 +250,7 @@ DOOR_CHOICE = Table(
 FORWARDING = Table(
     45,
     "forwarding",
-    "Finds the port that owns the destination MAC address; broadcast and multicast go to flooding. "
+    "Finds the port that owns the destination MAC address, and its chassis; broadcast and multicast go to flooding. "
     "An unknown unicast is dropped on overlays and leaves for the physical network on provider networks.",
     match=frozenset({"network", "from_core", "eth_dst"}),
     priorities={"held": 120, "external": 110, "known": 100, "shared": 90, "group": 50, "unknown": 10},
@@ -312,8 +312,8 @@ DELIVERY = Table(
     "delivery",
     "Hands a packet to its port: on this chassis, or by way of the core to the port's chassis. "
     "What came from the core never returns to it.",
-    match=frozenset({"to_port", "from_core"}),
-    priorities={"local": 100, "remote": 50},
+    match=frozenset({"network", "to_port", "peer", "from_core"}),
+    priorities={"local": 100, "here": 90, "physical": 70, "unplaced": 60, "remote": 50},
     next=("core_output", "ingress_stateless", "drops"),
     unmatched="not_here",
 )
@@ -395,6 +395,8 @@ LOCAL_OUTPUT = Table(
     "The interface of a port on this chassis.",
     match=frozenset({"to_port"}),
     priorities={"port": 100},
+    next=("drops",),
+    unmatched="not_here",
 )
 GROUP_RULES = Table(
     100,
@@ -454,6 +456,7 @@ REGISTERS: dict[str, Register] = {
         Register("drop_reason", 0, 25, 6, "Why it is dropped (`flows/drops.py`).", "classification", "drops"),
         Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "drops"),
         Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "drops"),
+        Register("peer", 12, 0, 32, "Tunnel address of that port's chassis.", "forwarding", "delivery"),
         Register("router", 3, 0, 24, "Key of the router that has the packet.", "routing", "upstream"),
         Register("path", 3, 24, 8, "Which of several next hops it takes.", "routes", "paths"),
         Register("next_hop", 4, 0, 32, "IPv4 address of the next hop on its network.", "routes", "upstream"),

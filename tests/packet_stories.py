@@ -35,7 +35,7 @@ from tests.storytelling import (
     stays_at_home,
     story,
 )
-from topology.values import Port, Subnet
+from topology.values import Chassis, Port, Subnet
 
 __all__ = ["STORIES"]
 
@@ -268,6 +268,19 @@ def what_comes_from_the_core_never_returns_to_it(cloud: Cloud) -> None:
     network, one, two = pair(cloud, "flat", "lab")
     assert reached(cloud.inject_physical("physnet2", ping(one, two))) == [f"{two.id}@hv2"]
     assert reached(cloud.inject_physical("physnet2", ping(one, two).but(eth_dst=STRANGER))) == []
+
+
+@story
+def a_chassis_without_a_tunnel_address_serves_its_own_instances_alone(cloud: Cloud) -> None:
+    network, one, two = pair(cloud)
+    near = cloud.port("near", network, "10.0.0.13", "hv2")
+    _, four, five = pair(cloud, "flat", "lab")
+    for lacking in ({"encap_types": ("vxlan",)}, {"encap_ip": None}):
+        cloud.change(cloud.store.get(Chassis, "hv2"), **lacking)
+        assert reached(cloud.inject(f"{near.id}@hv2", ping(near, two))) == [f"{two.id}@hv2"]
+        assert nothing(cloud.inject(f"{one.id}@hv1", ping(one, two)))
+        assert reached(cloud.inject(f"{four.id}@hv1", ping(four, five))) == [f"{five.id}@hv2"]
+        assert reached(cloud.inject(f"{five.id}@hv2", ping(five, four))) == [f"{four.id}@hv1"]
 
 
 @story

@@ -174,6 +174,14 @@ def encap_ip(view: View, chassis_id: str, encapsulation: str) -> str | None:
     return chassis.encap_ip if chassis is not None and encapsulation in chassis.encap_types else None
 
 
+def peer(view: View, port_id: str) -> str | None:
+    """Return the tunnel address by which a live port of an overlay network is reached from other chassis, or None."""
+    port = view.ask(live_port, port_id)
+    if port is None or not port.network.segment.is_overlay:
+        return None
+    return view.ask(encap_ip, port.chassis_id, port.network.segment.network_type)
+
+
 def obstacle(view: View, chassis_id: str, segment: Segment) -> str | None:
     """Say what a chassis lacks to carry a segment, and the setting that mends it; None if it lacks nothing."""
     chassis = view.get(Chassis, chassis_id)

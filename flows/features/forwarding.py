@@ -1,17 +1,18 @@
 """From the destination MAC address to the port that owns it."""
 
-from flows.actions import Goto, SetField
+from flows.actions import Action, Goto, SetField
+from flows.fields import parse_ipv4
 from flows.flow import flow
 from flows.pipeline import FORWARDING
 from flows.units import Published, Unit, where_doors_are, where_network_is, where_network_is_reached
-from topology.facts import View, live_network, live_port
+from topology.facts import View, live_network, live_port, peer
 from topology.values import Network, Port
 
 GROUP_BIT = "01:00:00:00:00:00/01:00:00:00:00:00"
 
 
 def known(view: View, port_id: str) -> Published:
-    """A live port's own MAC address leads to it.
+    """A live port's own MAC address leads to it, and to the chassis where it is.
 
     A MAC address of an allowed pair may move between ports without notice (VRRP), so it is copied to the whole network,
     where whoever holds it takes it.
@@ -20,6 +21,8 @@ def known(view: View, port_id: str) -> Published:
     if port is None:
         return
     audience, owner = where_network_is(port.network.id), f"port/{port.id}"
+    address = view.ask(peer, port.id)
+    place: tuple[Action, ...] = (SetField("peer", parse_ipv4(address)),) if address is not None else ()
     yield (
         where_network_is_reached(port.network.id),
         flow(
@@ -28,6 +31,7 @@ def known(view: View, port_id: str) -> Published:
             "forwarding",
             owner,
             SetField("to_port", port.key),
+            *place,
             Goto("delivery"),
             network=port.network.key,
             eth_dst=port.mac_address,

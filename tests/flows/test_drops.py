@@ -12,6 +12,9 @@ from flows.engine import Engine
 from flows.flow import Flow
 from flows.pipeline import DROPS, REGISTERS, TABLES
 from flows.sample import HERE, sample_cloud
+from tests.clouds import ENCAP_IPS, SimulatedCloud
+from tests.storytelling import pair, ping
+from topology.values import Chassis
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "anti-spoofing.md"
 COUNTED_FOR = {"from_port": "its sender", "to_port": "its receiver", None: "the chassis"}
@@ -38,7 +41,7 @@ def test_no_table_drops_silently(flows: list[Flow]) -> None:
         "permissions",
         "fences",
     }  # Whoever asks them goes on, whatever was found.
-    unreached = {"routes", "paths", "neighbours", "router_output", "flooding", "core_output", "local_output"}
+    unreached = {"routes", "paths", "neighbours", "router_output", "flooding", "core_output"}
     unreached |= {"door_output", "transit_output"}
     silent = {table.name for table in TABLES if table.miss is None and table.unmatched is None}
     assert silent == {DROPS.name} | lookups | unreached
@@ -69,6 +72,23 @@ def test_the_document_says_where_each_is_dropped_and_for_whom_it_is_counted(flow
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", DOCUMENT.read_text(), re.MULTILINE)
     told = {name: (set(re.findall(r"`(\w+)`", where)), whose) for name, where, whose, _ in rows}
     assert told == {name: (tables[name], COUNTED_FOR[reason.charged]) for name, reason in REASONS.items()}
+
+
+def test_what_comes_for_a_port_that_is_elsewhere_is_counted_whatever_its_chassis_lacks() -> None:
+    cloud = SimulatedCloud()
+    network, one, two = pair(cloud)
+    vni = network.segment.segmentation_id or 0
+
+    def ends() -> str:
+        return cloud.inject_core("hv1", ping(one, two), vni).steps[-1].flow.owner
+
+    assert ends() == "drop/not_here"
+    cloud.change(cloud.store.get(Chassis, "hv2"), encap_types=())
+    assert ends() == "drop/not_here"
+    assert cloud.inject("red1@hv1", ping(one, two)).steps[-1].flow.owner == "drop/not_here"
+    # A chassis that was installed anew: its former self has left its row and its address, and the port is there still.
+    cloud.change(cloud.store.get(Chassis, "hv2"), encap_ip=ENCAP_IPS["hv1"], encap_types=("geneve",))
+    assert cloud.inject("red1@hv1", ping(one, two)).steps[-1].flow.owner == "drop/not_here"
 
 
 def test_a_drop_sets_its_reason_and_goes_to_its_table() -> None:

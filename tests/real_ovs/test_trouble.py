@@ -54,9 +54,9 @@ def test_a_flow_that_the_switch_refuses_is_named_and_the_rest_goes_on(
     controller: RunningController, switch: OvsDummy
 ) -> None:
     make_chassis(controller, switch)
-    limit = ("--id=@limit", "create", "Flow_Table", "flow_limit=2", "overflow_policy=refuse")
-    # Table 60, delivery: room for the miss and one of the two flows of a port.
-    switch.vsctl(*limit, "--", "set", "Bridge", "br-int", "flow_tables:60=@limit")
+    limit = ("--id=@limit", "create", "Flow_Table", "flow_limit=1", "overflow_policy=refuse")
+    # Table 90, local_output: room for the miss and none for a port.
+    switch.vsctl(*limit, "--", "set", "Bridge", "br-int", "flow_tables:90=@limit")
     (first,) = ports(controller, 1)
     switch.add_port("br-int", "tap1", iface_id=first["id"])
     (refused,) = wait_for(lambda: rejected(controller), "a flow is refused")
