@@ -24,7 +24,6 @@ from topology.store import Change, Store
 from topology.values import Chassis, Port, PortBinding, Router
 
 LOG = logging.getLogger(__name__)
-NOTHING = Delta((), ())
 NAMED_PREFIX = "dp-"
 """Chassis without OVSDB are called by their datapath id, with this in front."""
 
@@ -81,6 +80,8 @@ class Controller:
         self._progress = threading.Condition()
         self._connected: set[str] = set()
         self._attached: dict[str, str] = {}
+        self._serving: dict[str, str] = {}
+        """The same by datapath."""
         self._astray: set[str] = set()
         """Attached chassis that did not hear of a difference, so that only all of their flows bring them back."""
         self._speaking: set[str] = set()
@@ -112,12 +113,18 @@ class Controller:
             deltas = self._follow(changes)
             self._settle()
             self._report_failures()
+            look_again = self._look_again or any(row.kind is Chassis for change in changes for row in change.rows)
             self._look_again = False
-            fresh = self._attach_all()
-            for chassis_id in self._attached.keys() - fresh - self._astray:
-                self._tell(chassis_id, deltas.get(chassis_id, NOTHING))
+            fresh = self._attach_all() if look_again else set()
+            for chassis_id, delta in deltas.items():
+                if chassis_id in self._attached and chassis_id not in fresh and chassis_id not in self._astray:
+                    self._tell(chassis_id, delta)
             for chassis_id in sorted(self._astray):
                 self._assign(chassis_id)
+            self.realization.reached(self.engine.revision)
+            if self._handovers.may_go_on():
+                self._reconsider()
+            self._moved()
         self._rebind_names(changes)
 
     def _new_engine(self) -> Engine:
@@ -205,13 +212,13 @@ class Controller:
             self._connected.discard(datapath_id)
             self._certificates.pop(datapath_id, None)
             self._ports_by_name.pop(datapath_id, None)
-            for chassis_id, attached in list(self._attached.items()):
-                if attached == datapath_id:
-                    self._detach(chassis_id)
-                    LOG.warning(
-                        "chassis %s has lost its OpenFlow session; it goes on forwarding with the flows that it has",
-                        chassis_id,
-                    )
+            self._look_again = True
+            if (chassis_id := self._serving.get(datapath_id)) is not None:
+                self._detach(chassis_id)
+                LOG.warning(
+                    "chassis %s has lost its OpenFlow session; it goes on forwarding with the flows that it has",
+                    chassis_id,
+                )
 
     def confirmed(self, datapath_id: str, revision: int) -> None:
         """A switch has confirmed, by barrier, all up to a revision."""
@@ -287,7 +294,7 @@ class Controller:
 
     def chassis_of(self, datapath_id: str) -> str | None:
         """Return the chassis that a connected datapath serves, or None."""
-        return next((chassis_id for chassis_id, attached in self._attached.items() if attached == datapath_id), None)
+        return self._serving.get(datapath_id)
 
     def datapath_of(self, chassis_id: str) -> str | None:
         """Return the connected datapath that a chassis is, or None."""
@@ -352,7 +359,7 @@ class Controller:
         for datapath_id in sorted(claims.keys() - served):
             if len(claims[datapath_id]) == 1:
                 (claiming,) = claims[datapath_id]
-                self._attached[claiming] = datapath_id
+                self._attached[claiming], self._serving[datapath_id] = datapath_id, claiming
                 row = self.store.get(Chassis, claiming)
                 host = row.hostname if row is not None else ""
                 LOG.info("chassis %s is datapath %s, on host %s", claiming, datapath_id, host or "-")
@@ -409,7 +416,7 @@ class Controller:
                     forget(self.store, other)
 
     def _detach(self, chassis_id: str) -> None:
-        del self._attached[chassis_id]
+        del self._serving[self._attached.pop(chassis_id)]
         self._astray.discard(chassis_id)
         self.realization.disconnected(chassis_id)
         self._moved()

@@ -20,6 +20,7 @@ class Handovers:
         self._store, self._realization, self._now = store, realization, now
         self._decided: dict[tuple[str, str], int] = {}
         """By owner and former chassis, the revision as of which that one answers no more."""
+        self._let_go: set[str] = set()
 
     def follow(self, view: View, router_ids: Iterable[str]) -> None:
         """Choose anew for some routers, and let those answer whose predecessors have let go.
@@ -34,6 +35,11 @@ class Handovers:
     def wait_for(self, chassis_id: str) -> bool:
         """Return whether somebody waits for a chassis to let go."""
         return any(former == chassis_id for _, former in self._decided)
+
+    def may_go_on(self) -> bool:
+        """Return whether a former has let go since this was asked last."""
+        before, self._let_go = self._let_go, {row.id for row in self._under_way() if self._has_let_go(row)}
+        return not self._let_go <= before
 
     def _under_way(self) -> list[GatewayBinding]:
         return self._store.find(GatewayBinding, "handover", True)

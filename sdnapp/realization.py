@@ -4,6 +4,7 @@ Pure bookkeeping. A chassis is *dead* (no OpenFlow session), *syncing* (connecte
 Only chassis in sync count: a dead one holds nobody up, and one that returns is brought in sync before it counts again.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -24,13 +25,16 @@ IN_WORDS = {
 class Progress:
     """Where one chassis stands.
 
-    ``since`` is the revision whose confirmation brings it in sync, ``pending`` maps an owner of flows to the revision
-    that changed them last, ``rejected`` an owner to those of its flows that the switch refused, with the reasons.
+    ``since`` is the revision whose confirmation brings it in sync, ``told`` are those that changed flows of it and are
+    not confirmed yet, ``pending`` maps an owner of flows to the revision that changed them last, ``rejected`` an owner
+    to those of its flows that the switch refused, with the reasons.
     """
 
     state: str = DEAD
     since: int = 0
     confirmed: int = 0
+    """The revision that the switch has; those that change nothing of it, it has as soon as they are there."""
+    told: deque[int] = field(default_factory=deque)
     pending: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, dict[Flow, str]] = field(default_factory=dict)
 
@@ -40,14 +44,26 @@ class Realization:
 
     def __init__(self) -> None:
         self._chassis: dict[str, Progress] = {}
+        self._revision = 0
 
     def progress(self, chassis_id: str) -> Progress:
         """Return where a chassis stands; a chassis never heard of is dead."""
-        return self._chassis.get(chassis_id) or Progress()
+        progress = self._chassis.get(chassis_id)
+        return self._up_to_date(progress) if progress is not None else Progress()
+
+    def reached(self, revision: int) -> None:
+        """All chassis have been told what a revision changes of them; of most, nothing."""
+        self._revision = revision
+
+    def _up_to_date(self, progress: Progress) -> Progress:
+        if progress.state == IN_SYNC:
+            latest = progress.told[0] - 1 if progress.told else self._revision
+            progress.confirmed = max(progress.confirmed, latest)
+        return progress
 
     def connected(self, chassis_id: str, revision: int) -> None:
         """The chassis was given all of its flows as of a revision: nothing of what it holds is known before."""
-        self._chassis[chassis_id] = Progress(SYNCING, revision)
+        self._chassis[chassis_id] = Progress(SYNCING, revision, told=deque((revision,)))
 
     def disconnected(self, chassis_id: str) -> None:
         """The session is over."""
@@ -56,6 +72,7 @@ class Realization:
     def changed(self, chassis_id: str, delta: Delta, revision: int) -> None:
         """Flows were changed at a revision, and are on their way to the chassis. A refused one that goes is mended."""
         if progress := self._chassis.get(chassis_id):
+            progress.told.append(revision)
             for flow in (*delta.added, *delta.removed):
                 # Who hears a broadcast changes as other ports come and go. Those that stay are not less real for it;
                 # a port that comes has flows of its own that are changed at the same revision.
@@ -74,6 +91,8 @@ class Realization:
             return
         progress.state = IN_SYNC
         progress.confirmed = max(progress.confirmed, revision)
+        while progress.told and progress.told[0] <= revision:
+            progress.told.popleft()
         progress.pending = {owner: at for owner, at in progress.pending.items() if at > revision}
 
     def rejected(self, chassis_id: str, flow: Flow, reason: str) -> None:
@@ -102,7 +121,8 @@ class Realization:
 
     def is_realized(self, revision: int) -> bool:
         """Tell whether every chassis that counts has confirmed a revision."""
-        return all(each.confirmed >= revision for each in self._chassis.values() if each.state == IN_SYNC)
+        counting = (each for each in self._chassis.values() if each.state == IN_SYNC)
+        return all(self._up_to_date(each).confirmed >= revision for each in counting)
 
 
 def is_active(own_chassis: str, standings: Mapping[str, str]) -> bool:

@@ -55,6 +55,23 @@ def test_a_change_makes_it_wait_for_every_chassis_that_hosts_the_network(world: 
     assert world.status("p1") == "ACTIVE"
 
 
+def test_a_chassis_is_told_of_no_change_that_does_not_concern_it_and_has_it_all_the_same(world: World) -> None:
+    world.report("a", "p1")
+    world.report("b")
+    for name in "ab":
+        world.connect(name)
+    world.confirm("a", "b")
+    told = dict(world.switches.revisions)
+    world.change(Port, "p1", mac_address="fa:16:3e:00:00:99")
+    world.controller.catch_up()
+    assert world.switches.revisions["a" * 16] == world.store.revision
+    assert world.switches.revisions["b" * 16] == told["b" * 16]
+    assert not world.controller.wait_realized(None, 0)
+    world.confirm("a")
+    assert world.controller.wait_realized(None, 0)
+    assert world.controller.realization.progress("b").confirmed == world.store.revision
+
+
 def test_a_port_that_comes_does_not_take_down_its_neighbour(world: World) -> None:
     world.report("a", "p1")
     world.connect("a")

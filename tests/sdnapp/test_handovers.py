@@ -1,5 +1,6 @@
 """Gateway roles pass from chassis to chassis, and whatever happens in whatever order, two never answer at once."""
 
+import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -59,11 +60,16 @@ class World:
                 row = tx.get(Chassis, name)
                 assert row is not None
                 tx.put(replace(row, datapath_id=datapath_id))
-        self.controller = Controller(self.store, self.switches, Responders(self.store, DhcpSettings()))
+        self.start_controller()
         self.outages = Outages(self.store, lambda: self.controller.engine.view, self.state, self.show)
         for name in CHASSIS:
             self.connect(name)
         self.settle()
+
+    def start_controller(self) -> None:
+        self.woken = threading.Event()
+        responders = Responders(self.store, DhcpSettings())
+        self.controller = Controller(self.store, self.switches, responders, self.woken.set)
 
     def state(self, name: str) -> str:
         return self.controller.realization.progress(name).state
@@ -108,7 +114,8 @@ class World:
     def settle(self) -> None:
         """Let everybody do all that there is to do."""
         self.controller.catch_up()
-        while any(self.switches.waiting.values()):
+        while self.woken.is_set() or any(self.switches.waiting.values()):
+            self.woken.clear()
             for name in CHASSIS:
                 self.obey(name)
             self.controller.catch_up()
@@ -176,7 +183,7 @@ def test_a_new_controller_goes_on_where_the_former_stopped() -> None:
     world.cut_off(first, lost=True)
     world.controller.catch_up()
     assert world.binding.former == first
-    world.controller = Controller(world.store, world.switches, Responders(world.store, DhcpSettings()))
+    world.start_controller()
     for name in CHASSIS:
         world.connect(name)
     assert world.answering == [first]

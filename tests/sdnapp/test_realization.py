@@ -107,3 +107,19 @@ def test_active_needs_the_own_chassis_and_every_other_that_counts() -> None:
     assert not is_active("a", {"a": DEAD})
     assert not is_active("a", {"a": SYNCING})
     assert not is_active("a", {})
+
+
+def test_what_changes_nothing_of_a_chassis_needs_no_word_of_it() -> None:
+    realization = synced("a", "b")
+    realization.changed("a", change(flow_of("port/p")), 2)
+    realization.reached(2)
+    realization.reached(3)
+    assert realization.progress("b").confirmed == 3 and realization.progress("a").confirmed == 1
+    assert realization.is_realized(1) and not realization.is_realized(2)
+    realization.changed("a", change(flow_of("port/q")), 4)
+    realization.reached(4)
+    realization.confirmed("a", 2)
+    assert realization.is_realized(3), "the next change of the chassis came after that"
+    assert not realization.is_realized(4)
+    realization.confirmed("a", 4)
+    assert realization.is_realized(4)

@@ -411,3 +411,25 @@ def test_flows_of_another_shape_outlive_the_change() -> None:
     wire.settle()
     assert wire.switch.table == table_of([a_flow(1)]) and not wire.switch.meters
     assert wire.session.clear_out() == []
+
+
+def test_what_is_assigned_again_is_compared_with_what_the_switch_holds() -> None:
+    wire = Wire()
+    wire.assign([a_flow(1), a_flow(2), a_metered_flow(4)])
+    wire.settle()
+    wire.switch.table = table_of([a_flow(2), a_flow(9)])
+    wire.assign([a_flow(1), a_flow(2), a_flow(3)], revision=2)
+    wire.settle()
+    assert wire.switch.table == table_of([a_flow(1), a_flow(2), a_flow(3)])
+    assert wire.session.flows == 3 and wire.confirmed[-1].revision == 2 and not wire.switch.meters
+    assert len(wire.receipts) == 1
+
+
+def test_what_is_assigned_again_during_a_bundle_is_read_back_behind_it() -> None:
+    wire = Wire()
+    wire.assign([a_flow(1), a_flow(2)])
+    wire.read_back()
+    wire.assign([a_flow(2), a_flow(3)], revision=2)
+    wire.settle()
+    assert wire.switch.table == table_of([a_flow(2), a_flow(3)])
+    assert wire.session.flows == 2 and [each.revision for each in wire.confirmed] == [2]
