@@ -22,6 +22,7 @@ from stations import CommandFailed, Station
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 DURATION = re.compile(r"duration=([\d.]+)s")
 STATISTICS = re.compile(r"(duration|n_packets|n_bytes|idle_age|hard_age)=[\d.]+s?, ?")
+BFD_INTERVALS = re.compile(r"  RX Interval: Approx (\d+)ms.*  Local Minimum RX Interval: (\d+)ms", re.DOTALL)
 PHYSICAL_NETWORK = "physnet1"
 
 
@@ -136,6 +137,14 @@ class Hypervisor(Station):
         """Run ``ovs-vsctl`` commands, given as words in a string each, in one transaction."""
         return self.run("ovs-vsctl", "--timeout=30", *" -- ".join(commands).split())
 
+    def hears_by_bfd(self) -> list[bool]:
+        """For each of its BFD sessions, whether it is up, and hears the other end as often as it wants to.
+
+        A session begins with a hello a second (RFC 5880, section 6.8.3), and would notice a failure only after three.
+        """
+        sessions = self.run("ovs-appctl", "bfd/show").split("---- ")[1:]
+        return ["Local Session State: up" in each and _is_as_fast_as_wanted(each) for each in sessions]
+
     def flows(self) -> set[str]:
         """The flows that the integration bridge holds now, as ``ovs-ofctl`` prints them, without age and counters."""
         return {STATISTICS.sub("", line) for line in self._dump()}
@@ -172,3 +181,8 @@ class Hypervisor(Station):
     def _dump(self) -> list[str]:
         dump = self.run("ovs-ofctl", "-O", "OpenFlow13,OpenFlow15", "dump-flows", "br-int")
         return [line.strip() for line in dump.splitlines() if "table=" in line]
+
+
+def _is_as_fast_as_wanted(session: str) -> bool:
+    intervals = BFD_INTERVALS.search(session)
+    return intervals is not None and int(intervals[1]) <= int(intervals[2])
