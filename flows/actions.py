@@ -147,18 +147,22 @@ class Untrack(NamedTuple):
 
 
 class Learn(NamedTuple):
-    """Let the switch itself add a flow to a later table, which stays until the controller removes it.
+    """Let the switch itself add a flow to a table, a later one or the flow's own. One that it has already, it keeps.
 
-    It matches registers, given with their values, and sets one register. A switch that has it already keeps it.
-    ``cookie`` is what the flow would have if the controller had added it (``flow.learn``).
+    It matches registers, given with their values, and ``copied`` ones with the values of the packet. It sets a register
+    or, where that is None, drops. The packet itself does not meet it any more in Open vSwitch.
+    ``cookie`` is what the flow would have if the controller had added it with the given values (``flow.learn``).
+    A ``bound`` one goes with the flow that has this action; else it stays until the controller removes it.
     """
 
     table: str
     priority: int
     match: tuple[tuple[str, int], ...]
-    register: str
+    register: str | None
     value: int
     cookie: int
+    copied: tuple[str, ...] = ()
+    bound: bool = False
 
 
 Action = (

@@ -58,7 +58,8 @@ The examples are the flows that chassis `{HERE}` of this cloud holds (`flows/sam
 def render(examples: Iterable[Flow]) -> str:
     """Return the document, in Markdown; each table shows those examples that are in it, one of each form."""
     examples = list(examples)
-    learnt = [learnt_by(flow, action) for flow in examples for action in flow.actions if isinstance(action, Learn)]
+    learning = [(flow, action) for flow in examples for action in flow.actions if isinstance(action, Learn)]
+    learnt = [learnt_by(flow, action, lambda register: 1) for flow, action in learning]
     chosen = _one_of_each_form([*examples, *learnt])
     sections = [
         INTRODUCTION + "\n" + "\n".join(f"- {line}" for line in sample_cloud().description) + "\n",
@@ -135,9 +136,15 @@ def _deed(action: Action) -> str:
                 ports = f", ports {first} to {last}," if last else ""
                 what = f"from {IPv4Address(address)}{ports}" if source else f"to {IPv4Address(address)}{ports}"
             return f"translate it {what} in the zone of `{zone}` and go on in `{table}`"
-        case Learn(table, _, match, register, value):
-            conditions = " and ".join(_condition(Term(*each, None)) for each in match)
-            return f"have `{table}` learn: if {conditions}: {_deed(SetField(register, value))}"
+        case Learn(table, _, match, register, value, _, copied, bound):
+            conditions = " and ".join(
+                [
+                    *(_condition(Term(*each, None)) for each in match),
+                    *(f"`{name}` is what it is now" for name in copied),
+                ]
+            )
+            deed = _deed(SetField(register, value)) if register is not None else "drop it"
+            return f"have `{table}` learn{', while this flow is there' if bound else ''}: if {conditions}: {deed}"
         case Untrack():
             return "forget what connection tracking said of it"
 

@@ -5,7 +5,7 @@ feature number (16 bits), then a digest (48 bits) of everything else, the owner 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from sys import intern
@@ -63,6 +63,12 @@ class Flow:
         """The meter that what matches must pass, if there is one."""
         first = self.actions[0] if self.actions else None
         return first if isinstance(first, Meter) else None
+
+    @property
+    def learner(self) -> Learn | None:
+        """How the switch makes flows that go with this one, if it does."""
+        first = self.actions[0] if self.actions else None
+        return first if isinstance(first, Learn) and first.bound else None
 
     def __hash__(self) -> int:
         return self.cookie
@@ -158,25 +164,34 @@ def _place(name: str) -> str:
     return f"{table.number if table else ''}:{f'{register.number}.{register.offset}' if register else ''}"
 
 
-def learn(learnt: Flow) -> Learn:
-    """Return the action by which a switch adds a flow itself. Raises ValueError for one that it cannot add so."""
-    (setting,) = learnt.actions
-    if not isinstance(setting, SetField) or {setting.field, *(term.field for term in learnt.match)} - REGISTERS.keys():
-        raise ValueError(f"what is learnt matches registers and sets one: {learnt}")
+def learn(learnt: Flow, *copied: str, bound: bool = False) -> Learn:
+    """Return the action by which a switch adds a flow itself, which also matches ``copied`` registers as they are then.
+
+    ``bound``: see ``Learn``. Raises ValueError for a flow that a switch cannot add so.
+    """
+    sets = [action for action in learnt.actions if isinstance(action, SetField)]
+    named = {*copied, *(term.field for term in learnt.match), *(setting.field for setting in sets)}
+    if len(learnt.actions) > 1 or len(sets) < len(learnt.actions) or named - REGISTERS.keys():
+        raise ValueError(f"what is learnt matches registers and sets one, or drops: {learnt}")
     match = tuple((term.field, term.value) for term in learnt.match)
-    table = TABLES.by_number[learnt.table].name
-    return Learn(table, learnt.priority, match, setting.field, setting.value, learnt.cookie)
+    table, register, value = TABLES.by_number[learnt.table].name, None, 0
+    if sets:
+        register, value = sets[0]
+    return Learn(table, learnt.priority, match, register, value, learnt.cookie, copied, bound)
 
 
-def learnt_by(flow: Flow, action: Learn) -> Flow:
-    """Return the flow that a switch adds because of a flow's action."""
-    match = tuple(sorted(Term(name, value, None) for name, value in action.match))
-    number, setting = TABLES[action.table].number, SetField(action.register, action.value)
-    return Flow(number, action.priority, match, (setting,), flow.feature, flow.owner)
+def learnt_by(flow: Flow, action: Learn, read: Callable[[str], int]) -> Flow:
+    """Return the flow that a switch adds because of a flow's action, given how to read the packet's registers."""
+    copied = ((name, read(name)) for name in action.copied)
+    match = tuple(sorted(Term(name, value, None) for name, value in (*action.match, *copied)))
+    actions = (SetField(action.register, action.value),) if action.register is not None else ()
+    return Flow(TABLES[action.table].number, action.priority, match, actions, flow.feature, flow.owner)
 
 
 def _reachable(table: Table, action: Goto | Resubmit | Track | Learn) -> tuple[str, ...]:
-    return (*table.next, *table.again) if isinstance(action, Resubmit) else table.next
+    if isinstance(action, Resubmit):
+        return (*table.next, *table.again)
+    return (*table.next, table.name) if isinstance(action, Learn) else table.next
 
 
 def _both(one: Term | None, other: Term) -> Term:
@@ -209,8 +224,9 @@ def show_action(action: Action) -> str:
     if isinstance(action, Meter):
         return f"meter({action.number}: {action.packets}/s, burst {action.burst})"
     if isinstance(action, Learn):
-        match = "".join(f"{show_term(Term(name, value, None))}," for name, value in action.match)
-        return f"learn({action.table},{match}{show_action(SetField(action.register, action.value))})"
+        matched = [show_term(Term(name, value, None)) for name, value in action.match]
+        deed = show_action(SetField(action.register, action.value)) if action.register is not None else "drop"
+        return f"learn({','.join((action.table, *matched, *action.copied, deed))})"
     names = {"OutputInPort": "in_port", "DecrementTtl": "dec_ttl"}
     name = names.get(type(action).__name__, type(action).__name__.lower())
     arguments = "->".join(str(argument) for argument in action)

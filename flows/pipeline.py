@@ -429,9 +429,10 @@ PERMISSIONS = Table(
 DROPS = Table(
     200,
     "drops",
-    "The end of whatever is dropped, counted by reason, and by port where one is concerned.",
-    match=frozenset({"drop_reason", "from_port", "to_port"}),
-    priorities={"port": 100, "reason": 50},
+    "The end of whatever is dropped, counted by reason, and by port where one is concerned. The switch itself makes a "
+    "counter when a port first meets a reason; that packet is not in it.",
+    match=frozenset({"drop_reason", "charged"}),
+    priorities={"counter": 110, "port": 100, "reason": 50},
 )
 
 TABLES = TableList(
@@ -454,6 +455,7 @@ REGISTERS: dict[str, Register] = {
         Register("network", 0, 0, 24, "Key of the network that the packet is on.", "classification", "fences"),
         Register("from_core", 0, 24, 1, "1 when it came by tunnel or patch port.", "classification", "delivery"),
         Register("drop_reason", 0, 25, 6, "Why it is dropped (`flows/drops.py`).", "classification", "drops"),
+        Register("charged", 15, 0, 32, "Key of the port whose drop it is; 0 for nobody's.", "classification", "drops"),
         Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "drops"),
         Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "drops"),
         Register("peer", 12, 0, 32, "Tunnel address of that port's chassis.", "forwarding", "delivery"),

@@ -328,7 +328,7 @@ class _Walk:
             case Untrack():
                 state.track(None)
             case Learn():
-                self._switch.learn(learnt_by(flow, action))
+                self._switch.learn(learnt_by(flow, action, state.read))
             case Resubmit(table) | Goto(table):
                 self._follow(flow.table, TABLES[table].number)
 

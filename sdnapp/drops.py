@@ -3,10 +3,11 @@
 A switch counts from when a flow came to it, so counts begin anew where it restarts and where a port moves to.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from flows.drops import reason_of
+from flows.drops import BY_NUMBER, reason_of
+from flows.flow import Flow
 from flows.pipeline import DROPS
 from sdnapp.controller import Controller
 from sdnapp.openflow.counts import Counts
@@ -17,12 +18,14 @@ OVER_BUDGET = "over_budget"
 """The port's meter dropped it: too much for the controller."""
 QUEUE_FULL = "queue_full"
 """The controller dropped it, as too many of the project's waited."""
+UNSORTED = "unsorted"
+"""One of the reasons that the port has: it came together with the first packet of one of them."""
 
-Ask = Callable[[int], Mapping[str, Counts | None]]
+Ask = Callable[[], Mapping[str, Counts | None]]
 
 
 class Drops:
-    """Asks the switches when it is asked; ``ask`` returns what each has counted in a table, by datapath id."""
+    """Asks the switches when it is asked; ``ask`` returns what each has counted, by datapath id."""
 
     def __init__(self, controller: Controller, punts: Punts, ask: Ask) -> None:
         self._controller = controller
@@ -35,7 +38,7 @@ class Drops:
         ``port_id`` is None for what is no port's fault, ``chassis`` for what the controller dropped.
         """
         self._controller.catch_up()
-        counted, rows, silent = self._ask(DROPS.number), [], []
+        counted, rows, silent = self._ask(), [], []
         for chassis in self._controller.store.all(Chassis):
             counts = counted.get(chassis.datapath_id)
             if counts is not None:
@@ -52,11 +55,10 @@ class Drops:
     def _on(self, chassis_id: str, counts: Counts) -> dict[tuple[str | None, str], int]:
         found: dict[tuple[str | None, str], int] = {}
         for key, flow in self._controller.engine.desired(chassis_id).items():
-            if key[0] != DROPS.number or (reason := reason_of(flow)) is None:
-                continue
-            if packets := counts.flows.get(flow.cookie):
+            if key[0] == DROPS.number:
                 kind, _, owner_id = flow.owner.partition("/")
-                found[owner_id if kind == "port" else None, reason.name] = packets
+                port_id = owner_id if kind == "port" else None
+                found |= {(port_id, reason): packets for reason, packets in _counted(flow, counts)}
         if counts.meters:
             for port_id in self._controller.bindings_at(chassis_id):
                 port = self._controller.store.get(Port, port_id)
@@ -74,3 +76,20 @@ class Drops:
             "reason": reason,
             "packets": packets,
         }
+
+
+def _counted(flow: Flow, counts: Counts) -> Iterator[tuple[str, int]]:
+    """Yield the packets by reason that a flow of the table has counted, with the counters that it has made."""
+    packets = counts.flows.get(flow.cookie, 0)
+    if flow.learner is None:
+        reason = reason_of(flow)
+        if packets and reason is not None:
+            yield reason.name, packets
+        return
+    # The flow has counted each packet that made a counter, and such as came together with one.
+    made = {BY_NUMBER[number].name: had for number, had in counts.learnt.get(flow.learner.cookie, {}).items()}
+    together = max(0, packets - len(made))
+    for reason_name, had in made.items():
+        yield reason_name, had + 1 + (together if len(made) == 1 else 0)
+    if together and len(made) != 1:
+        yield UNSORTED, together

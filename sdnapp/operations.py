@@ -34,7 +34,7 @@ class Operations:
         punts: Punts,
         switches: Report,
         databases: Report,
-        counts: Ask = lambda table: {},
+        counts: Ask = dict,
         *,
         restarts: Restarts | None = None,
         source_ports: SourcePorts | None = None,

@@ -1,7 +1,13 @@
-"""Counts what is dropped: a flow for each reason, and for each port here with each reason that may concern it."""
+"""Counts what is dropped: by reason for what is no port's, and else by port and reason.
+
+A port meets few of the reasons, and most ports one or two. So the switch itself makes a counter when a port first meets
+a reason (``learn``): no more than there are reasons, however much the port sends. Open vSwitch handles a packet with
+the flows of when it came, so the packet that a counter is made for is not in it, but in the flow that has learnt from
+it, and so are others that threads of the switch handle at the same moment. ``sdnapp/drops.py`` puts both together.
+"""
 
 from flows.drops import REASONS
-from flows.flow import flow
+from flows.flow import flow, learn
 from flows.pipeline import DROPS
 from flows.units import EVERYONE, Published, Unit, on_chassis
 from topology.facts import View, live_port
@@ -19,11 +25,9 @@ def of_port(view: View, port_id: str) -> Published:
     port = view.ask(live_port, port_id)
     if port is None:
         return
-    audience, owner = on_chassis(port.chassis_id), f"port/{port.id}"
-    for reason in REASONS.values():
-        if reason.charged is not None and (port.port_security_enabled or not reason.secured):
-            match = {reason.charged: port.key, "drop_reason": reason.number}
-            yield audience, flow(DROPS, "port", "drops", owner, **match)
+    owner = f"port/{port.id}"
+    counter = learn(flow(DROPS, "counter", "drops", owner, charged=port.key), "drop_reason", bound=True)
+    yield on_chassis(port.chassis_id), flow(DROPS, "port", "drops", owner, counter, charged=port.key)
 
 
 UNITS = (Unit(of_nobody), Unit(of_port, over=Port))

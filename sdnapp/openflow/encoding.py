@@ -65,7 +65,9 @@ _SYMMETRIC_L3L4 = 2
 _ACTIVE_BACKUP = 0
 """Of Nicira's bundle action: how a port is chosen (NX_BD_ALG_ACTIVE_BACKUP)."""
 _LEARN_VALUE, _LEARN_LOAD = 1 << 13, 1 << 11
-"""Of Nicira's learn action: the source is a value given here, and it is set; without the latter, it is matched."""
+"""Of Nicira's learn action: the source is a value given here, else the packet; and it is set, else matched."""
+_LEARN_BOUND = 2
+"""Of Nicira's learn action: what is learnt goes with the flow that has it (NX_LEARN_F_DELETE_LEARNED)."""
 _HASH_THRESHOLD = 1
 """Of Nicira's multipath action: what is hashed (NX_HASH_FIELDS_SYMMETRIC_L3L4), and how the hash chooses (RFC 2992)."""
 
@@ -185,6 +187,19 @@ def canonical(match: bytes) -> bytes:
     return b"".join(entries)
 
 
+def value_matched(match: bytes, name: str) -> int:
+    """Return the value of a register that an ``ofp_match`` asks for; 0 where it does not ask."""
+    register = REGISTERS[name]
+    position, end = 4, int.from_bytes(match[2:4], "big")
+    while position + 8 <= end:
+        header = int.from_bytes(match[position : position + 4], "big")
+        if header >> 9 == _register_header(register.number) >> 9:
+            value = int.from_bytes(match[position + 4 : position + 8], "big")
+            return value >> register.offset & (1 << register.bits) - 1
+        position += 4 + match[position + 3]
+    return 0
+
+
 def encode_instructions(actions: tuple[Action, ...]) -> bytes:
     """Return the instructions that run the actions in order. Raises ValueError."""
     meter = goto = b""
@@ -252,11 +267,18 @@ def _check_larger(action: CheckLarger) -> bytes:
 
 
 def _learn(action: Learn) -> bytes:
-    """Return a ``learn`` action: what it matches and sets are values of its own, in 16 bits or multiples of them."""
+    """Return a ``learn`` action: values of its own are in 16 bits or multiples of them, the packet's are named."""
+    flags = _LEARN_BOUND if action.bound else 0
     content = struct.pack(
-        "!IHHHHQHBxHH", _NICIRA, 16, 0, 0, action.priority, action.cookie, 0, _table(action.table), 0, 0
+        "!IHHHHQHBxHH", _NICIRA, 16, 0, 0, action.priority, action.cookie, flags, _table(action.table), 0, 0
     )
-    for name, value, kind in (*((*each, 0) for each in action.match), (action.register, action.value, _LEARN_LOAD)):
+    for name in action.copied:
+        place = struct.pack("!IH", *_place(name))
+        content += struct.pack("!H", field_named(name).bits) + place + place
+    values = [(*each, 0) for each in action.match]
+    if action.register is not None:
+        values.append((action.register, action.value, _LEARN_LOAD))
+    for name, value, kind in values:
         (header, offset), bits = _place(name), field_named(name).bits
         size = (bits + 15) // 16 * 2
         content += struct.pack("!H", _LEARN_VALUE | kind | bits) + value.to_bytes(size, "big")

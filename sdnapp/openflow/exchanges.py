@@ -27,6 +27,8 @@ class Reading:
 
     xid: int
     known: dict[int, Flow]
+    learnt: set[tuple[int, int, int]] = field(default_factory=set)
+    """Table, priority and cookie of what the switch may have learnt by itself."""
     found: dict[Flow, FlowEntry] = field(default_factory=dict)
     doubtful: set[Flow] = field(default_factory=set)
     stale: list[FlowEntry] = field(default_factory=list)

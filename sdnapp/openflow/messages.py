@@ -56,7 +56,7 @@ _HEADER = struct.Struct("!BBHI")
 _CONTROL = struct.Struct("!BBHIIIIHH")
 _ADD = struct.Struct("!BBHIIIIxxHBBHI")
 _STATS_ENTRY = struct.Struct("!HBx8xH10xQ16x2xH")
-_COUNT = struct.Struct("!H22xQQ")
+_COUNT = struct.Struct("!H10xH10xQQ10xH")
 _MATCH_AT = 48
 """Where the match begins in an entry of a flow-stats reply."""
 
@@ -71,6 +71,15 @@ class FlowEntry(NamedTuple):
     table: int
     priority: int
     cookie: int
+    match: bytes
+
+
+class FlowCount(NamedTuple):
+    """How many packets a flow has had. ``match`` is an ``ofp_match`` without padding."""
+
+    priority: int
+    cookie: int
+    packets: int
     match: bytes
 
 
@@ -161,17 +170,18 @@ def read_flow_stats(data: bytes) -> tuple[list[FlowEntry], bool] | None:
     return entries, bool(flags & MORE_REPLIES)
 
 
-def read_flow_counts(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield cookie and number of packets of each flow of a flow-stats reply."""
+def read_flow_counts(data: bytes) -> Iterator[FlowCount]:
+    """Yield what each flow of a flow-stats reply has counted."""
     position = HEADER_SIZE + 8
     while position < len(data):
         try:
-            length, cookie, packets = _COUNT.unpack_from(data, position)
+            length, priority, cookie, packets, match_length = _COUNT.unpack_from(data, position)
         except struct.error as error:
             raise MalformedMessage(f"flow-stats reply: {error}") from None
-        if length < _MATCH_AT or position + length > len(data):
-            raise MalformedMessage(f"a flow-stats entry of {length} bytes")
-        yield cookie, packets
+        match_at = position + _MATCH_AT
+        if position + length > len(data) or match_at + match_length > position + length:
+            raise MalformedMessage(f"a flow-stats entry of {length} bytes with a match of {match_length}")
+        yield FlowCount(priority, cookie, packets, data[match_at : match_at + match_length])
         position += length
 
 

@@ -10,8 +10,9 @@ that, as far as it knows: nothing at all most of the time. So it relies on diffe
 reads the switch back each time that all is assigned.
 
 *Reading back.* A cookie carries a flow's content, so a flow on the switch whose cookie, table and priority are those of
-a desired flow *is* that flow. All others are deleted by the very match that was read, all that lack are added. Nothing
-is sent where nothing differs.
+a desired flow *is* that flow. What a desired flow lets the switch learn, while the flow is there, is the switch's own
+affair. All others are deleted by the very match that was read, all that lack are added. Nothing is sent where nothing
+differs.
 
 *Sending.* A difference goes out as one bundle (OpenFlow extension 230), applied in order and wholly or not at all,
 followed by a barrier. There is one bundle at a time; what changes meanwhile is gathered for the next. A bundle is not
@@ -177,7 +178,8 @@ class Session:
 
         No two flows may have the same key.
         """
-        known = {}
+        known: dict[int, Flow] = {}
+        learnt: set[tuple[int, int, int]] = set()
         self._is_assigned, self._desired_revision, self._unanswered = True, revision, True
         self._meters, self._differs, self._refused = Meters(), {}, set()
         self._stale, self._outlived, self._outlived_told = [], [], False
@@ -188,7 +190,9 @@ class Session:
         for flow in by_turns(flows, self._give_way):
             known[flow.cookie] = flow
             self._meters.want(flow)
-        self._reading = Reading(self._take_xids(3), known)
+            if (learner := flow.learner) is not None:
+                learnt.add((TABLES[learner.table].number, learner.priority, learner.cookie))
+        self._reading = Reading(self._take_xids(3), known, learnt)
         return [Send(self._reading.requests())]
 
     def update(self, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> list[Effect]:
@@ -229,6 +233,8 @@ class Session:
             return []
         for entry in entries:
             flow = reading.known.get(entry.cookie)
+            if (entry.table, entry.priority, entry.cookie) in reading.learnt:
+                continue
             if flow is None or flow.table != entry.table or flow.priority != entry.priority or flow in reading.doubtful:
                 reading.stale.append(entry)
             elif flow in reading.found:

@@ -135,15 +135,16 @@ class Switches:
         if (connection := self._by_id.get(datapath_id)) is not None:
             connection.send(messages.packet_out(0, in_port, out_port, data))
 
-    def counts(self, table: int) -> dict[str, Counts | None]:
-        """Return what each switch has counted, by datapath id; None for one that does not tell in time. Waits for them.
+    def counts(self) -> dict[str, Counts | None]:
+        """Return what each switch has counted of what it dropped, by datapath id; None where it does not tell in time.
 
-        They may not know yet of what passed within the last second: Open vSwitch asks its datapath now and then.
+        Waits for them. They may not know yet of what passed within the last second: Open vSwitch asks its datapath now
+        and then.
         """
         found: dict[str, Counts | None] = {}
 
         def ask(connection: Connection) -> None:
-            found[connection.datapath_id] = counts_of(connection, table)
+            found[connection.datapath_id] = counts_of(connection)
 
         hub.joinall([hub.spawn(ask, connection) for connection in list(self._by_id.values())])
         return found

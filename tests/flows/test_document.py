@@ -97,6 +97,11 @@ def test_examples_are_optional_and_one_of_each_form():
             Learn("delivery", 7, (("network", 5),), "fenced", 1, 0),
             "have `delivery` learn: if `network` is 5: let `fenced` be 1",
         ),
+        (
+            Learn("drops", 7, (("charged", 5),), None, 0, 0, ("drop_reason",), True),
+            "have `drops` learn, while this flow is there: "
+            "if `charged` is 5 and `drop_reason` is what it is now: drop it",
+        ),
         (Untrack(), "forget what connection tracking said of it"),
     ],
 )

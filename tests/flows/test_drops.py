@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.actions import Goto, SetField
+from flows.actions import Goto, Move, SetField
 from flows.drops import REASONS, drop, reason_of
 from flows.engine import Engine
-from flows.flow import Flow
+from flows.flow import Flow, Term, learnt_by
 from flows.pipeline import DROPS, REGISTERS, TABLES
 from flows.sample import HERE, sample_cloud
 from tests.clouds import ENCAP_IPS, SimulatedCloud
@@ -31,7 +31,8 @@ def test_reasons_have_numbers_of_their_own_that_fit() -> None:
     numbers = [reason.number for reason in REASONS.values()]
     assert len(set(numbers)) == len(numbers)
     assert min(numbers) > 0 and max(numbers) < 1 << REGISTERS["drop_reason"].bits
-    assert all(reason.charged in (None, *DROPS.match) and reason.doc.endswith(".") for reason in REASONS.values())
+    assert all(reason.charged in (None, "from_port", "to_port") for reason in REASONS.values())
+    assert all(reason.doc.endswith(".") for reason in REASONS.values())
 
 
 def test_no_table_drops_silently(flows: list[Flow]) -> None:
@@ -52,22 +53,26 @@ def test_no_table_drops_silently(flows: list[Flow]) -> None:
             assert (table.name, priority) in MAY_STAY_UNCOUNTED, str(flow)
 
 
-def test_what_is_dropped_is_counted_for_a_port_if_one_is_concerned(flows: list[Flow]) -> None:
-    counters = defaultdict(set)
-    for flow in flows:
-        if (reason := reason_of(flow)) is not None and flow.table == DROPS.number:
-            counters[flow.owner].add(reason.name)
-    secured, unsecured = counters["port/web"], counters["port/press"]
-    assert secured == {reason.name for reason in REASONS.values() if reason.charged}
-    assert unsecured == {reason.name for reason in REASONS.values() if reason.charged and not reason.secured}
-    assert all(counters[f"drop/{name}"] == {name} for name in REASONS)
+def test_each_port_here_counts_what_is_dropped_by_one_flow_and_what_that_learns(flows: list[Flow]) -> None:
+    counting = [flow for flow in flows if flow.table == DROPS.number]
+    of_ports = [flow for flow in counting if flow.owner.startswith("port/")]
+    assert {flow.owner for flow in of_ports} == {"port/web", "port/proxy", "port/press", "port/scope"}
+    assert len({flow.learner and flow.learner.cookie for flow in of_ports}) == len(of_ports)
+    of_nobody = {flow.owner: reason_of(flow) for flow in counting if flow not in of_ports}
+    assert of_nobody == {f"drop/{name}": reason for name, reason in REASONS.items()}
+    (web,) = (flow for flow in of_ports if flow.owner == "port/web")
+    assert web.learner is not None
+    for number in (5, 7):
+        counter = learnt_by(web, web.learner, {"drop_reason": number}.__getitem__)
+        assert (counter.table, counter.actions) == (DROPS.number, ()) and counter.priority > web.priority
+        assert {*web.match, Term("drop_reason", number, None)} == {*counter.match}
 
 
 def test_the_document_says_where_each_is_dropped_and_for_whom_it_is_counted(flows: list[Flow]) -> None:
     tables = defaultdict(set)
     for flow in flows:
         for name in REASONS:
-            if flow.actions[-2:] == drop(name):
+            if flow.actions[-len(drop(name)) :] == drop(name):
                 tables[name].add(TABLES.by_number[flow.table].name)
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", DOCUMENT.read_text(), re.MULTILINE)
     told = {name: (set(re.findall(r"`(\w+)`", where)), whose) for name, where, whose, _ in rows}
@@ -92,6 +97,8 @@ def test_what_comes_for_a_port_that_is_elsewhere_is_counted_whatever_its_chassis
 
 
 def test_a_drop_sets_its_reason_and_goes_to_its_table() -> None:
-    assert drop("malformed") == (SetField("drop_reason", REASONS["malformed"].number), Goto("drops"))
+    set_reason = SetField("drop_reason", REASONS["malformed"].number)
+    assert drop("malformed") == (set_reason, Move("from_port", "charged"), Goto("drops"))
+    assert drop("ingress_rules")[1] == Move("to_port", "charged") and len(drop("not_here")) == 2
     with pytest.raises(KeyError):
         drop("whim")

@@ -97,6 +97,8 @@ MATCHES: list[tuple[Match, str]] = [
     ((Term("from_core", 1, None), Term("network", 5, None)), masked(network=5, from_core=1)),
     ((Term("drop_reason", 9, None),), masked(drop_reason=9)),
     ((Term("from_port", 0xFFFFFFFF, None),), masked(from_port=0xFFFFFFFF)),
+    ((Term("charged", 7, None),), masked(charged=7)),
+    ((Term("peer", 7, None),), masked(peer=7)),
     ((Term("zone", 0xABCD, None), Term("stateful", 1, None)), masked(zone=0xABCD, stateful=1)),
     ((Term("direction", 1, None), Term("allowed", 1, None)), masked(direction=1, allowed=1)),
     ((Term("security_group", 7, None),), masked(security_group=7)),
@@ -150,6 +152,12 @@ ACTIONS: list[tuple[Match, tuple[Action, ...], str]] = [
         (Learn("delivery", 7, (("network", 5), ("generation", 70000)), "fenced", 1, 0x1234),),
         f"learn(table={TABLES['delivery'].number},priority=7,cookie=0x1234,{place('network')}=0x5,"
         f"reg{REGISTERS['generation'].number}=0x11170,load:0x1->{place('fenced')})",
+    ),
+    (
+        (),
+        (Learn("drops", 7, (("charged", 5),), None, 0, 0x1234, ("drop_reason",), True),),
+        f"learn(table={TABLES['drops'].number},priority=7,delete_learned,cookie=0x1234,"
+        f"{place('drop_reason')},reg{REGISTERS['charged'].number}=0x5)",
     ),
     ((), (SetField("in_port", 0),), "load:0->NXM_OF_IN_PORT[]"),
     ((IPV4,), (SetField("ip_ttl", 64),), "set_field:64->nw_ttl"),

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from flows.drops import REASONS
+from flows.pipeline import DROPS
 from tests.real_ovs.ovs_dummy import OvsDummy, missing, wait_for
 from tests.real_ovs.running_controller import RunningController
 from tests.sdnapp.dhcp.messages import DISCOVER, MAC, OFFER, read, request
@@ -120,6 +122,21 @@ def test_drops_are_counted_for_the_port_whose_fault_they_are(cloud: Cloud) -> No
     assert set(dropped()) == {spoofed, too_many} and dropped(f"port={second['id']}") == {spoofed: 3}
     label = f'{{chassis="hv1",port="{second["id"]}",reason="spoofed_mac"}}'
     assert cloud.controller.metric("sdnapp_drops_total" + label) == 3
+    tagged = (second["id"], "vlan_tag")
+    for _ in range(5):
+        switch.receive(taps[second["id"]], stolen[:12] + bytes.fromhex("81000064") + stolen[12:] + bytes(14))
+    wait_for(lambda: dropped().get(tagged) == 5, "another reason is counted")
+    cloud.controller.restart()
+    cloud.controller.wait_status(second["id"])
+    cloud.wait_in_sync("hv1")
+    assert cloud.sent("hv1") == 0, "the switch keeps the counters that it has made"
+    counted = dropped(f"port={second['id']}")
+    assert counted == {spoofed: 3, tagged: 5}
+    cloud.switches["hv1"].del_port(taps[second["id"]])
+    cloud.controller.wait_status(second["id"], "DOWN")
+    cloud.controller.wait_realized()
+    left = [flow for flow in cloud.dump("hv1") if f"table={DROPS.number}," in flow]
+    assert len(left) == len(REASONS) + 1, "and they go with the port"
 
 
 def test_unplugged_is_down_and_leaves_nothing_behind(cloud: Cloud) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from flows.drops import reason_of
+from flows.drops import REASONS
 from flows.flow import Flow
 from flows.pipeline import DROPS
 from sdnapp.controller import Controller
@@ -45,18 +45,24 @@ class FakeSwitches:
         self.tables[datapath_id] |= {flow.key: flow for flow in added}
         self.revisions[datapath_id] = revision
 
-    def counts(self, table: int) -> dict[str, Counts | None]:
-        assert table == DROPS.number
+    def counts(self) -> dict[str, Counts | None]:
         return self.counted
 
-    def drop(self, datapath_id: str, owner: str, reason: str, packets: int) -> None:
-        """Count packets as dropped on a switch: as a flow of this owner would."""
+    def drop(self, datapath_id: str, owner: str, reason: str, packets: int, together: int = 1) -> None:
+        """Count packets as dropped on a switch; so many of a port's come ``together`` and make its counter."""
         flows = [flow for flow in self.tables[datapath_id].values() if flow.table == DROPS.number]
-        (cookie,) = (
-            flow.cookie for flow in flows if flow.owner == owner and (why := reason_of(flow)) and why.name == reason
+        (flow,) = (
+            flow
+            for flow in flows
+            if flow.owner == owner and (flow.learner or flow.match[0].value == REASONS[reason].number)
         )
         known = self.counted.get(datapath_id) or Counts({}, {})
-        self.counted[datapath_id] = Counts({**known.flows, cookie: packets}, known.meters)
+        counted, learnt = dict(known.flows), {cookie: dict(found) for cookie, found in known.learnt.items()}
+        if flow.learner is not None:
+            learnt.setdefault(flow.learner.cookie, {})[REASONS[reason].number] = packets - together
+            packets = together
+        counted[flow.cookie] = counted.get(flow.cookie, 0) + packets
+        self.counted[datapath_id] = Counts(counted, known.meters, learnt)
 
     def refuse(self, datapath_id: str, reason: str) -> None:
         self.refused[datapath_id] = reason

@@ -51,6 +51,20 @@ def test_drops_are_told_by_chassis_port_and_reason() -> None:
     assert 'sdnapp_drops_total{chassis="b",port="",reason="unknown_tunnel"} 5\n' in metrics
 
 
+def test_packets_that_came_at_once_with_the_first_are_told_of_the_reason_if_it_can_only_be_one() -> None:
+    world, operations = seen()
+    world.switches.drop(A, "port/p1", "spoofed_mac", 5, together=3)
+    assert rows(operations) == [("a", "p1", "red", "spoofed_mac", 5)]
+    world.switches.drop(A, "port/p1", "vlan_tag", 4)
+    assert rows(operations) == [
+        ("a", "p1", "red", "vlan_tag", 4),
+        ("a", "p1", "red", "spoofed_mac", 3),
+        ("a", "p1", "red", "unsorted", 2),
+    ]
+    metrics = operations.metrics()
+    assert 'sdnapp_drops_total{chassis="a",port="p1",reason="unsorted"} 2\n' in metrics
+
+
 def test_what_was_too_much_for_the_controller_is_told_too() -> None:
     world, operations = seen()
     world.switches.counted[A] = Counts({}, {1: 40, 2: 9})

@@ -96,7 +96,11 @@ def learnt(draw: st.DrawFn) -> Learn:
     names = draw(st.lists(st.sampled_from(sorted(REGISTERS)), min_size=1, max_size=3, unique=True))
     register, *matched = ((name, draw(values(name))) for name in names)
     numbers = draw(st.integers(0, 0xFFFF)), draw(st.integers(0, (1 << 64) - 1))
-    return Learn(draw(table_names), numbers[0], tuple(matched), *register, numbers[1])
+    copied = draw(st.lists(st.sampled_from(sorted(REGISTERS.keys() - set(names))), max_size=2, unique=True))
+    setting = draw(st.sampled_from([register, (None, 0)]))
+    return Learn(
+        draw(table_names), numbers[0], tuple(matched), *setting, numbers[1], tuple(copied), draw(st.booleans())
+    )
 
 
 single_actions: st.SearchStrategy[Action] = st.one_of(

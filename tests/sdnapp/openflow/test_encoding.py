@@ -121,15 +121,19 @@ def os_ken_action(action: Action) -> Any:
                 dst=name_of(name),
                 slaves=list(ports),
             )
-        case Learn(table, priority, matched, register, value, cookie):
-            specs = [
-                parser.NXFlowSpecMatch(src=number, dst=(name_of(name), offset(name)), n_bits=field_named(name).bits)
-                for name, number in matched
+        case Learn(table, priority, matched, register, value, cookie, copied, bound):
+            sources = [((name_of(name), offset(name)), name) for name in copied] + [
+                (number, name) for name, number in matched
             ]
-            place, bits = (name_of(register), offset(register)), field_named(register).bits
-            specs.append(parser.NXFlowSpecLoad(src=value, dst=place, n_bits=bits))
-            number = TABLES[table].number
-            return parser.NXActionLearn(table_id=number, specs=specs, priority=priority, cookie=cookie)
+            specs = [
+                parser.NXFlowSpecMatch(src=source, dst=(name_of(name), offset(name)), n_bits=field_named(name).bits)
+                for source, name in sources
+            ]
+            if register is not None:
+                place, bits = (name_of(register), offset(register)), field_named(register).bits
+                specs.append(parser.NXFlowSpecLoad(src=value, dst=place, n_bits=bits))
+            number, flags = TABLES[table].number, 2 if bound else 0
+            return parser.NXActionLearn(table_id=number, specs=specs, priority=priority, cookie=cookie, flags=flags)
         case SetField(field, value):
             return parser.OFPActionSetField(**{name_of(field): user(field, value)})
         case Move(source, target):

@@ -12,8 +12,9 @@ from os_ken.ofproto import ofproto_v1_3 as ofp
 from os_ken.ofproto import ofproto_v1_3_parser as parser
 
 from flows.flow import Flow
+from flows.pipeline import REGISTERS
 from sdnapp.openflow import messages
-from sdnapp.openflow.encoding import PORT_CONTROLLER, encode_instructions, encode_match
+from sdnapp.openflow.encoding import PORT_CONTROLLER, canonical, encode_instructions, encode_match, value_matched
 from sdnapp.openflow.messages import FlowEntry, MalformedMessage, PacketIn, PortStatus
 from tests.sdnapp.openflow.strategies import flows
 
@@ -73,7 +74,14 @@ def test_flow_stats_are_read(entries: list[Flow], more: bool) -> None:
 @given(st.lists(flows(), max_size=5), st.booleans())
 def test_counts_of_flows_are_read(entries: list[Flow], more: bool) -> None:
     reply = stats_reply(entries, more)
-    assert list(messages.read_flow_counts(reply)) == [(flow.cookie, 10) for flow in entries]
+    counts = list(messages.read_flow_counts(reply))
+    assert [count[:3] for count in counts] == [(flow.priority, flow.cookie, 10) for flow in entries]
+    for flow, count in zip(entries, counts, strict=True):
+        assert canonical(count.match) == canonical(encode_match(flow.match))
+        asked = {term.field: term.value for term in flow.match}
+        assert {name: value_matched(count.match, name) for name in REGISTERS} == {
+            name: asked.get(name, 0) & (1 << register.bits) - 1 for name, register in REGISTERS.items()
+        }
     assert messages.more_replies_follow(reply) is more
 
 
