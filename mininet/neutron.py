@@ -89,18 +89,29 @@ class Neutron:
 
     def text(self, method: str, path: str, body: Document | None = None, timeout: float = 30) -> str:
         """The same, for an answer that is no JSON."""
-        with namespaces.visiting(namespaces.NET, self._station.pid):
-            connection = http.client.HTTPConnection(*ADDRESS, timeout=timeout)
-            connection.connect()
+        connection = self.connection(timeout)
         try:
             connection.request(method, path, json.dumps(body) if body is not None else None, self._headers)
             response = connection.getresponse()
             text = response.read().decode()
-        finally:
+        except BaseException:
             connection.close()
+            raise
+        self.done(connection)
         if response.status >= http.client.BAD_REQUEST:
             raise ApiError(response.status, f"{method} {path}: {text}")
         return text
+
+    def connection(self, timeout: float) -> http.client.HTTPConnection:
+        """A connection for one request, opened where the service listens. Raises OSError when nothing does."""
+        with namespaces.visiting(namespaces.NET, self._station.pid):
+            connection = http.client.HTTPConnection(*ADDRESS, timeout=timeout)
+            connection.connect()
+        return connection
+
+    def done(self, connection: http.client.HTTPConnection) -> None:
+        """The request for which the connection was opened has its answer."""
+        connection.close()
 
     def wait_until_in_sync(self, chassis: Iterable[str], timeout: float = 60) -> None:
         """Until these chassis hold what they should. Raises NotReached."""

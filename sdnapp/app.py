@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from eventlet import tpool
 from eventlet.hubs import get_hub
 from os_ken.base.app_manager import OSKenApp
 from os_ken.controller import ofp_event
@@ -89,7 +90,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         credentials = self._options.credentials
         if credentials is not None:
             listen_securely(credentials)
-        self._store = Store(open_storage(self._options.store_url))
+        tpool.set_num_threads(1)
+        self._store = Store(open_storage(self._options.store_url, aside=tpool.execute))
         if self._store.revision == 0:
             LOG.info("the store is new: %s; switches that hold flows of another lose them", self._options.store_url)
         else:

@@ -17,9 +17,10 @@ from flows.turns import GiveWay, by_turns, nobody_waits
 from sdnapp.handovers import Handovers
 from sdnapp.realization import IN_SYNC, Realization
 from sdnapp.responders import Responders, leads_here
-from sdnapp.status import Status
+from sdnapp.status import DOWN, Status, chassis_of, is_down_for_certain
 from topology import facts, gateway_binding, port_blocks, translation
 from topology.placement import Plugged, forget, observe
+from topology.storage import StorageError
 from topology.store import Change, Store
 from topology.values import Chassis, Port, PortBinding, Router
 
@@ -98,6 +99,8 @@ class Controller:
         self._give_way = give_way
         self._engine_is_sound = False
         """Whether the engine is up to date but for the changes. It is filled when there is first need of it."""
+        self._nothing_is_known = False
+        """Whether all flows are just being computed and no chassis has confirmed any: so nothing is ACTIVE."""
         self.engine = Engine(store, give_way=give_way, filled=False)
         store.watch(self._note)
 
@@ -115,6 +118,7 @@ class Controller:
             self._report_failures()
             look_again = self._look_again or any(row.kind is Chassis for change in changes for row in change.rows)
             self._look_again = False
+            self._make_durable()
             fresh = self._attach_all() if look_again else set()
             for chassis_id, delta in deltas.items():
                 if chassis_id in self._attached and chassis_id not in fresh and chassis_id not in self._astray:
@@ -147,9 +151,20 @@ class Controller:
                 return deltas
         self._engine_is_sound = False
         self._astray.update(self._attached)
-        self.engine = self._new_engine()
+        self._nothing_is_known = not self.realization.is_any_in_sync()
+        try:
+            self.engine = self._new_engine()
+        finally:
+            self._nothing_is_known = False
         self._engine_is_sound = True
         return {}
+
+    def _make_durable(self) -> None:
+        """Let switches hear of nothing that may yet be lost: numbers that they remember would be given anew."""
+        try:
+            self.store.flush()
+        except StorageError as error:
+            LOG.error("the switches are told of what may be lost: %s", error)
 
     def _settle(self) -> None:
         """Have taken what follows from changes; its flows follow with the next change, which this is."""
@@ -272,6 +287,8 @@ class Controller:
             # A database that has just started does not know it yet; the switch itself may never have stopped.
             chassis = replace(chassis, datapath_id=known.datapath_id)
         observe(self.store, chassis, plugged)
+        # Here, so that it is done when the flows that follow from it are: those are computed meanwhile.
+        self.store.flush()
         if chassis.id not in self._speaking:
             self._speaking.add(chassis.id)
             self._reconsider()
@@ -307,20 +324,27 @@ class Controller:
         return Status(self.store, self.engine, self.realization)
 
     def port_realization(self, port_id: str) -> dict[str, str]:
-        """Return, for each chassis that must hold a port's flows, where it stands, in words."""
+        """Return, for each chassis that must hold a port's flows, where it stands, in words.
+
+        Before the first flows are computed, only those are known that report the port.
+        """
+        if self._nothing_is_known:
+            return {each: self.realization.progress(each).state for each in sorted(chassis_of(self.store, port_id))}
         return self.status.standings(port_id)
 
     def port_status(self, port_id: str) -> str:
         """Return ``ACTIVE`` when every chassis that counts has confirmed the port's flows, else ``DOWN``."""
+        if self._nothing_is_known or is_down_for_certain(self.store, self.realization, port_id):
+            return DOWN
         return self.status.of_port(port_id)
 
     def router_status(self, router_id: str) -> str:
         """Return ``ACTIVE`` when every chassis that counts has confirmed the router's flows, else ``DOWN``."""
-        return self.status.of_router(router_id)
+        return DOWN if self._nothing_is_known else self.status.of_router(router_id)
 
     def floatingip_status(self, floatingip_id: str) -> str:
         """Return ``ACTIVE`` when the chassis concerned have confirmed the floating IP's flows, else ``DOWN``."""
-        return self.status.of_floatingip(floatingip_id)
+        return DOWN if self._nothing_is_known else self.status.of_floatingip(floatingip_id)
 
     def why_down(self, port: Port) -> str | None:
         """Say why a port is not ACTIVE, or None if it is."""

@@ -119,6 +119,10 @@ class Realization:
                 for reason in refused.values():
                     yield chassis_id, owner, reason
 
+    def is_any_in_sync(self) -> bool:
+        """Tell whether there is a chassis that counts."""
+        return any(each.state == IN_SYNC for each in self._chassis.values())
+
     def is_realized(self, revision: int) -> bool:
         """Tell whether every chassis that counts has confirmed a revision."""
         counting = (each for each in self._chassis.values() if each.state == IN_SYNC)

@@ -3,18 +3,34 @@
 from dataclasses import dataclass
 
 from flows.engine import Engine
-from sdnapp.realization import CONFIRMED, IN_WORDS, Realization, are_confirmed, is_active
+from sdnapp.realization import CONFIRMED, IN_SYNC, IN_WORDS, Realization, are_confirmed, is_active
 from topology import doors, facts, interfaces, routing
 from topology.gateway import Gateway, gateway
 from topology.store import Store
 from topology.translation import unsettled
-from topology.values import ROUTER_GATEWAY, ROUTER_INTERFACE, Network, Port, Router
+from topology.values import ROUTER_GATEWAY, ROUTER_INTERFACE, Network, Port, PortBinding, Router
 
 ACTIVE, DOWN = "ACTIVE", "DOWN"
 NO_GATEWAY = "no chassis is a gateway to its network: `sdnapp chassis init --gateway --bridge-mappings ...` makes one"
 
 MORE_ADDRESSES = "give the router more: openstack router set --external-gateway NETWORK --fixed-ip ip-address=EACH"
 NO_PORTS = f"no source ports are left for it on the router's external addresses: {MORE_ADDRESSES}"
+
+
+def is_down_for_certain(store: Store, realization: Realization, port_id: str) -> bool:
+    """Return whether rows alone say that a port is DOWN: no chassis in sync reports it, and it is no router's.
+
+    That costs nothing, and most ports that are made are plugged in later.
+    """
+    port = store.get(Port, port_id)
+    if port is not None and port.device_owner in (ROUTER_INTERFACE, ROUTER_GATEWAY):
+        return False
+    return all(realization.progress(at).state != IN_SYNC for at in chassis_of(store, port_id))
+
+
+def chassis_of(store: Store, port_id: str) -> list[str]:
+    """Return the chassis that report a port, the one that has it among them."""
+    return [binding.chassis_id for binding in store.find(PortBinding, "port", port_id)]
 
 
 @dataclass(frozen=True)

@@ -29,14 +29,12 @@ def observe(store: Store, chassis: Chassis, plugged: Mapping[str, Plugged]) -> N
         if tx.get(Chassis, chassis.id) != chassis:
             tx.put(chassis)
         standing = {binding.port_id: binding for binding in tx.find(PortBinding, "chassis", chassis.id)}
-        for port_id, binding in standing.items():
-            if port_id not in plugged:
-                _unbind(tx, binding)
-        for port_id, (ofport, interface) in plugged.items():
-            # A binding of a version without zones has none: it needs one, or tenants would share zone 0.
+        for port_id in sorted(standing.keys() - plugged.keys()):
+            _unbind(tx, standing[port_id])
+        # A binding of a version without zones has none: it needs one, or tenants would share zone 0.
+        settled = {id_: Plugged(each.ofport, each.interface) for id_, each in standing.items() if each.zone}
+        for port_id, (ofport, interface) in sorted(plugged.items() - settled.items()):
             known = standing.get(port_id)
-            if known and known.zone and (known.ofport, known.interface) == (ofport, interface):
-                continue
             zone = known.zone if known and known.zone else claim_in_turn(tx, zones_of(chassis.id), ZONES, port_id)
             if known:
                 binding = replace(known, ofport=ofport, interface=interface, zone=zone)

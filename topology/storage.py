@@ -31,8 +31,13 @@ class Storage(Protocol):
     def commit(self, expected: Mapping[str, int], writes: Mapping[str, str | None]) -> int:
         """Write documents (None deletes) in one transaction and return its revision.
 
-        Raises ConflictError if a key in ``expected`` is not at its revision. On return the write is durable.
+        Raises ConflictError if a key in ``expected`` is not at its revision. On return the write survives the end of
+        the process, however it ends.
         """
+        ...
+
+    def flush(self) -> None:
+        """Return when every commit so far is durable: it survives the loss of power. Raises StorageError."""
         ...
 
     def close(self) -> None:
@@ -64,6 +69,9 @@ class MemoryStorage:
             else:
                 self.documents[key] = (self.revision, text)
         return self.revision
+
+    def flush(self) -> None:
+        """Nothing is durable here."""
 
     def close(self) -> None:
         """Nothing to release."""

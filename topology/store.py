@@ -347,6 +347,13 @@ class Store:
         with self._lock:
             yield
 
+    def flush(self) -> None:
+        """Return when all that has been committed is durable; free of cost where it is. Raises StorageError.
+
+        Until then the loss of power may undo it: whoever tells somebody outside of it waits first.
+        """
+        self._storage.flush()
+
     def close(self) -> None:
         """Close the storage engine."""
         self._storage.close()

@@ -143,6 +143,8 @@ class Application:
             who = self._policy.recognised(self._identify(request))
             self._limit.check(who)
             response = self._respond(request, who)
+            # What is told, to whoever wrote it or reads it, does not go with the power.
+            self._store.flush()
         except UnicodeError:
             error = exc.HTTPBadRequest("The URL is not UTF-8")
             response = response_of(error, request.method, "")

@@ -13,12 +13,12 @@ from os_ken.lib import hub
 from sdnapp.admission import hang_up
 from sdnapp.ovsdb import operations as ops
 from sdnapp.ovsdb.jsonrpc import ProtocolError, Reply
-from sdnapp.ovsdb.observation import Observation, observe
+from sdnapp.ovsdb.observation import Observation, Observer
 from sdnapp.ovsdb.pace import Pace
 from sdnapp.ovsdb.provisioning import Endpoint, plan
 from sdnapp.ovsdb.rows import Controller
 from sdnapp.ovsdb.session import PROBE, PeerLost, Session, Timing
-from sdnapp.ovsdb.steps import Step
+from sdnapp.ovsdb.steps import Plan, Step
 from sdnapp.ovsdb.targets import address_text
 from sdnapp.tls import peer_name
 from topology.placement import Plugged
@@ -97,6 +97,9 @@ class Connection:
         self._again = False
         self._watched: tuple[str, ...] = ()
         self._bfd: Mapping[str, str] = {}
+        self._observer = Observer(self._session.replica)
+        self._plan: Plan | None = None
+        """What was planned, while nothing that it rests on has changed."""
         self._in_flight = 0
         self._pace = Pace()
         self._reported: tuple[Chassis, Mapping[str, Plugged]] | None = None
@@ -191,7 +194,9 @@ class Connection:
         """Do what the replica, as it now is, asks for."""
         self._again = False
         self._on_synced()
-        observation = observe(self._session.replica)
+        observation = self._observer.observe(self._session.replica.take_changes())
+        if observation.news:
+            self._plan = None
         problems = list(observation.problems)
         chassis, self._bfd = observation.chassis, observation.bfd
         if chassis is None or chassis.id != self.chassis_id:
@@ -231,10 +236,13 @@ class Connection:
 
     def _provision(self, observation: Observation, now: float) -> list[str]:
         """Send the steps that are needed and due, unless some are under way; return problems."""
-        self._watched = self._callbacks.watched(self.chassis_id or "")
-        result = plan(
-            *(self._session.replica, observation.settings, self._endpoint, self._watched, self._connections_per_port)
-        )
+        watched = self._callbacks.watched(self.chassis_id or "")
+        if self._plan is None or watched != self._watched:
+            self._watched = watched
+            self._plan = plan(
+                *(self._session.replica, observation.settings, self._endpoint, watched, self._connections_per_port)
+            )
+        result = self._plan
         self._pace.forget({step.what for step in result.steps}, now)
         if not self._in_flight:
             for step in result.steps:

@@ -1,7 +1,8 @@
 """What a switch's database tells: the chassis as a row of the store, and which ports are plugged in where. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from typing import Any
 
 from sdnapp.ovsdb.naming import is_owned, patch_ports, tunnel_port, watched_address
 from sdnapp.ovsdb.replica import Replica
@@ -18,7 +19,8 @@ class Observation:
     """A switch as it is now. ``chassis`` is None while it has no usable ``system-id``.
 
     ``bfd`` maps the tunnel addresses of the chassis that it watches to the session's state (RFC 5880, section 4.1), in
-    Open vSwitch's words: ``admin_down``, ``down``, ``init`` or ``up``.
+    Open vSwitch's words: ``admin_down``, ``down``, ``init`` or ``up``. ``news`` is whether anything else has changed
+    than interfaces of instances that were there before.
     """
 
     settings: Settings
@@ -26,19 +28,103 @@ class Observation:
     plugged: Mapping[str, Plugged] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     bfd: Mapping[str, str] = field(default_factory=dict)
+    news: bool = True
 
 
 def observe(replica: Replica) -> Observation:
     """Return what the replica tells."""
-    switch = next(iter(replica.rows(OpenVSwitch).values()), None)
-    if switch is None:
-        return Observation(Settings(bridge=None), problems=("its database is empty: ovs-vsctl init",))
-    settings, problems = read_settings(switch.external_ids)
-    bridge = bridge_named(replica, settings.bridge)
-    interfaces = [interface for _, interface in interfaces_of(replica, bridge)] if bridge else []
-    plugged, faults = _plugged(interfaces)
-    chassis, bfd = _chassis(settings, bridge, interfaces), _bfd(interfaces)
-    return Observation(settings, chassis, plugged, (*map(str, problems), *faults), bfd)
+    return Observer(replica).observe({})
+
+
+class Observer:
+    """Keeps what one replica tells up to date, at the cost of what has changed in it: a chassis has many interfaces."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._bridge: Bridge | None = None
+        self._settings = Settings(bridge=None)
+        self._problems: tuple[str, ...] = ()
+        self._members: frozenset[Uuid] | None = None
+        """The integration bridge's interfaces; None before the first look."""
+        self._seen: dict[Uuid, Interface] = {}
+        """Those that are there, as they were taken account of."""
+        self._own: dict[Uuid, Interface] = {}
+        self._with_bfd: dict[Uuid, Interface] = {}
+        self._claims: dict[str, dict[Uuid, Plugged]] = {}
+        """Of each port (id) by its interfaces: one, unless there are rivals."""
+        self._plugged: dict[str, Plugged] = {}
+        self._faults: dict[Uuid, str] = {}
+        self._rivals: dict[str, tuple[str, ...]] = {}
+
+    def observe(self, changes: Mapping[type[Any], Set[Uuid]]) -> Observation:
+        """Return what the replica tells, when these rows have changed since the last time."""
+        switch = next(iter(self._replica.rows(OpenVSwitch).values()), None)
+        if switch is None:
+            while self._seen:
+                self._forget(*self._seen.popitem())
+            self._members = None
+            return Observation(Settings(bridge=None), problems=("its database is empty: ovs-vsctl init",))
+        others = changes.keys() - {Interface}
+        news = self._members is None or bool(others)
+        if self._members is None or others & {OpenVSwitch, Bridge, Port}:
+            self._settings, problems = read_settings(switch.external_ids)
+            self._problems = tuple(map(str, problems))
+            self._bridge = bridge_named(self._replica, self._settings.bridge)
+            self._members = _members(self._replica, self._bridge)
+        for key in changes.get(Interface, frozenset()) | (self._members ^ self._seen.keys()):
+            before = self._seen.pop(key, None)
+            if before is not None:
+                self._forget(key, before)
+            after = self._replica.get(Interface, key)
+            if after is not None and key in self._members:
+                self._seen[key] = after
+                self._take(key, after)
+            news |= not (_is_instances(before) and _is_instances(after))
+        faults = {*self._faults.values(), *(text for texts in self._rivals.values() for text in texts)}
+        return Observation(
+            self._settings,
+            _chassis(self._settings, self._bridge, self._own.values()),
+            dict(self._plugged),
+            (*self._problems, *sorted(faults)),
+            _bfd(self._with_bfd.values()),
+            news,
+        )
+
+    def _take(self, key: Uuid, interface: Interface) -> None:
+        if is_owned(interface.external_ids):
+            self._own[key] = interface
+        if interface.bfd_status:
+            self._with_bfd[key] = interface
+        port_id = interface.external_ids.get(IFACE_ID)
+        if port_id is None:
+            return
+        if not is_id(port_id):
+            self._faults[key] = f"interface {interface.name}: {IFACE_ID} {port_id[:60]!r} is no id of a port"
+        elif interface.error:
+            self._faults[key] = f"interface {interface.name} of port {port_id}: {interface.error}"
+        elif is_up(interface):
+            self._claims.setdefault(port_id, {})[key] = Plugged(interface.ofport or 0, interface.name)
+            self._judge(port_id)
+
+    def _forget(self, key: Uuid, interface: Interface) -> None:
+        self._own.pop(key, None)
+        self._with_bfd.pop(key, None)
+        self._faults.pop(key, None)
+        port_id = interface.external_ids.get(IFACE_ID)
+        if port_id is not None and self._claims.get(port_id, {}).pop(key, None) is not None:
+            self._judge(port_id)
+
+    def _judge(self, port_id: str) -> None:
+        """Say which of the interfaces that claim a port has it."""
+        self._rivals.pop(port_id, None)
+        claims = sorted(self._claims[port_id].values(), reverse=True)
+        if not claims:
+            del self._claims[port_id]
+            del self._plugged[port_id]
+            return
+        self._plugged[port_id] = claims[0]
+        if len(claims) > 1:
+            self._rivals[port_id] = tuple(_rivals(port_id, claims[0], loser) for loser in claims[1:])
 
 
 def bridge_named(replica: Replica, name: str | None) -> Bridge | None:
@@ -60,10 +146,10 @@ def is_up(interface: Interface) -> bool:
     return interface.ofport is not None and interface.ofport > 0
 
 
-def _chassis(settings: Settings, bridge: Bridge | None, interfaces: list[Interface]) -> Chassis | None:
+def _chassis(settings: Settings, bridge: Bridge | None, interfaces: Iterable[Interface]) -> Chassis | None:
     if settings.system_id is None:
         return None
-    ours = {i.name: i.ofport or 0 for i in interfaces if is_owned(i.external_ids) and is_up(i)}
+    ours = {i.name: i.ofport or 0 for i in interfaces if is_up(i)}
     tunnels = {encap: ours.get(tunnel_port(encap), 0) for encap in settings.encap_types}
     watches = {address: ofport for name, ofport in ours.items() if (address := watched_address(name)) is not None}
     patches = {network: ours.get(patch_ports(network)[0], 0) for network, _ in settings.bridge_mappings}
@@ -82,30 +168,23 @@ def _chassis(settings: Settings, bridge: Bridge | None, interfaces: list[Interfa
     )
 
 
-def _bfd(interfaces: list[Interface]) -> dict[str, str]:
+def _bfd(interfaces: Iterable[Interface]) -> dict[str, str]:
     spoken = ((interface.bfd_status.get("state"), interface.name) for interface in interfaces if interface.bfd_status)
     found = {watched_address(name): state for state, name in spoken if state is not None}
     return {address: state for address, state in sorted(found.items(), key=str) if address is not None}
 
 
-def _plugged(interfaces: list[Interface]) -> tuple[dict[str, Plugged], tuple[str, ...]]:
-    plugged: dict[str, Plugged] = {}
-    problems = set()
-    for interface in interfaces:
-        port_id = interface.external_ids.get(IFACE_ID)
-        if port_id is None:
-            continue
-        if not is_id(port_id):
-            problems.add(f"interface {interface.name}: {IFACE_ID} {port_id[:60]!r} is no id of a port")
-        elif interface.error:
-            problems.add(f"interface {interface.name} of port {port_id}: {interface.error}")
-        elif is_up(interface):
-            claim = Plugged(interface.ofport or 0, interface.name)
-            rival = plugged.get(port_id)
-            if rival is not None:
-                problems.add(_rivals(port_id, *sorted((rival, claim), reverse=True)))
-            plugged[port_id] = max(claim, rival) if rival else claim
-    return dict(sorted(plugged.items())), tuple(sorted(problems))
+def _members(replica: Replica, bridge: Bridge | None) -> frozenset[Uuid]:
+    """Return the interfaces of a bridge, there or not."""
+    ports = replica.rows(Port)
+    return frozenset(
+        interface for key in (bridge.ports if bridge else ()) if key in ports for interface in ports[key].interfaces
+    )
+
+
+def _is_instances(interface: Interface | None) -> bool:
+    """Return whether an interface is an instance's: nothing that the controller sets up depends on it."""
+    return interface is not None and IFACE_ID in interface.external_ids and not is_owned(interface.external_ids)
 
 
 def _rivals(port_id: str, winner: Plugged, loser: Plugged) -> str:

@@ -20,6 +20,12 @@ class Replica:
         self.limits_connections = True
         """Whether the switch's database can say how many connections each zone may have."""
         self._rows: dict[type[Any], dict[Uuid, Any]] = {kind: {} for kind in TABLES.values()}
+        self._changed: dict[type[Any], set[Uuid]] = {}
+
+    def take_changes(self) -> Mapping[type[Any], set[Uuid]]:
+        """Return the rows that have come, changed or gone since this was asked last, by table class."""
+        changed, self._changed = self._changed, {}
+        return changed
 
     def rows(self, kind: type[R]) -> Mapping[Uuid, R]:
         """Return all rows of a table, by ``_uuid``: the replica's own, to be read only."""
@@ -32,7 +38,7 @@ class Replica:
 
     def apply(self, updates: Any) -> None:
         """Apply the ``<table-updates>`` of a ``monitor`` reply or an ``update``. Raises MalformedRow."""
-        for kind, uuid, update in _each(updates):
+        for kind, uuid, update in self._each(updates):
             new = update.get("new")
             if new is None:
                 self._rows[kind].pop(uuid, None)
@@ -41,7 +47,7 @@ class Replica:
 
     def apply_differences(self, updates: Any) -> None:
         """Apply the ``<table-updates2>`` of a ``monitor_cond`` reply or an ``update2``. Raises MalformedRow."""
-        for kind, uuid, update in _each(updates):
+        for kind, uuid, update in self._each(updates):
             if "delete" in update:
                 self._rows[kind].pop(uuid, None)
             elif "modify" in update:
@@ -55,6 +61,16 @@ class Replica:
                 )
             else:
                 self._rows[kind][uuid] = _whole(kind, update.get("initial", update.get("insert")))
+
+    def _each(self, updates: Any) -> Iterator[tuple[type[Any], Uuid, dict[str, Any]]]:
+        for table, rows in _object(updates, "table updates").items():
+            kind = TABLES.get(table)
+            if kind is None:
+                raise MalformedRow(f"table {table[:60]!r} was not asked for")
+            changed = self._changed.setdefault(kind, set())
+            for uuid, update in _object(rows, table).items():
+                changed.add(Uuid(uuid))
+                yield kind, Uuid(uuid), _object(update, table)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Replica) and self._rows == other._rows
@@ -72,15 +88,6 @@ def monitor_requests(*, late: bool) -> dict[str, Any]:
         for name, kind in TABLES.items()
     }
     return {name: [{"columns": columns}] for name, columns in wanted.items() if columns}
-
-
-def _each(updates: Any) -> Iterator[tuple[type[Any], Uuid, dict[str, Any]]]:
-    for table, rows in _object(updates, "table updates").items():
-        kind = TABLES.get(table)
-        if kind is None:
-            raise MalformedRow(f"table {table[:60]!r} was not asked for")
-        for uuid, update in _object(rows, table).items():
-            yield kind, Uuid(uuid), _object(update, table)
 
 
 def _whole(kind: type[Any], row: Any) -> Any:

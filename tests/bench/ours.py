@@ -1,10 +1,14 @@
 """sdnapp as a control plane to measure: ``osken-manager sdnapp`` on a machine of the fabric, and its Neutron API."""
 
+import select
 from collections.abc import Iterable, Sequence
+from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
 from cloud import Cloud
+from neutron import Neutron
+from stations import Station
 
 from tests.bench.machine import ProcessTree
 from tests.bench.planes import PATIENCE, TCP, ControlPlane, Network, Port, Tenant, wait_until
@@ -15,6 +19,29 @@ _QUOTAS = ("network", "subnet", "port", "router", "floatingip", "security_group"
 _PAGE = 1000
 _UPSTREAM = 'feature="upstream"'
 """What routers' neighbours answer to the controller's own questions, which it asks each second."""
+
+
+class _Client(Neutron):
+    """Keeps its connection, as clients of the API do, and as the client of the peer does; all projects share it."""
+
+    def __init__(self, station: Station, project: str | None = None, kept: list[HTTPConnection] | None = None) -> None:
+        super().__init__(station, project)
+        self._kept: list[HTTPConnection] = [] if kept is None else kept
+
+    def project(self, name: str) -> "_Client":
+        return _Client(self._station, name, self._kept)
+
+    def connection(self, timeout: float) -> HTTPConnection:
+        # Of one on which no answer is due, nothing but its end can be read.
+        if self._kept and (self._kept[0].sock is None or select.select([self._kept[0].sock], [], [], 0)[0]):
+            self._kept.pop().close()
+        if not self._kept:
+            self._kept.append(super().connection(timeout))
+        self._kept[0].sock.settimeout(timeout)
+        return self._kept[0]
+
+    def done(self, connection: HTTPConnection) -> None:
+        pass
 
 
 class Ours(ControlPlane):
@@ -31,7 +58,7 @@ class Ours(ControlPlane):
         self.fabric = Cloud(self.chassis, dummies=True)
         self.fabric.settings = {f"quota_{kind}": "-1" for kind in _QUOTAS} | {"api_rate_limit": "0"}
         self.fabric.build()
-        self.api = self.fabric.api
+        self.api = _Client(self.fabric.controller)
 
     def make_tenant(self, name: str, ports: Sequence[int]) -> Tenant:
         tenant = self.api.project(name)

@@ -65,4 +65,4 @@ def our_version() -> str:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     at = f" at {commit.stdout.strip()}" if commit.returncode == 0 else ""
     own = importlib.metadata.version("sdnapp")
-    return f"{own}{at}, {', '.join(parts)}, SQLite {sqlite3.sqlite_version} with synchronous=FULL"
+    return f"{own}{at}, {', '.join(parts)}, SQLite {sqlite3.sqlite_version} whose disk each answer waits for"

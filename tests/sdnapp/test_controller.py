@@ -38,6 +38,45 @@ def test_a_port_is_active_when_its_flows_are_confirmed_and_not_before(world: Wor
     assert world.status("p1") == "ACTIVE"
 
 
+def test_what_is_not_plugged_in_is_known_to_be_down_without_computing_any_flows(world: World) -> None:
+    world.report("a", "p1")
+    before = world.controller.engine.revision
+    assert world.status("p1") == world.status("p2") == "DOWN", "nobody is in sync who could have confirmed"
+    assert world.controller.engine.revision == before < world.store.revision
+
+
+def test_while_all_flows_are_computed_nothing_waits_and_nothing_is_active(world: World) -> None:
+    world.report("a", "p1")
+    world.connect("a")
+    world.confirm("a")
+    with world.store.transaction() as tx:
+        tx.put(Router("r", "red", 1))
+    assert (world.status("p1"), world.controller.router_status("r")) == ("ACTIVE", "ACTIVE")
+    asked = []
+
+    def ask() -> None:
+        controller = world.controller
+        asked.append(
+            (
+                controller.port_status("p1"),
+                controller.port_realization("p1"),
+                controller.router_status("r"),
+                controller.floatingip_status("f"),
+            )
+        )
+
+    def meanwhile() -> None:
+        if not asked:
+            with ThreadPoolExecutor(1) as threads:
+                threads.submit(ask).result(10)
+
+    world.controller = Controller(world.store, world.switches, world.controller.responders, give_way=meanwhile)
+    world.connect("a")
+    assert asked == [("DOWN", {"a": "dead"}, "DOWN", "DOWN")]
+    world.confirm("a")
+    assert (world.status("p1"), world.controller.router_status("r")) == ("ACTIVE", "ACTIVE")
+
+
 def test_a_change_makes_it_wait_for_every_chassis_that_hosts_the_network(world: World) -> None:
     world.report("a", "p1")
     world.report("b", "p2")

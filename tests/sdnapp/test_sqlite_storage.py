@@ -1,14 +1,17 @@
 """What the SQLite engine promises, and what it says when it cannot be had. Any history: tests/topology."""
 
+import errno
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sdnapp.sqlite_storage import SqliteStorage, open_storage
+from sdnapp.sqlite_storage import FOLD_AFTER, SqliteStorage, open_storage
 from topology.storage import ConflictError, StorageError
 
 
@@ -56,9 +59,118 @@ def test_a_key_at_another_revision_conflicts_and_nothing_is_written(storage, key
     assert storage.commit({"a/1": 1}, {"a/1": "again"}) == 2
 
 
-def test_it_waits_for_the_disk_and_keeps_a_log(storage):
+@pytest.fixture
+def disk(monkeypatch, path):
+    """Have each wait for the disk noted: the size that the log had then."""
+    waits, really = [], os.fdatasync
+
+    def noted(file):
+        assert os.path.samestat(os.fstat(file), os.stat(f"{path}-wal"))
+        waits.append(os.fstat(file).st_size)
+        really(file)
+
+    monkeypatch.setattr(os, "fdatasync", noted)
+    return waits
+
+
+def log_size(path):
+    return os.stat(f"{path}-wal").st_size
+
+
+def test_a_flush_waits_until_the_log_with_all_commits_is_on_the_disk(storage, path, disk):
     assert storage._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert storage._connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
+    storage.commit({}, {"a/1": "one"})
+    storage.commit({}, {"a/2": "two"})
+    assert disk == []
+    storage.flush()
+    assert disk == [log_size(path)]
+    storage.flush()
+    assert len(disk) == 1, "nothing has come since"
+    storage.commit({}, {"a/2": None})
+    storage.flush()
+    assert len(disk) == 2
+
+
+def test_what_a_former_controller_wrote_is_flushed_before_anybody_is_told(path, disk):
+    storage = SqliteStorage(path)
+    storage.commit({}, {"a/1": "one"})
+    storage.close()
+    storage = SqliteStorage(path)
+    assert len(storage.load()[1]) == 1
+    storage.flush()
+    assert len(disk) == 1
+    storage.close()
+
+
+def test_one_wait_for_the_disk_serves_all_commits_before_it(path):
+    waiting, released, waits = threading.Event(), threading.Event(), []
+
+    def aside(act):
+        waits.append(act)
+        waiting.set()
+        assert released.wait(10)
+        act()
+
+    storage = SqliteStorage(path, aside)
+    storage.commit({}, {"a/1": "one"})
+    with ThreadPoolExecutor(9) as threads:
+        first = threads.submit(storage.flush)
+        assert waiting.wait(10)
+        others = []
+        for number in range(8):
+            storage.commit({}, {f"b/{number}": "text"})
+            others.append(threads.submit(storage.flush))
+        assert not first.done() and not any(each.done() for each in others), "commits go on, nobody is told"
+        released.set()
+        for each in (first, *others):
+            each.result(10)
+    assert len(waits) == 2, "the one under way, and one for all who came meanwhile"
+    storage.close()
+
+
+def test_after_a_failed_flush_nothing_is_written_any_more(path, monkeypatch):
+    storage = SqliteStorage(path)
+    storage.commit({}, {"a/1": "one"})
+    storage.flush()
+    storage.commit({"a/1": 1}, {"a/1": "two"})
+
+    def fail(file):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    told = r"store\.sqlite: the disk has not confirmed the last changes \(Input/output error\).*started anew"
+    with pytest.raises(StorageError, match=told):
+        storage.flush()
+    monkeypatch.undo()
+    # A second attempt would succeed, though the system has forgotten what it could not write.
+    with pytest.raises(StorageError, match=told):
+        storage.flush()
+    with pytest.raises(StorageError, match=told):
+        storage.commit({}, {"a/2": "two"})
+    storage.close()
+
+
+def test_the_log_is_folded_into_the_file_now_and_then(storage, path):
+    for number in range(3 * FOLD_AFTER // 100):
+        storage.commit({}, {f"a/{number}-{each}": "x" * 500 for each in range(100)})
+        storage.flush()
+    documents = 3 * FOLD_AFTER * 500
+    assert path.stat().st_size > documents / 2
+    assert log_size(path) < documents
+
+
+def test_a_log_that_cannot_be_folded_is_kept(storage, path, caplog):
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM documents").fetchall()
+    for number in range(2 * FOLD_AFTER // 100):
+        storage.commit({}, {f"a/{number}-{each}": "x" for each in range(100)})
+        storage.flush()
+    reader.close()
+    storage.commit({}, {f"b/{each}": "x" for each in range(FOLD_AFTER)})
+    storage.flush()
+    assert len(storage.load()[1]) == 3 * FOLD_AFTER
+    assert not caplog.records
 
 
 def test_nobody_else_may_read_the_file(storage, path):

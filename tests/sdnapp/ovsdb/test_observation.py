@@ -1,13 +1,20 @@
 """What is read from a switch's database: settings, good and bad, and what is plugged in."""
 
-import pytest
+import dataclasses
+from typing import Any
 
-from sdnapp.ovsdb.naming import patch_ports, watch_port
-from sdnapp.ovsdb.observation import observe
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sdnapp.ovsdb.naming import OWNED, patch_ports, watch_port
+from sdnapp.ovsdb.observation import Observer, observe
+from sdnapp.ovsdb.provisioning import Endpoint, plan
 from sdnapp.ovsdb.replica import Replica
-from sdnapp.ovsdb.rows import Bridge, Interface, Port, Uuid
+from sdnapp.ovsdb.rows import Bridge, Interface, OpenVSwitch, Port, Uuid
 from sdnapp.ovsdb.settings import Settings, read_settings
 from tests.sdnapp.ovsdb.fake_database import FakeDatabase
+from tests.sdnapp.ovsdb.test_replica import Database, row_update2, updates
 from topology.placement import Plugged
 from topology.values import Chassis
 
@@ -212,3 +219,79 @@ def test_a_bridge_that_is_not_there_yet(database: FakeDatabase) -> None:
     database.settings(system_id="hv1", sdnapp_bridge="br-new")
     chassis = observe(database.replica()).chassis
     assert chassis == Chassis(id="hv1", hostname="hv1", bridge="br-new")
+
+
+def switches() -> st.SearchStrategy[Database]:
+    """Databases in which most refers to what is there, and several interfaces ask for one port."""
+    claims = [{"iface-id": "p1"}, {"iface-id": "p2"}, {"iface-id": "a b"}]
+    ids = st.sampled_from([{}, *claims, OWNED, claims[0] | OWNED])
+    names = [["tap1", "sdn-geneve"], ["tap2", watch_port("192.0.2.7")], ["tap3", patch_ports("physnet1")[0]]]
+    interfaces = [
+        st.builds(
+            Interface,
+            name=st.sampled_from(own_names),
+            external_ids=ids,
+            ofport=st.sampled_from([None, 1, 1, 2]),
+            error=st.sampled_from([None, None, None, "no such device"]),
+            bfd_status=st.sampled_from([{}, {"state": "up"}, {"state": "down"}]),
+        )
+        for own_names in names
+    ]
+    keys = [Uuid(f"00000000-0000-0000-0000-{number:012d}") for number in range(3)]
+    all_keys = frozenset(keys)
+    homes = {key: st.builds(Port, name=st.just(key), interfaces=st.just(frozenset({key}))) for key in keys}
+    bridge = st.builds(
+        Bridge,
+        name=st.sampled_from(["br-int", "br-int", "br-ex"]),
+        ports=st.just(all_keys) | st.frozensets(st.sampled_from(keys)),
+    )
+    settings_of_it = st.sampled_from([HV1, HV1, HV1 | {"sdnapp-bridge": "br-ex"}, {}])
+    switch = st.builds(OpenVSwitch, external_ids=settings_of_it)
+    return st.fixed_dictionaries(
+        {
+            OpenVSwitch: st.fixed_dictionaries({keys[0]: switch}) | st.just({}),
+            Bridge: st.fixed_dictionaries({keys[0]: bridge}),
+            Port: st.fixed_dictionaries(homes) | st.fixed_dictionaries({}, optional=homes),
+            Interface: st.fixed_dictionaries({}, optional=dict(zip(keys, interfaces, strict=True))),
+        }  # type: ignore[arg-type]
+    )
+
+
+@settings(max_examples=400)
+@given(st.lists(switches(), min_size=2, max_size=6))
+def test_a_switch_that_is_followed_is_seen_as_one_that_is_seen_first(states: list[Database]) -> None:
+    replica, old = Replica(), {}
+    observer = Observer(replica)
+    for state in states:
+        replica.apply_differences(updates(old, state, row_update2))
+        followed, fresh = observer.observe(replica.take_changes()), observe(replica)
+        assert dataclasses.replace(followed, news=True) == fresh
+        if not followed.news:
+            endpoint = Endpoint("tcp:192.0.2.99:6653", "tcp:192.0.2.99:6640")
+            before = Replica()
+            before.apply_differences(updates({}, old, row_update2))
+            assert plan(replica, fresh.settings, endpoint) == plan(before, fresh.settings, endpoint)
+        old = state
+
+
+def test_an_interface_that_an_instance_gets_is_no_news_for_the_set_up() -> None:
+    replica = Replica()
+    replica.apply_differences(
+        {
+            "Open_vSwitch": {"s": {"insert": {"external_ids": ["map", list(map(list, HV1.items()))]}}},
+            "Bridge": {"b": {"insert": {"name": "br-int", "ports": ["uuid", "p"]}}},
+            "Port": {"p": {"insert": {"name": "tap1", "interfaces": ["uuid", "i"]}}},
+            "Interface": {"i": {"insert": {"name": "tap1", "ofport": 1, "external_ids": _iface_id("p1")}}},
+        }
+    )
+    observer = Observer(replica)
+    assert observer.observe(replica.take_changes()).news
+    replica.apply_differences({"Interface": {"i": {"modify": {"external_ids": _iface_id("p2")}}}})
+    observation = observer.observe(replica.take_changes())
+    assert not observation.news and observation.plugged == {"p2": Plugged(1, "tap1")}
+    replica.apply_differences({"Manager": {"m": {"insert": {"target": "tcp:192.0.2.1:6640"}}}})
+    assert observer.observe(replica.take_changes()).news
+
+
+def _iface_id(port_id: str) -> list[Any]:
+    return ["map", [["iface-id", port_id]]]

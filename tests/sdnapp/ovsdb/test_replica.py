@@ -182,3 +182,13 @@ def test_only_what_is_needed_is_monitored() -> None:
     assert "statistics" not in requests["Interface"][0]["columns"]
     assert requests["Port"] == [{"columns": ["name", "interfaces", "external_ids"]}]
     assert OpenVSwitch().cur_cfg == 0 and Interface().ofport is None and Port().interfaces == frozenset()
+
+
+def test_what_has_changed_is_told_once() -> None:
+    replica = Replica()
+    replica.apply_differences({"Bridge": {"b": {"insert": {}}}, "Port": {"p": {"insert": {}}, "q": {"insert": {}}}})
+    replica.apply_differences({"Port": {"p": {"modify": {"name": "x"}}, "q": {"delete": None}}})
+    assert replica.take_changes() == {Bridge: {"b"}, Port: {"p", "q"}}
+    assert replica.take_changes() == {}
+    replica.apply({"Bridge": {"b": {"old": {}}}})
+    assert replica.take_changes() == {Bridge: {"b"}}
