@@ -47,6 +47,11 @@ class Visit:
         """The connection is over, or its peer is known and needs no place any more. May be called twice."""
         self._room.forget(self)
 
+    def come_back(self) -> None:
+        """The peer is a stranger again, for as long as there is room."""
+        if not self._room.take_back(self):
+            self.hang_up()
+
 
 class _Host:
     """The visits of one host. Those that wait for their peers are in order: who has waited longest comes first."""
@@ -81,16 +86,24 @@ class Admission:
         The peer has so many seconds for his first part.
         """
         visit = Visit(self, host_of(address), hang_up)
-        with self._lock:
-            of_one = self._hosts.get(visit.peer)
-            if of_one is not None and len(of_one.all) >= self._most_of_one and not self._close_one((of_one,)):
-                return None
-            if self._count >= self._most and not self._close_one(self._hosts.values()):
-                return None
-            self._hosts.setdefault(visit.peer, _Host()).all.add(visit)
-            self._count += 1
+        if not self.take_back(visit):
+            return None
         visit.awaits(seconds)
         return visit
+
+    def take_back(self, visit: Visit) -> bool:
+        """Give a visit a place, for which another may be closed; False if each of them waits for us."""
+        with self._lock:
+            of_one = self._hosts.get(visit.peer)
+            if of_one is not None and visit in of_one.all:
+                return True
+            if of_one is not None and len(of_one.all) >= self._most_of_one and not self._close_one((of_one,)):
+                return False
+            if self._count >= self._most and not self._close_one(self._hosts.values()):
+                return False
+            self._hosts.setdefault(visit.peer, _Host()).all.add(visit)
+            self._count += 1
+        return True
 
     def queue(self, visit: Visit, *, is_idle: bool | None) -> None:
         """Put a visit behind all that wait for their peers already; None: it waits for us."""

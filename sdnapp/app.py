@@ -18,6 +18,7 @@ from sdnapp.api import policy_file, server
 from sdnapp.api.identity import confirmed
 from sdnapp.api.services import Settings
 from sdnapp.api.wsgi import make_app
+from sdnapp.chassis_limit import ChassisLimit
 from sdnapp.config import Options, load_options
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
@@ -41,6 +42,7 @@ from sdnapp.turns import Turns
 from sdnapp.virtual_addresses import VirtualAddresses
 from topology.doors import watched
 from topology.store import Store
+from topology.values import Chassis
 
 LOG = logging.getLogger(__name__)
 OVSDB_GRACE = 3.0
@@ -126,10 +128,12 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self._responders = Responders(self._store, _dhcp_settings(self._options), self._hear)
         self._punts = Punts(self._responders, self._send_back)
         self._punted = hub.Event()
+        limit = ChassisLimit(self._store, self._options.chassis_limit)
         self._controller = Controller(
             *(self._store, self._switches, self._responders, self._changed.set),
             certified=credentials is not None,
             give_way=Turns().give_way,
+            admits=limit.admits,
         )
         self._ovsdb = OvsdbServer(
             callbacks=Callbacks(
@@ -137,6 +141,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 on_observed=self._controller.observed,
                 on_lost=self._controller.database_lost,
                 watched=lambda chassis_id: self._controller.engine.ask(watched, chassis_id),
+                admits=limit.admits,
             ),
             openflow_port=self.CONF.ofp_ssl_listen_port if credentials else self.CONF.ofp_tcp_listen_port,
             host=self._options.ovsdb_listen_host,
@@ -188,6 +193,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self._switches.state_changed(event.datapath, event.state)
 
     def _switch_connected(self, datapath_id: str, address: str, certificate_name: str | None) -> None:
+        if self._store.find_ids(Chassis, "datapath", datapath_id):
+            self._switches.recognise(datapath_id)
         self._controller.switch_connected(datapath_id, certificate_name)
         hub.spawn_after(OVSDB_GRACE, self._controller.adopt_by_name, datapath_id)
 

@@ -126,6 +126,14 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         "What the encapsulation takes of it is subtracted from the MTU of overlay networks.",
     ),
     cfg.IntOpt(
+        "chassis-limit",
+        default=2000,
+        min=0,
+        help="Chassis that there may be. One more is not served, until others are deleted (openstack network agent "
+        "delete); those that are known always are. It bounds what strangers can do who reach the listeners of switches "
+        "where there is no TLS. 0 is no limit.",
+    ),
+    cfg.IntOpt(
         "connections-per-port",
         default=CONNECTIONS_PER_PORT,
         min=0,
@@ -230,6 +238,7 @@ class Options:
     tls_ca: Path | None
     api_client_certificates: bool
     underlay_mtu: int
+    chassis_limit: int
     connections_per_port: int
     tenant_network_type: str
     external_network_type: str

@@ -58,14 +58,17 @@ class Controller:
         certified: bool = False,
         give_way: GiveWay = nobody_waits,
         snat_ports: int = port_blocks.PORTS,
+        admits: Callable[[str], bool] = lambda chassis_id: True,
     ) -> None:
         """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``.
 
         ``give_way`` lets others have their turn in the midst of long work (``flows.turns``).
         ``certified``: every switch and every database has shown a certificate in the name of its chassis.
         ``snat_ports``: source ports of a chassis's block on a router's external address.
+        ``admits``: whether a chassis that reports no database may be one more.
         """
         self._snat_ports = snat_ports
+        self._admits = admits
         self._settle_anew = True
         """Whether a former controller may have stopped before it was done."""
         self._untranslated: dict[str, list[str]] = {}
@@ -303,7 +306,8 @@ class Controller:
         if self._certified:
             # Only its database can say which bridge a chassis has: a certificate does not name datapaths.
             return
-        if datapath_id in self._connected and not self.store.find_ids(Chassis, "datapath", datapath_id):
+        unclaimed = datapath_id in self._connected and not self.store.find_ids(Chassis, "datapath", datapath_id)
+        if unclaimed and self._admits(NAMED_PREFIX + datapath_id):
             LOG.info("datapath %s has no OVSDB connection: its ports bind by name (tap + 11 characters)", datapath_id)
             self._bind_names(datapath_id)
 

@@ -1,10 +1,12 @@
 """The listener to which switches connect, in the place of os-ken's own, which waits for strangers without an end.
 
 os-ken's lets anybody hold a green thread and a file descriptor by not shaking hands, and ends for good when a
-connection cannot be accepted. Here a peer has some seconds, in all, to become a switch (see ``sdnapp.admission``).
+connection cannot be accepted. Here a peer has some seconds, in all, to become a switch (see ``sdnapp.admission``). A
+switch that is no chassis stays for as long as no other stranger needs its place.
 """
 
 import logging
+import math
 import ssl
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +22,7 @@ from sdnapp.ovsdb.targets import address_text
 LOG = logging.getLogger(__name__)
 
 STRANGERS = 1024
-"""Connections of peers that have not said which switch they are. All switches of a site may come back at once."""
+"""Connections of peers that are no chassis, or not yet. All switches of a site may come back at once."""
 HANDSHAKE = 30.0
 """Seconds that a peer has to say it, TLS included."""
 
@@ -33,8 +35,14 @@ def listen_patiently() -> None:
     controller.StreamServer = StreamServer
 
 
+def is_switch(address: Any) -> None:
+    """Take note that a peer has become a switch, though perhaps nobody's."""
+    if (visit := _strangers.get(address)) is not None:
+        visit.awaits(math.inf, is_idle=True)
+
+
 def is_known(address: Any) -> None:
-    """Take note that a peer is a switch."""
+    """Take note that a peer is a switch that is a chassis: it needs no place among strangers."""
     if (visit := _strangers.pop(address, None)) is not None:
         visit.leave()
 

@@ -23,7 +23,7 @@ from flows.flow import Flow
 from sdnapp.openflow import messages, meter_messages
 from sdnapp.openflow.connection import PROBE, Callbacks, Connection, Step
 from sdnapp.openflow.counts import Counts, counts_of, packets_of
-from sdnapp.openflow.listener import is_known, listen_patiently
+from sdnapp.openflow.listener import is_known, is_switch, listen_patiently
 from sdnapp.openflow.messages import MalformedMessage
 from sdnapp.openflow.receipt import Receipt
 from sdnapp.openflow.session import State
@@ -103,7 +103,7 @@ class Switches:
     def state_changed(self, datapath: Datapath, state: str) -> None:
         """Take os-ken's word that a connection is ready (``MAIN_DISPATCHER``) or over (``DEAD_DISPATCHER``)."""
         if state == MAIN_DISPATCHER and datapath.id is not None:
-            is_known(datapath.address)
+            is_switch(datapath.address)
             newcomer = Connection(datapath, self._callbacks)
             incumbent = self._by_id.get(newcomer.datapath_id)
             if incumbent is None:
@@ -116,12 +116,18 @@ class Switches:
     def assign(self, datapath_id: str, flows: Iterable[Flow], revision: int) -> None:
         """Bring a switch to exactly these flows, no two of which have one key. Its first assignment reads it back."""
         flows = tuple(flows)
+        self.recognise(datapath_id)
         self._post(datapath_id, lambda session: session.assign(flows, revision))
 
     def update(self, datapath_id: str, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> None:
         """Apply a difference to a switch that has been assigned; nothing happens to others."""
         added, removed = tuple(added), tuple(removed)
         self._post(datapath_id, lambda session: session.update(added, removed, revision))
+
+    def recognise(self, datapath_id: str) -> None:
+        """Take note that a switch is a chassis, so that no other connection ever takes its place."""
+        if (connection := self._by_id.get(datapath_id)) is not None:
+            is_known(connection.datapath.address)
 
     def refuse(self, datapath_id: str, reason: str) -> None:
         """Close a switch's connection, and log why, once in a while."""

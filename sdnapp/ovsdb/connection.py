@@ -1,6 +1,7 @@
 """One connection of a switch's database: its socket, and the loop that watches, reports and provisions."""
 
 import logging
+import math
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 
 from os_ken.lib import hub
 
-from sdnapp.admission import hang_up
+from sdnapp.admission import Visit, hang_up
 from sdnapp.ovsdb import operations as ops
 from sdnapp.ovsdb.jsonrpc import ProtocolError, Reply
 from sdnapp.ovsdb.observation import Observation, Observer
@@ -36,20 +37,22 @@ class Callbacks:
 
     ``on_connected`` gets chassis id and ``address:port``; ``on_observed`` the whole chassis and everything plugged in,
     by port id, whenever one of them has changed, and once after each ``on_connected``; ``on_lost`` the chassis id.
-    ``watched`` is asked now and then, for the tunnel addresses of the chassis that one watches.
+    ``watched`` is asked now and then, for the tunnel addresses of the chassis that one watches; ``admits`` whether a
+    chassis may be one.
     """
 
     on_connected: Callable[[str, str], None]
     on_observed: Callable[[Chassis, Mapping[str, Plugged]], None]
     on_lost: Callable[[str], None]
     watched: Callable[[str], tuple[str, ...]] = lambda chassis_id: ()
+    admits: Callable[[str], bool] = lambda chassis_id: True
 
 
 class Registry(Protocol):
     """Who holds which chassis id."""
 
     def claim(self, chassis_id: str, connection: "Connection") -> None:
-        """Give the id to the connection. Raises Refused if another one holds it and lives."""
+        """Give the id to the connection. Raises Refused if another one holds it and lives, or there are too many."""
 
     def release(self, chassis_id: str, connection: "Connection") -> None:
         """Take the id back from the connection, if it holds it."""
@@ -74,10 +77,10 @@ class Connection:
         callbacks: Callbacks,
         registry: Registry,
         timing: Timing,
-        on_synced: Callable[[], None],
+        visit: Visit,
         connections_per_port: int = 0,
     ) -> None:
-        """``on_synced`` is called when the peer has sent a copy of its database, perhaps again and again."""
+        """``visit`` is its place among strangers, which it needs while it is no chassis."""
         self.address = address_text(sock.getpeername())
         self.certificate_name = peer_name(sock)
         self.chassis_id: str | None = None
@@ -91,7 +94,7 @@ class Connection:
         self._endpoint = endpoint
         self._callbacks = callbacks
         self._registry = registry
-        self._on_synced = on_synced
+        self._visit = visit
         self._connections_per_port = connections_per_port
         self._closing: str | None = None
         self._again = False
@@ -193,7 +196,7 @@ class Connection:
     def _react(self, now: float) -> None:
         """Do what the replica, as it now is, asks for."""
         self._again = False
-        self._on_synced()
+        self._visit.awaits(math.inf, is_idle=True)
         observation = self._observer.observe(self._session.replica.take_changes())
         if observation.news:
             self._plan = None
@@ -211,6 +214,7 @@ class Connection:
         if self.chassis_id is None:
             self._registry.claim(chassis_id, self)
             self.chassis_id = chassis_id
+            self._visit.leave()
             LOG.info("chassis %s connected from %s", chassis_id, self.address)
             self._call(partial(self._callbacks.on_connected, chassis_id, self.address))
 
@@ -219,6 +223,7 @@ class Connection:
             chassis_id, self.chassis_id, self._reported = self.chassis_id, None, None
             self._call(partial(self._callbacks.on_lost, chassis_id))
             self._registry.release(chassis_id, self)
+            self._visit.come_back()
 
     def _report(self, chassis: Chassis, plugged: Mapping[str, Plugged]) -> None:
         if self._reported != (chassis, plugged):

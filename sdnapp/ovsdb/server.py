@@ -24,7 +24,7 @@ _PROOF_OF_LIFE = 2.0
 _HANDSHAKE = 10.0
 """Seconds that a switch may take for TLS, in all."""
 _STRANGERS = 1024
-"""Connections that have not sent a copy of a database yet; beyond that the one waited for longest is closed."""
+"""Connections that are no chassis, or not yet; beyond that the one that has waited longest is closed."""
 _SWEEP = 0.5
 """Seconds between looks for those that have taken too long."""
 _REMINDER = 60.0
@@ -111,7 +111,8 @@ class OvsdbServer:
     def claim(self, chassis_id: str, connection: Connection) -> None:
         """Give a chassis id to a connection.
 
-        Raises Refused if another switch holds it and lives, or if the switch's certificate has another name.
+        Raises Refused if another switch holds it and lives, if the switch's certificate has another name, or if it
+        would be one chassis too many.
         """
         if self._tls is not None and connection.certificate_name != chassis_id:
             raise Refused(
@@ -120,6 +121,8 @@ class OvsdbServer:
                 f"external_ids:system-id={connection.certificate_name}",
                 quiet=not self._is_news(chassis_id, connection),
             )
+        if not self._callbacks.admits(chassis_id):
+            raise Refused(f"{chassis_id} would be one chassis too many", quiet=True)
         with self._claiming:
             holder = self._holders.setdefault(chassis_id, connection)
         while holder is not connection:
@@ -210,6 +213,6 @@ class OvsdbServer:
             callbacks=self._callbacks,
             registry=self,
             timing=self._timing,
-            on_synced=visit.leave,
+            visit=visit,
             connections_per_port=self._connections_per_port,
         )

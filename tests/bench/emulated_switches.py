@@ -111,6 +111,10 @@ class Switch:
                     continue
                 if each.method == "echo":
                     self.database.write(write_reply(each.id, each.params))
+                elif each.method == "monitor_cond" and "Datapath" in each.params[2]:
+                    self.database.write(
+                        write_reply(each.id, None, {"error": "syntax error", "details": "3.1 has none"})
+                    )
                 elif each.method == "monitor_cond":
                     self.database.write(write_reply(each.id, self._tables()))
                 else:
