@@ -47,8 +47,6 @@ from topology.values import Chassis
 LOG = logging.getLogger(__name__)
 OVSDB_GRACE = 3.0
 """Seconds that a switch's database has to speak for it before its ports bind by name."""
-ANSWERS_AT_ONCE = 16
-"""Packets of instances that are answered before others have their turn: about a millisecond."""
 
 
 class ApiServices:
@@ -110,7 +108,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             on_confirmed=lambda datapath_id, revision: self._controller.confirmed(datapath_id, revision),
             on_rejected=lambda datapath_id, flow, reason: self._controller.rejected(datapath_id, flow, reason),
             on_reconciled=self._reconciled,
-            on_packet_in=self._packet_in,
+            on_packet_in=lambda *punt: self._punts.arrived(*punt),
+            on_packets_taken=self._answer_some,
             on_ports=lambda datapath_id, names: self._controller.ports_named(datapath_id, names),
         )
         send = sender(
@@ -203,10 +202,6 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         if chassis_id is not None:
             self._restarts.reconciled(chassis_id, receipt, seconds, datetime.now(UTC))
 
-    def _packet_in(self, datapath_id: str, in_port: int, cookie: int, frame: bytes) -> None:
-        self._punts.arrived(datapath_id, in_port, cookie, frame)
-        self._punted.set()
-
     def _hear(self, flow: Flow, frame: bytes) -> str:
         if flow.feature == "virtual_addresses":
             return self._virtual_addresses.hear(flow, frame)
@@ -226,11 +221,13 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         while True:
             self._punted.wait()
             self._punted.clear()
-            answered = 0
-            while self._punts.answer_next():
-                answered += 1
-                if answered % ANSWERS_AT_ONCE == 0:
-                    hub.sleep(0)
+            self._answer_some()
+            hub.sleep(0)
+
+    def _answer_some(self) -> None:
+        """Answer what waits, in the green thread that has read it; if that is much, the rest in turn with others."""
+        if self._punts.answer_some():
+            self._punted.set()
 
     def _look_outside(self) -> None:
         while True:

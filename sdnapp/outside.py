@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from flows.fields import ETH_TYPE_IPV4
 from flows.flow import Flow
 from sdnapp import arp
-from topology.addressing import UNSPECIFIED, int_to_mac
+from topology.addressing import SERVICE_MAC, UNSPECIFIED, int_to_mac
 from topology.doors import floating
 from topology.facts import View
 from topology.gateway import answers
@@ -25,6 +25,7 @@ from topology.values import FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, Chass
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
+_SERVICE = bytes.fromhex(SERVICE_MAC.replace(":", ""))
 
 REFRESH = 30
 """Ticks between questions to a neighbour that is known."""
@@ -275,6 +276,9 @@ def sender(
 
 def as_received(store: Store, datapath_id: str, port: int, frame: bytes) -> bytes:
     """Return a router's frame as it goes back by the port that the one before came by: to a VLAN, with its tag."""
+    if frame[6:12] == _SERVICE:
+        # No router's, as nearly all are.
+        return frame
     chassis = next(iter(store.find(Chassis, "datapath", datapath_id)), None)
     if chassis is None or port not in dict(chassis.patch_ports).values():
         return frame

@@ -15,6 +15,12 @@ LARGEST = 9216
 """Bytes of a frame that is looked at, a jumbo frame's: what waits must have a bound."""
 
 
+AT_ONCE = 16
+"""Packets that are answered before others than instances have their turn: about a millisecond."""
+OVERHEAD = 512
+"""Bytes that a packet takes beside its own while it waits."""
+
+
 class Punt(NamedTuple):
     """A packet that came by a port of a switch, and the cookie of the flow that sent it."""
 
@@ -42,7 +48,11 @@ class Punts:
         elif len(frame) > LARGEST:
             self.refused["oversized"] += 1
         else:
-            self._queue.put(*account, Punt(datapath_id, in_port, cookie, frame))
+            self._queue.put(*account, Punt(datapath_id, in_port, cookie, frame), OVERHEAD + len(frame))
+
+    def answer_some(self) -> bool:
+        """Answer those whose turn it is, as many as may be at once; return whether more may wait."""
+        return all(self.answer_next() for _ in range(AT_ONCE))
 
     def answer_next(self) -> bool:
         """Answer the packet whose turn it is; return whether there was one."""

@@ -6,6 +6,8 @@ Counts every outcome, so that an operator sees what instances asked and what was
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
+from operator import is_
+from typing import NamedTuple
 
 from flows.actions import Controller as ToController
 from flows.delta import Delta
@@ -19,6 +21,14 @@ from topology.values import Network, Port, Router, Row, Subnet
 LOG = logging.getLogger(__name__)
 _ACCOUNTS: dict[str, type[Port | Router | Network]] = {"router": Router, "network": Network}
 """Kinds of owners at whose cost packets are answered; all others are ports."""
+
+
+class _Known(NamedTuple):
+    """What DHCP says to a port, the rows that it follows from, and the store's revision when that was so."""
+
+    revision: int
+    rows: tuple[Row | None, ...]
+    service: PortService | None
 
 
 def leads_here(flow: Flow) -> bool:
@@ -42,7 +52,7 @@ class Responders:
         self._flows: dict[int, Flow] = {}
         self._holders: Counter[int] = Counter()
         """How many chassis hold each of them, by cookie."""
-        self._services: dict[str, tuple[tuple[Row | None, ...], PortService | None]] = {}
+        self._services: dict[str, _Known] = {}
         self.counts: Counter[tuple[str, str]] = Counter()
         """How often each (feature, outcome) has happened."""
 
@@ -107,20 +117,19 @@ class Responders:
         return Silence("not served") if service is None else respond(frame, service)
 
     def _service(self, owner: str) -> PortService | None:
+        known = self._services.get(owner)
+        if known is not None and known.revision == self._store.revision:
+            return known.service
         port = self._store.get(Port, owner.removeprefix("port/"))
         if port is None:
             return None
         network = self._store.get(Network, port.network_id)
         subnets = [self._store.get(Subnet, fixed.subnet_id) for fixed in port.fixed_ips]
         rows: tuple[Row | None, ...] = (port, network, *subnets)
-        known = self._services.get(owner)
-        if (
-            known is not None
-            and len(known[0]) == len(rows)
-            and all(a is b for a, b in zip(known[0], rows, strict=True))
-        ):
-            return known[1]
-        present = [subnet for subnet in subnets if subnet is not None]
-        service = dhcp_service(port, network, present, self._settings) if network is not None else None
-        self._services[owner] = (rows, service)
+        if known is not None and len(known.rows) == len(rows) and all(map(is_, known.rows, rows)):
+            service = known.service
+        else:
+            present = [subnet for subnet in subnets if subnet is not None]
+            service = dhcp_service(port, network, present, self._settings) if network is not None else None
+        self._services[owner] = _Known(self._store.revision, rows, service)
         return service

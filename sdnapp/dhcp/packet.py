@@ -6,9 +6,9 @@ the frames of healthy clients carry wrong ones. Frames that are written carry ri
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 from struct import Struct
+from typing import NamedTuple
 
 ETHERTYPE_IPV4 = 0x0800
 UDP = 17
@@ -17,17 +17,21 @@ BOOTREQUEST, BOOTREPLY = 1, 2
 BROADCAST_FLAG = 0x8000
 MAGIC_COOKIE = b"\x63\x82\x53\x63"
 
-_ETHERNET = Struct("!6s6sH")
-_IPV4 = Struct("!BBHHHBBH4s4s")
-_UDP = Struct("!HHHH")
-_PSEUDO_HEADER = Struct("!4s4sBBH")
-_BOOTP = Struct("!BBBBIHH4s4s4s4s16s64s128s4s")
+_CARRIER = Struct("!6s6sHBBHHHBBH4s4s")
+"""Ethernet and IPv4 without options."""
+_MESSAGE = Struct("!HHHHBBBBIHH4s4s4s4s16s64s128s4s")
+"""UDP and BOOTP."""
 _CHECKSUM = Struct("!H")
+_ETHERNET_SIZE, _IPV4_SIZE, _UDP_SIZE = 14, 20, 8
+_CHECKSUM_AT = 6
+"""In the UDP header."""
 
-HEADERS_SIZE = _IPV4.size + _UDP.size + _BOOTP.size
+HEADERS_SIZE = _IPV4_SIZE + _MESSAGE.size
 """Octets of an IP datagram before its options."""
 _BOOTP_MINIMUM = 300
 """The least size of a BOOTP message (RFC 1542 section 2.1)."""
+_PLAIN_IPV4 = 0x45
+"""Version 4, five words of header."""
 _NO_FRAGMENTS = 0x4000
 _FRAGMENT = 0x3FFF
 _TTL = 64
@@ -101,8 +105,7 @@ class MalformedPacket(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class DhcpPacket:
+class DhcpPacket(NamedTuple):
     """A DHCPv4 message and the headers that carry it. Options are in the order of the wire, each once."""
 
     eth_src: bytes
@@ -123,41 +126,40 @@ class DhcpPacket:
     yiaddr: bytes = bytes(4)
     siaddr: bytes = bytes(4)
     giaddr: bytes = bytes(4)
-    sname: bytes = field(default=b"")
+    sname: bytes = b""
     """Without its terminating zero, at most 63 octets; empty where the field holds options."""
-    file: bytes = field(default=b"")
+    file: bytes = b""
     """Likewise, at most 127 octets."""
 
 
 def parse(frame: bytes) -> DhcpPacket:
     """Read a frame. Raises MalformedPacket."""
-    if len(frame) < _ETHERNET.size + _IPV4.size:
+    if len(frame) < _CARRIER.size:
         raise MalformedPacket("shorter than its Ethernet and IPv4 headers")
-    eth_dst, eth_src, eth_type = _ETHERNET.unpack_from(frame)
+    eth_dst, eth_src, eth_type, version, _, ip_size, _, fragment, _, protocol, _, ip_src, ip_dst = _CARRIER.unpack_from(
+        frame
+    )
     if eth_type != ETHERTYPE_IPV4:
         raise MalformedPacket("not IPv4")
-    version, _, ip_size, _, fragment, _, protocol, _, ip_src, ip_dst = _IPV4.unpack_from(frame, _ETHERNET.size)
     header_size = (version & 0xF) * 4
-    if version >> 4 != 4 or header_size < _IPV4.size:
+    if version >> 4 != 4 or header_size < _IPV4_SIZE:
         raise MalformedPacket("bad IPv4 version or header length")
     if protocol != UDP or fragment & _FRAGMENT:
         raise MalformedPacket("not a whole UDP datagram")
-    udp_at, ip_end = _ETHERNET.size + header_size, _ETHERNET.size + ip_size
-    bootp_at = udp_at + _UDP.size
-    if ip_end > len(frame) or ip_end < bootp_at + _BOOTP.size:
+    udp_at, ip_end = _ETHERNET_SIZE + header_size, _ETHERNET_SIZE + ip_size
+    options_at = udp_at + _MESSAGE.size
+    if ip_end > len(frame) or ip_end < options_at:
         raise MalformedPacket("IPv4 total length does not fit a DHCP message")
-    udp_src, udp_dst, udp_size, _ = _UDP.unpack_from(frame, udp_at)
+    udp_src, udp_dst, udp_size, _, *bootp, cookie = _MESSAGE.unpack_from(frame, udp_at)
+    op, htype, hlen, hops, xid, secs, flags, ciaddr, yiaddr, siaddr, giaddr, chaddr, sname, file = bootp
     end = udp_at + udp_size
-    if end > ip_end or end < bootp_at + _BOOTP.size:
+    if end > ip_end or end < options_at:
         raise MalformedPacket("UDP length does not fit a DHCP message")
-    op, htype, hlen, hops, xid, secs, flags, ciaddr, yiaddr, siaddr, giaddr, chaddr, sname, file, cookie = (
-        _BOOTP.unpack_from(frame, bootp_at)
-    )
-    if (htype, hlen) != _ETHERNET_HARDWARE:
+    if htype != _ETHERNET_HARDWARE[0] or hlen != _ETHERNET_HARDWARE[1]:
         raise MalformedPacket("hardware address is not Ethernet's")
     if cookie != MAGIC_COOKIE:
         raise MalformedPacket("no magic cookie")
-    options, overloaded = _parse_options(frame[bootp_at + _BOOTP.size : end], sname, file)
+    options, overloaded = _parse_options(frame[options_at:end], sname, file)
     return DhcpPacket(
         eth_src,
         eth_dst,
@@ -187,21 +189,24 @@ def _parse_options(area: bytes, sname: bytes, file: bytes) -> tuple[dict[int, by
 
     A value's parts are joined in the order options, file, sname (RFC 3396 section 5).
     """
+    options: dict[int, bytes] = {}
     parts: dict[int, list[bytes]] = {}
-    _collect(area, parts)
+    _collect(area, options, parts)
     overloaded = 0
-    if Code.OVERLOAD in parts:
-        overload = b"".join(parts.pop(Code.OVERLOAD))
+    if Code.OVERLOAD in options:
+        overload = b"".join(parts.pop(Code.OVERLOAD, [options[Code.OVERLOAD]]))
+        del options[Code.OVERLOAD]
         if overload not in (b"\1", b"\2", b"\3"):
             raise MalformedPacket("option 52 (overload) is none of 1, 2, 3")
         overloaded = overload[0]
         if overloaded & 1:
-            _collect(file, parts)
+            _collect(file, options, parts)
         if overloaded & 2:
-            _collect(sname, parts)
-        if Code.OVERLOAD in parts:
+            _collect(sname, options, parts)
+        if Code.OVERLOAD in options:
             raise MalformedPacket("option 52 (overload) is in an overloaded field")
-    options = {code: values[0] if len(values) == 1 else b"".join(values) for code, values in parts.items()}
+    for code, values in parts.items():
+        options[code] = b"".join(values)
     for code, size in _EXACT_SIZES.items():
         value = options.get(code)
         if value is not None and len(value) != size:
@@ -211,7 +216,8 @@ def _parse_options(area: bytes, sname: bytes, file: bytes) -> tuple[dict[int, by
     return options, overloaded
 
 
-def _collect(area: bytes, parts: dict[int, list[bytes]]) -> None:
+def _collect(area: bytes, options: dict[int, bytes], parts: dict[int, list[bytes]]) -> None:
+    """Add the options of an area; all parts of those that come in several are in ``parts``, too."""
     position, size = 0, len(area)
     while position < size:
         code = area[position]
@@ -226,7 +232,11 @@ def _collect(area: bytes, parts: dict[int, list[bytes]]) -> None:
         position = start + area[position]
         if position > size:
             raise MalformedPacket(f"option {code} is longer than what holds it")
-        parts.setdefault(code, []).append(area[start:position])
+        value = area[start:position]
+        if code in options:
+            parts.setdefault(code, [options[code]]).append(value)
+        else:
+            options[code] = value
 
 
 def options_size(options: Iterable[bytes]) -> int:
@@ -248,11 +258,21 @@ def encode_options(options: Mapping[int, bytes]) -> bytes:
     return b"".join(parts)
 
 
-def build(packet: DhcpPacket) -> bytes:
-    """Write a frame. Raises ValueError if sname or file do not fit their fields with a terminating zero."""
+def build(packet: DhcpPacket, options: bytes | None = None) -> bytes:
+    """Write a frame; ``options`` are the packet's as ``encode_options`` writes them, where that has been done.
+
+    Raises ValueError if sname or file do not fit their fields with a terminating zero.
+    """
     if len(packet.sname) > 63 or len(packet.file) > 127:
         raise ValueError("sname holds at most 63 octets and file 127")
-    bootp = _BOOTP.pack(
+    if options is None:
+        options = encode_options(packet.options)
+    udp_size = _UDP_SIZE + max(_BOOTP_MINIMUM, _MESSAGE.size - _UDP_SIZE + len(options))
+    head = _MESSAGE.pack(
+        packet.udp_src,
+        packet.udp_dst,
+        udp_size,
+        0,
         packet.op,
         *_ETHERNET_HARDWARE,
         packet.hops,
@@ -267,33 +287,45 @@ def build(packet: DhcpPacket) -> bytes:
         packet.sname,
         packet.file,
         MAGIC_COOKIE,
-    ) + encode_options(packet.options)
-    bootp = bootp.ljust(_BOOTP_MINIMUM, b"\0")
-    udp_size = _UDP.size + len(bootp)
-    udp = _UDP.pack(packet.udp_src, packet.udp_dst, udp_size, 0) + bootp
-    pseudo_header = _PSEUDO_HEADER.pack(packet.ip_src, packet.ip_dst, 0, UDP, udp_size)
-    # RFC 768: zero means no checksum, so that a checksum of zero is sent as all ones.
-    udp_checksum = internet_checksum(pseudo_header + udp) or 0xFFFF
-    ip_size = _IPV4.size + udp_size
-    ip = _IPV4.pack(0x45, 0, ip_size, 0, _NO_FRAGMENTS, _TTL, UDP, 0, packet.ip_src, packet.ip_dst)
+    )
+    message = (head + options).ljust(udp_size, b"\0")
+    ends = int.from_bytes(packet.ip_src + packet.ip_dst, "big")
+    # RFC 768: with a pseudo-header; zero means no checksum, so that a checksum of zero is sent as all ones.
+    udp_checksum = _checksum(ends + UDP + udp_size + _words(message)) or 0xFFFF
+    ip_size = _IPV4_SIZE + udp_size
+    carrier = _CARRIER.pack(
+        packet.eth_dst,
+        packet.eth_src,
+        ETHERTYPE_IPV4,
+        _PLAIN_IPV4,
+        0,
+        ip_size,
+        0,
+        _NO_FRAGMENTS,
+        _TTL,
+        UDP,
+        _checksum((_PLAIN_IPV4 << 8) + ip_size + _NO_FRAGMENTS + (_TTL << 8 | UDP) + ends),
+        packet.ip_src,
+        packet.ip_dst,
+    )
     return b"".join(
-        (
-            _ETHERNET.pack(packet.eth_dst, packet.eth_src, ETHERTYPE_IPV4),
-            ip[:10],
-            _CHECKSUM.pack(internet_checksum(ip)),
-            ip[12:],
-            udp[:6],
-            _CHECKSUM.pack(udp_checksum),
-            bootp,
-        )
+        (carrier, message[:_CHECKSUM_AT], _CHECKSUM.pack(udp_checksum), message[_CHECKSUM_AT + _CHECKSUM.size :])
     )
 
 
 def internet_checksum(data: bytes) -> int:
-    """Return the checksum of RFC 1071 over data that is not all zero.
+    """Return the checksum of RFC 1071 over data that is not all zero."""
+    return _checksum(_words(data))
+
+
+def _words(data: bytes) -> int:
+    """Return 16-bit words as one number."""
+    return int.from_bytes(data if len(data) % 2 == 0 else data + b"\0", "big")
+
+
+def _checksum(total: int) -> int:
+    """Return the checksum of words, given their sum or what is congruent to it.
 
     A one's complement sum of 16-bit words is the remainder of the whole, taken as one number, by 0xFFFF.
     """
-    if len(data) % 2:
-        data += b"\0"
-    return 0xFFFF - (int.from_bytes(data, "big") % 0xFFFF or 0xFFFF)
+    return 0xFFFF - (total % 0xFFFF or 0xFFFF)

@@ -16,6 +16,7 @@ from sdnapp.dhcp.packet import (
     MalformedPacket,
     MessageType,
     build,
+    encode_options,
     options_size,
     parse,
 )
@@ -30,8 +31,6 @@ _NO_ADDRESS = bytes(4)
 LEAST_DATAGRAM = 576
 """Octets of an IP datagram that every client takes (RFC 2131 section 2, RFC 2132 section 9.10)."""
 
-_HEAD = (Code.MESSAGE_TYPE, Code.SERVER_ID, Code.CLIENT_ID)
-"""In every reply, in this order and before all others."""
 _ESSENTIAL = frozenset(
     {
         Code.LEASE_TIME,
@@ -44,6 +43,10 @@ _ESSENTIAL = frozenset(
     }
 )
 """What a client cannot do without, whether it asked or not; asked options give way to these where room is short."""
+_MOST_WRITTEN = 4
+"""What is kept of what was written for a lease: a boot loader and an operating system ask for different things."""
+_MOST_ASKED = 255
+"""Octets of a list of options that can be asked for, within reason."""
 _OF_A_LEASE = frozenset({Code.LEASE_TIME, Code.T1, Code.T2})
 """Not for a client that has its address from elsewhere (RFC 2131 section 4.3.5)."""
 
@@ -115,8 +118,9 @@ def respond(frame: bytes, service: PortService) -> bytes | Refusal:
 
 def _offer(request: DhcpPacket, service: PortService) -> bytes:
     """Offer the address that the client would like, if it is the port's, or else the first (RFC 2131 section 4.3.1)."""
-    wanted = _lease_of(request.options.get(Code.REQUESTED_ADDRESS), service)
-    return _grant(MessageType.OFFER, request, service, wanted or service.leases[0])
+    wanted = request.options.get(Code.REQUESTED_ADDRESS)
+    lease = _lease_of(wanted, service) if wanted is not None else None
+    return _grant(MessageType.OFFER, request, service, lease or service.leases[0])
 
 
 def _answer_request(request: DhcpPacket, service: PortService) -> bytes | Refusal:
@@ -159,11 +163,11 @@ def _inform(request: DhcpPacket, service: PortService) -> bytes | Refusal:
     lease = _lease_of(address, service) or next(on_link, None)
     if lease is None:
         return Refusal(Reason.NOT_ON_LINK, _show(address))
+    head = _head(MessageType.ACK, request, lease.server_id)
     said = {code: octets for code, octets in lease.options if code not in _OF_A_LEASE}
-    options = _head(MessageType.ACK, request, lease.server_id) | said
-    return _reply(
-        request, (request.chaddr, address), lease.server_id, _arrange(options, request, service.mtu), lease=lease
-    )
+    asked = request.options.get(Code.PARAMETER_REQUEST, b"")
+    options = head + _arrange(said, asked, _room(request, service.mtu) - len(head))
+    return _reply(request, (request.chaddr, address), lease.server_id, options, lease=lease, ciaddr=request.ciaddr)
 
 
 def _grant(message_type: MessageType, request: DhcpPacket, service: PortService, lease: Lease) -> bytes:
@@ -174,29 +178,33 @@ def _grant(message_type: MessageType, request: DhcpPacket, service: PortService,
         to = _EVERYBODY
     else:
         to = (request.chaddr, lease.address)
-    options = _head(message_type, request, lease.server_id) | dict(lease.options)
-    options = _arrange(options, request, service.mtu)
-    return _reply(request, to, lease.server_id, options, lease=lease, yiaddr=lease.address)
+    head = _head(message_type, request, lease.server_id)
+    options = head + _told(
+        lease, request.options.get(Code.PARAMETER_REQUEST, b""), _room(request, service.mtu) - len(head)
+    )
+    ciaddr = request.ciaddr if message_type is MessageType.ACK else _NO_ADDRESS
+    return _reply(request, to, lease.server_id, options, lease=lease, ciaddr=ciaddr, yiaddr=lease.address)
 
 
 def _deny(request: DhcpPacket, service: PortService, server_id: bytes, address: bytes) -> bytes:
     """Build a NAK; it is broadcast since the client may not have the address it speaks of (RFC 2131 section 4.1)."""
-    options = _head(MessageType.NAK, request, server_id)
-    options[Code.MESSAGE] = f"{_show(address)} is not this port's address".encode("ascii")
-    return _reply(request, _EVERYBODY, server_id, _arrange(options, request, service.mtu))
+    head = _head(MessageType.NAK, request, server_id)
+    why = {Code.MESSAGE: f"{_show(address)} is not this port's address".encode("ascii")}
+    options = head + _arrange(why, b"", _room(request, service.mtu) - len(head))
+    return _reply(request, _EVERYBODY, server_id, options)
 
 
 def _reply(
     request: DhcpPacket,
     to: tuple[bytes, bytes],
     server_id: bytes,
-    options: dict[int, bytes],
+    options: bytes,
     *,
     lease: Lease | None = None,
+    ciaddr: bytes = _NO_ADDRESS,
     yiaddr: bytes = _NO_ADDRESS,
 ) -> bytes:
     """Build a reply to a MAC and an IPv4 address; RFC 2131 table 3 says which fields repeat the request's."""
-    is_ack = options[Code.MESSAGE_TYPE][0] == MessageType.ACK
     return build(
         DhcpPacket(
             eth_src=_SERVICE_MAC,
@@ -206,63 +214,73 @@ def _reply(
             op=BOOTREPLY,
             xid=request.xid,
             chaddr=request.chaddr,
-            options=options,
+            options={},
             udp_src=SERVER_PORT,
             udp_dst=CLIENT_PORT,
             flags=request.flags,
-            ciaddr=request.ciaddr if is_ack else _NO_ADDRESS,
+            ciaddr=ciaddr,
             yiaddr=yiaddr,
             siaddr=lease.siaddr if lease else _NO_ADDRESS,
             sname=lease.sname if lease else b"",
             file=lease.file if lease else b"",
-        )
+        ),
+        options,
     )
 
 
-def _head(message_type: MessageType, request: DhcpPacket, server_id: bytes) -> dict[int, bytes]:
-    """Return what every reply begins with; the client identifier is echoed if there is one (RFC 6842 section 3)."""
-    head = {Code.MESSAGE_TYPE: bytes((message_type,)), Code.SERVER_ID: server_id}
+def _head(message_type: MessageType, request: DhcpPacket, server_id: bytes) -> bytes:
+    """Write what every reply begins with; the client identifier is echoed if there is one (RFC 6842 section 3)."""
+    head = bytes((Code.MESSAGE_TYPE, 1, message_type, Code.SERVER_ID, 4)) + server_id
     client_id = request.options.get(Code.CLIENT_ID)
-    if client_id is not None:
-        head[Code.CLIENT_ID] = client_id
-    return head
+    return head if client_id is None else head + bytes((Code.CLIENT_ID, len(client_id))) + client_id
 
 
-def _arrange(options: dict[int, bytes], request: DhcpPacket, mtu: int) -> dict[int, bytes]:
-    """Put options in the order of the wire: the head, what the client asked for as it asked, then the rest.
+def _told(lease: Lease, asked: bytes, room: int) -> bytes:
+    """Write a lease's options. A client asks for the same each time, so that it need not be done each time."""
+    told = lease.written.get((asked, room))
+    if told is None:
+        told = _arrange(dict(lease.options), asked, room)
+        if len(lease.written) >= _MOST_WRITTEN:
+            lease.written.clear()
+        if len(asked) <= _MOST_ASKED:
+            lease.written[asked, room] = told
+    return told
 
-    The options given are most important first. Where not all fit into what the client takes, the least important are
-    left out, never cut.
+
+def _arrange(options: dict[int, bytes], asked: bytes, room: int) -> bytes:
+    """Write options: what the client asked for as it asked, then the rest, and the end.
+
+    The options given are most important first. Where not all fit into the room, which is without the end, the least
+    important are left out, never cut.
     """
-    asked = dict.fromkeys(request.options.get(Code.PARAMETER_REQUEST, b""))
     if Code.MS_CLASSLESS_ROUTES not in asked:
         options.pop(Code.MS_CLASSLESS_ROUTES, None)
-    room = _largest_datagram(request, mtu) - HEADERS_SIZE - 1
     if options_size(options.values()) > room:
         options = _most_important(options, asked, room)
-    first = [code for code in (*_HEAD, *asked) if code in options]
-    return {code: options[code] for code in dict.fromkeys((*first, *options))}
+    first = [code for code in asked if code in options]
+    return encode_options({code: options[code] for code in dict.fromkeys((*first, *options))})
 
 
 def _most_important(options: dict[int, bytes], asked: Iterable[int], room: int) -> dict[int, bytes]:
     essential = [code for code in options if code in _ESSENTIAL]
     wanted = [code for code in asked if code in options]
     kept = {}
-    for code in dict.fromkeys((*_HEAD, *essential, *wanted, *options)):
-        size = options_size((options[code],)) if code in options else 0
-        if 0 < size <= room:
+    for code in dict.fromkeys((*essential, *wanted, *options)):
+        size = options_size((options[code],))
+        if size <= room:
             kept[code] = options[code]
             room -= size
     return kept
 
 
-def _largest_datagram(request: DhcpPacket, mtu: int) -> int:
-    """Return how many octets the reply's IP datagram may have: option 57, within what the network carries."""
+def _room(request: DhcpPacket, mtu: int) -> int:
+    """Return how many octets of options the client takes: by option 57, within what the network carries."""
     stated = request.options.get(Code.MAXIMUM_SIZE)
-    return max(LEAST_DATAGRAM, min(int.from_bytes(stated, "big"), mtu)) if stated else LEAST_DATAGRAM
+    largest = max(LEAST_DATAGRAM, min(int.from_bytes(stated, "big"), mtu)) if stated else LEAST_DATAGRAM
+    return largest - HEADERS_SIZE - 1
 
 
-def _lease_of(address: bytes | None, service: PortService) -> Lease | None:
+def _lease_of(address: bytes, service: PortService) -> Lease | None:
     return next((lease for lease in service.leases if lease.address == address), None)
 
 

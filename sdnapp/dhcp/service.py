@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 
 from sdnapp.dhcp.options import NEXT_SERVER, encode
@@ -53,7 +53,7 @@ class DhcpSettings:
     """For networks that have no ``dns_domain``; empty for none."""
 
     def __post_init__(self) -> None:
-        for field, name, value in (
+        for setting, name, value in (
             ("lease_seconds", "lease-time", str(self.lease_seconds)),
             ("dns_servers", "dns-server", ",".join(self.dns_servers)),
             ("domain", "domain-name", self.domain),
@@ -62,7 +62,7 @@ class DhcpSettings:
                 if value:
                     encode(name, value)
             except ValueError as error:
-                raise ValueError(f"{field}: {error}") from None
+                raise ValueError(f"{setting}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,8 @@ class Lease:
     siaddr: bytes = bytes(4)
     sname: bytes = b""
     file: bytes = b""
+    written: dict[tuple[bytes, int], bytes] = field(default_factory=dict, compare=False, repr=False)
+    """Options as they were written for a client that asked for these, in so much room. The responder keeps it short."""
 
     def has_on_link(self, address: bytes) -> bool:
         """Say whether an address is in the lease's subnet."""

@@ -40,6 +40,7 @@ from sdnapp.openflow.session import (
     State,
     Unmetered,
 )
+from sdnapp.openflow.stream import send_at_once
 from sdnapp.ovsdb.targets import address_text
 from sdnapp.tls import peer_name
 from sdnapp.turns import Turns
@@ -80,6 +81,8 @@ class Callbacks:
     """It is in sync for the first time since it came: (datapath id, receipt, seconds since its first assignment)."""
     on_packet_in: Callable[[str, int, int, bytes], None]
     """A flow sent a packet to the controller: (datapath id, port, cookie, packet)."""
+    on_packets_taken: Callable[[], None]
+    """So it is with all packets that the switch has sent so far; they may be answered."""
     on_ports: Callable[[str, Mapping[int, str]], None]
     """Its ports are now these: (datapath id, names by number)."""
 
@@ -93,7 +96,7 @@ class Connection:
         self.address = address_text(datapath.address)
         self.session = Session(give_way=Turns().give_way)
         self.packets_dropped = 0
-        self._packets_taken = 0
+        self._packets_taken = self._packets_told = 0
         self._callbacks = callbacks
         self._since = datetime.now(UTC)
         self._assigned_at = 0.0
@@ -133,7 +136,9 @@ class Connection:
         self._inbox.put(lambda: self._take(step))
 
     def send(self, data: bytes) -> None:
-        """Send a message, unless too many wait already."""
+        """Send a message: at once where that needs no waiting, or else soon, unless too many wait already."""
+        if send_at_once(self.datapath, data):
+            return
         if self._inbox.qsize() > PACKETS_WAITING:
             self.packets_dropped += 1
             return
@@ -196,6 +201,12 @@ class Connection:
             hub.sleep(0)
         if packet.in_port is not None:
             self.tell(self._callbacks.on_packet_in, self.datapath_id, packet.in_port, packet.cookie, packet.data)
+
+    def all_taken(self) -> None:
+        """All that had come has been passed on."""
+        if self._packets_told != self._packets_taken:
+            self._packets_told = self._packets_taken
+            self.tell(self._callbacks.on_packets_taken)
 
     def tell(self, callback: Callable[..., None], *arguments: Any) -> None:
         """Call back, unless the connection is over."""

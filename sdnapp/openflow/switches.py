@@ -2,7 +2,7 @@
 
 An application (an ``OSKenApp`` with ``OFP_VERSIONS = [4]``) makes one ``Switches``, gives it each
 ``EventOFPStateChange`` of ``MAIN_DISPATCHER`` and ``DEAD_DISPATCHER``, and hears the rest by callbacks. Messages do not
-pass through its event queue: they are taken in front of os-ken's parser (see ``tap``).
+pass through its event queue: they are taken in front of os-ken's parser (see ``stream``).
 
 *Role.* No role is requested. A connection starts as equal, which may change flows, use bundles and receive packets; a
 master would only matter to a second controller of the same switch, which there is none of: each has its own switches.
@@ -27,7 +27,7 @@ from sdnapp.openflow.listener import is_known, is_switch, listen_patiently
 from sdnapp.openflow.messages import MalformedMessage
 from sdnapp.openflow.receipt import Receipt
 from sdnapp.openflow.session import State
-from sdnapp.openflow.tap import tap
+from sdnapp.openflow.stream import tap
 from sdnapp.ovsdb.targets import address_text
 from sdnapp.tls import Credentials
 
@@ -86,17 +86,25 @@ class Switches:
         on_rejected: Callable[[str, Flow, str], None],
         on_reconciled: Callable[[str, Receipt, float], None],
         on_packet_in: Callable[[str, int, int, bytes], None],
+        on_packets_taken: Callable[[], None],
         on_ports: Callable[[str, Mapping[int, str]], None],
     ) -> None:
         """See ``Callbacks`` for what each is called with, and when."""
         self._callbacks = Callbacks(
-            on_connected, on_disconnected, on_confirmed, on_rejected, on_reconciled, on_packet_in, on_ports
-        )  # fmt: skip
+            on_connected,
+            on_disconnected,
+            on_confirmed,
+            on_rejected,
+            on_reconciled,
+            on_packet_in,
+            on_packets_taken,
+            on_ports,
+        )
         self._connections: dict[Datapath, Connection] = {}
         self._by_id: dict[str, Connection] = {}
         self._reminded: dict[tuple[str, str], float] = {}
         logging.getLogger("OFPHandler").addFilter(VersionAdvice())
-        tap(_TAKEN, self._first_look)
+        tap(_TAKEN, self._first_look, self._all_taken)
 
     # For the application
 
@@ -235,6 +243,10 @@ class Switches:
             LOG.error("switch %s at %s sent a %s; closing", connection.datapath_id, connection.address, error)
             datapath.close()
             return True
+
+    def _all_taken(self, datapath: Datapath) -> None:
+        if (connection := self._connections.get(datapath)) is not None:
+            connection.all_taken()
 
     def _take(self, connection: Connection, kind: int, xid: int, data: bytes) -> bool:
         """Take a message that is for us; return False for one that os-ken shall handle."""

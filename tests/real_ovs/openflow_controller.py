@@ -163,7 +163,7 @@ def serve(descriptor: int, port: int) -> None:
     def teller(name: str) -> Callable[..., None]:
         return lambda *arguments: tell(name, *arguments)
 
-    names = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packet_in", "ports")
+    names = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packet_in", "packets_taken", "ports")
     switches = Switches(**{f"on_{name}": teller(name) for name in names})
 
     class App(OSKenApp):  # type: ignore[misc]

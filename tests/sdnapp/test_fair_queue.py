@@ -6,7 +6,9 @@ from itertools import groupby
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdnapp.fair_queue import OF_A_PORT, OF_A_PROJECT, OF_ALL, FairQueue
+from sdnapp.fair_queue import OF_A_PORT, FairQueue
+
+OF_A_PROJECT, OF_ALL = 256, 2048
 
 
 def take_all(queue: FairQueue[str]) -> list[str]:
@@ -28,7 +30,7 @@ def test_projects_take_turns_and_within_them_their_ports() -> None:
 
 
 def test_a_flood_delays_another_project_by_one_turn_and_costs_it_nothing() -> None:
-    queue: FairQueue[str] = FairQueue()
+    queue: FairQueue[str] = FairQueue(of_a_project=OF_A_PROJECT, of_all=OF_ALL)
     for port in range(100):
         for number in range(1000):
             queue.put("flood", f"p{port}", f"junk {number}")
@@ -49,7 +51,7 @@ def test_a_port_leaves_room_for_the_others_of_its_project() -> None:
 
 
 def test_when_all_is_full_who_has_most_gives_way() -> None:
-    queue: FairQueue[str] = FairQueue()
+    queue: FairQueue[str] = FairQueue(of_a_project=OF_A_PROJECT, of_all=OF_ALL)
     for project in range(OF_ALL // OF_A_PROJECT + 3):
         for port in range(OF_A_PROJECT // OF_A_PORT):
             for _ in range(OF_A_PORT):
@@ -60,21 +62,33 @@ def test_when_all_is_full_who_has_most_gives_way() -> None:
     assert "request" in take_all(queue)
 
 
+def test_a_large_item_takes_the_place_of_as_many_small_ones_as_it_needs() -> None:
+    queue: FairQueue[str] = FairQueue(of_a_project=100, of_all=150)
+    for number in range(10):
+        queue.put("red", f"r{number}", "small", 10)
+        queue.put("blue", f"b{number}", "small", 5)
+    assert queue.size == 150
+    queue.put("green", "g", "large", 40)
+    assert queue.size == 150 and len(queue) == 17 and sum(queue.dropped.values()) == 4
+    assert {project for project, _ in queue.dropped} == {"red"}
+    assert take_all(queue).count("large") == 1 and queue.size == 0
+
+
 PLACES = st.tuples(st.sampled_from(["red", "blue", "green"]), st.sampled_from(["a", "b"]))
 
 
 @given(st.lists(st.one_of(PLACES, st.none()), max_size=60))
 def test_nothing_is_lost_uncounted_and_a_ports_order_is_kept(history: list[tuple[str, str] | None]) -> None:
-    queue: FairQueue[tuple[str, str, int]] = FairQueue(of_a_port=3, of_a_project=5, of_all=8)
+    queue: FairQueue[tuple[str, str, int]] = FairQueue(of_a_port=3, of_a_project=9, of_all=15)
     put: Counter[tuple[str, str]] = Counter()
     taken: list[tuple[str, str, int]] = []
     for number, step in enumerate(history):
         if step is not None:
-            queue.put(*step, (*step, number))
+            queue.put(*step, (*step, number), 1 + number % 3)
             put[step] += 1
         elif (item := queue.take()) is not None:
             taken.append(item)
-        assert len(queue) <= 8
+        assert queue.size <= 15
     while (item := queue.take()) is not None:
         taken.append(item)
     assert Counter(each[:2] for each in taken) + queue.dropped == put

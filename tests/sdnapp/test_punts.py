@@ -1,6 +1,7 @@
 """What switches send to the controller is answered in fair turns, and has bounds."""
 
-from sdnapp.punts import LARGEST
+from sdnapp.fair_queue import FairQueue
+from sdnapp.punts import AT_ONCE, LARGEST, OVERHEAD
 from tests.sdnapp.controlled_world import World
 from tests.sdnapp.dhcp.messages import DISCOVER, request
 from topology.placement import Plugged
@@ -31,6 +32,26 @@ def test_a_flood_of_one_project_delays_anothers_answer_by_one_turn() -> None:
     assert world.punts.dropped.keys() == {("red", "p1")} and world.punts.waiting == 0
     dropped = world.punts.dropped["red", "p1"]
     assert dropped + world.controller.responders.counts["dhcp", "malformed"] == 5000
+
+
+def test_a_project_with_a_thousand_ports_may_boot_them_all_at_one_moment() -> None:
+    frame = request(DISCOVER)
+    queue: FairQueue[bytes] = FairQueue()
+    for project in range(10):
+        for port in range(1000):
+            queue.put(f"project{project}", f"p{port}", frame, OVERHEAD + len(frame))
+    for port in range(4000):
+        queue.put("large", f"p{port}", frame, OVERHEAD + len(frame))
+    assert len(queue) == 14_000 and not queue.dropped
+
+
+def test_some_are_answered_at_once_and_then_others_have_their_turn() -> None:
+    world, cookies = world_with_cookies()
+    asked = request(DISCOVER, chaddr="fa:16:3e:00:00:02")
+    for _ in range(AT_ONCE + 1):
+        world.punts.arrived("a" * 16, 12, cookies["p2"], asked)
+    assert world.punts.answer_some() and len(world.sent_out) == AT_ONCE
+    assert not world.punts.answer_some() and len(world.sent_out) == AT_ONCE + 1
 
 
 def test_what_no_flow_of_ours_sent_and_what_is_too_large_does_not_wait() -> None:

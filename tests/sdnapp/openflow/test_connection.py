@@ -15,7 +15,7 @@ from sdnapp.openflow.connection import PACKETS_WAITING, PIECE, Callbacks, Connec
 from sdnapp.openflow.session import Session
 from tests.sdnapp.openflow.wire import a_flow, nothing_read
 
-NAMES = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packet_in", "ports")
+NAMES = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packet_in", "packets_taken", "ports")
 
 
 def until(condition: Callable[[], Any], what: str) -> None:
@@ -31,7 +31,7 @@ class FakeDatapath:
     def __init__(self) -> None:
         self.id = 0xAB
         self.address = ("192.0.2.1", 40000)
-        self.socket = None
+        self.socket = self.send_q = None
         self.ports = {1: SimpleNamespace(name=b"p1")}
         self.state = MAIN_DISPATCHER
         self.sent: list[bytes] = []
@@ -162,6 +162,16 @@ def test_no_answer_but_an_error_half_of_one_or_an_end(connection: Connection, da
     assert answered(connection, end) is None
     assert connection.ask(request, 10) is None, "and nobody is asked after the end"
     assert not datapath.sent
+
+
+def test_packets_are_passed_on_and_then_that_these_were_all(connection: Connection, told: Told) -> None:
+    until(lambda: len(told.events) == 2, "ports are told")
+    connection.all_taken()
+    for number in (1, 2):
+        connection.packet_arrived(messages.PacketIn(number, 30, 1, b"packet"))
+    connection.all_taken()
+    connection.all_taken()
+    assert [event[0] for event in told.events[2:]] == ["packet_in", "packet_in", "packets_taken"]
 
 
 def test_a_slow_switch_holds_nobody_up(connection: Connection, datapath: FakeDatapath) -> None:
