@@ -17,13 +17,14 @@ from flows.units import Audience, Unit, audiences
 from topology.facts import PLACES, View
 from topology.routing import REACHING
 from topology.security import GROUPS
+from topology.speaking import FREE_SPEAKERS
 from topology.store import KINDS, Change, RowChange, Store
 from topology.values import Chassis
 
 T = TypeVar("T")
 
 
-RELATIONS = (PLACES, GROUPS, REACHING)
+RELATIONS = (PLACES, GROUPS, REACHING, FREE_SPEAKERS)
 """Those of most rows, each after those that it depends on."""
 
 

@@ -59,7 +59,7 @@ PORT_SECURITY = Table(
         {"from_port", "eth_src", "eth_type", "ipv4_src", "ipv4_dst", "udp_src", "udp_dst", "arp_spa", "arp_sha"}
     ),
     priorities={"unsecured": 130, "client": 125, "malformed": 120, "server": 110, "permit": 100, "known": 50},
-    next=("refusal", "arp_guard", "drops"),
+    next=("refusal", "arp_guard", "arp_responder", "drops"),
     unmatched="spoofed_mac",
 )
 REFUSAL = Table(
@@ -75,8 +75,8 @@ ARP_GUARD = Table(
     15,
     "arp_guard",
     "Drops ARP, requests and replies alike, that speaks for the address of another port: whoever heard it would "
-    "believe it. Ports without port security come here, too. Who claims an address that several ports may have, the "
-    "controller hears as well.",
+    "believe it. Ports without port security come here, too; what port security holds to a port's own addresses does "
+    "not. Who claims an address that several ports may have, the controller hears as well.",
     match=frozenset({"network", "from_port", "arp_spa"}),
     priorities={"router": 120, "claim": 115, "own": 110, "other": 100, "wide": 90, "shared": 80},
     next=("arp_responder", "drops"),

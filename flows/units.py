@@ -15,15 +15,17 @@ from topology.doors import externals_carried, externals_reached, networks_served
 from topology.facts import View, networks_at
 from topology.routing import reach
 from topology.security import groups_at, remotes_at
+from topology.speaking import networks_to_guard
 
 
 class Audience(NamedTuple):
     """Who holds a flow.
 
-    ``chassis`` (one), ``network`` (all with a live port of it), ``reached`` (all with a port that can send to a
-    network), ``router`` (all with a port that can send to a router), ``external`` (all with a port that can send to an
-    external network by a router), ``door`` (all that carry an external network for routers), ``security_group`` (all
-    with a live port that it filters), ``remote_group`` (all with a security group that names it), ``all``.
+    ``chassis`` (one), ``network`` (all with a live port of it), ``guarded`` (all with a live port of a network that
+    could speak for others), ``reached`` (all with a port that can send to a network), ``router`` (all with a port that
+    can send to a router), ``external`` (all with a port that can send to an external network by a router), ``door``
+    (all that carry an external network for routers), ``security_group`` (all with a live port that it filters),
+    ``remote_group`` (all with a security group that names it), ``all``.
     """
 
     scope: str
@@ -45,6 +47,12 @@ def on_chassis(chassis_id: str) -> Audience:
 def where_network_is(network_id: str) -> Audience:
     """Return the audience of the chassis that host a network."""
     return Audience("network", network_id)
+
+
+@lru_cache(maxsize=AUDIENCES_KEPT)
+def where_network_is_guarded(network_id: str) -> Audience:
+    """Return the audience of the chassis with a port that could speak for another's address on a network."""
+    return Audience("guarded", network_id)
 
 
 @lru_cache(maxsize=AUDIENCES_KEPT)
@@ -91,6 +99,7 @@ def audiences(view: View, chassis_id: str) -> frozenset[Audience]:
             EVERYONE,
             on_chassis(chassis_id),
             *map(where_network_is, view.ask(networks_at, chassis_id)),
+            *map(where_network_is_guarded, view.ask(networks_to_guard, chassis_id)),
             *map(where_network_is_reached, within.networks),
             *map(where_router_is, within.routers),
             *map(where_external_is_reached, view.ask(externals_reached, chassis_id)),

@@ -103,6 +103,30 @@ def a_conflict_is_charged_to_who_begins_it(cloud: Cloud) -> None:
 
 
 @story
+def whoever_could_speak_for_others_is_guarded_from_then_on_where_he_is(cloud: Cloud) -> None:
+    network, one, two = pair(cloud)
+    third = cloud.port("red3", network, "10.0.0.13", "hv1")
+    lies = [gratuitous_arp(one.mac_address, address(each)) for each in (two, third)]
+
+    def guarded() -> set[str]:
+        held = {name: cloud.flows(name).values() for name in ("hv1", "hv2")}
+        return {name for name, flows in held.items() if any(flow.feature == "arp_guard" for flow in flows)}
+
+    for values, reason, where in (
+        ({}, "spoofed_arp", set()),
+        ({"port_security_enabled": False}, "arp_conflict", {"hv1"}),
+        ({"allowed_address_pairs": (AddressPair("10.0.0.99", WIDE_MAC),)}, "spoofed_arp", {"hv1"}),
+        ({"allowed_address_pairs": (AddressPair("10.0.0.0/24", one.mac_address),)}, "arp_conflict", {"hv1"}),
+        ({}, "spoofed_arp", set()),
+    ):
+        cloud.change(one, **{"port_security_enabled": True, "allowed_address_pairs": (), **values})
+        assert guarded() == where, values
+        for lie in lies:
+            is_refused(cloud, one, lie, reason)
+        assert reached(cloud.inject("red1@hv1", ask(one, "10.0.0.99"))) == ["red2@hv2", "red3@hv1"]
+
+
+@story
 def what_finds_nobody_is_charged_to_its_sender(cloud: Cloud) -> None:
     for kind in OVERLAYS:
         _, one, two = pair(cloud, kind, kind)

@@ -5,15 +5,20 @@ well as a gratuitous reply. An address that is an allowed pair of several ports 
 speaks for it. A port with a wide pair, such as 0.0.0.0/0, speaks for what is in it, except for other ports' own
 addresses. What strangers on a physical network say is not judged: it may be a conflict of which instances must hear
 (RFC 5227).
+
+Most ports cannot speak for others at all: port security holds them to addresses that are told one by one. So what they
+say for their own does not come here, and the addresses of a network are listed only on chassis where somebody on it
+could (``topology.speaking``).
 """
 
 from flows.actions import Goto
 from flows.drops import drop
 from flows.flow import flow
 from flows.pipeline import ARP_GUARD
-from flows.units import Published, Unit, on_chassis, where_network_is
+from flows.units import Published, Unit, on_chassis, where_network_is, where_network_is_guarded
 from topology.facts import View, live_port
 from topology.interfaces import interfaces, live_interface
+from topology.speaking import own_addresses, paired_addresses, speaks_freely
 from topology.values import Port, Router
 
 
@@ -22,16 +27,15 @@ def spoken_for(view: View, port_id: str) -> Published:
     port = view.ask(live_port, port_id)
     if port is None:
         return
-    here, everywhere, owner = on_chassis(port.chassis_id), where_network_is(port.network.id), f"port/{port.id}"
-    own = {fixed.ip_address for fixed in port.fixed_ips if ":" not in fixed.ip_address}
-    pairs = {pair.ip_address.removesuffix("/32") for pair in port.allowed_address_pairs if ":" not in pair.ip_address}
+    here, owner, go_on = on_chassis(port.chassis_id), f"port/{port.id}", Goto("arp_responder")
+    own, pairs = set(own_addresses(port)), set(paired_addresses(port))
     shared = {address for address in pairs if "/" not in address}
-    go_on = Goto("arp_responder")
     for address in sorted(own | shared):
-        yield here, flow(ARP_GUARD, "own", "arp_guard", owner, go_on, from_port=port.key, arp_spa=address)
+        if address not in own or speaks_freely(port):
+            yield here, flow(ARP_GUARD, "own", "arp_guard", owner, go_on, from_port=port.key, arp_spa=address)
         whose = "other" if address in own else "shared"
         yield (
-            everywhere,
+            where_network_is_guarded(port.network.id),
             flow(
                 ARP_GUARD, whose, "arp_guard", owner, *drop("arp_conflict"), network=port.network.key, arp_spa=address
             ),

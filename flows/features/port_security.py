@@ -19,10 +19,12 @@ from flows.flow import flow
 from flows.pipeline import PORT_SECURITY, REFUSAL
 from flows.units import EVERYONE, Published, Unit, on_chassis
 from topology.facts import LivePort, View, is_served_by_dhcp, live_port
+from topology.speaking import own_addresses, speaks_freely
 from topology.values import Port
 
 DHCP_CLIENT, DHCP_SERVER = 68, 67
 GROUP_BIT = "01:00:00:00:00:00/01:00:00:00:00:00"
+NO_ADDRESS = "0.0.0.0"
 NOBODY = ("0.0.0.0/8", "127.0.0.0/8")
 """Addresses that are on no wire (RFC 1122, section 3.2.1.3). A header that makes no sense has source 0.0.0.0, too."""
 MANY = ("224.0.0.0/4", "255.255.255.255")
@@ -41,8 +43,13 @@ def permitted(view: View, port_id: str) -> Published:
         yield audience, flow(PORT_SECURITY, "unsecured", "port_security", owner, go_on, from_port=port.key)
         return
     served = view.ask(is_served_by_dhcp, port_id)
+    known = Goto("arp_responder")
     for priority, match in _sources(port, served):
-        yield audience, flow(PORT_SECURITY, priority, "port_security", owner, go_on, from_port=port.key, **match)
+        # What speaks for the port's own address, or for none, needs no guard.
+        address = match.get("arp_spa")
+        harmless = not speaks_freely(port) and (address == NO_ADDRESS or address in own_addresses(port))
+        deed = known if harmless else go_on
+        yield audience, flow(PORT_SECURITY, priority, "port_security", owner, deed, from_port=port.key, **match)
     for mac in _macs(port):
         refused = Goto("refusal")
         yield (
@@ -70,10 +77,10 @@ def _sources(port: LivePort, served: bool) -> Iterator[tuple[str, Match]]:
         if not port.network.segment.is_overlay:
             yield "permit", {"eth_src": mac, "eth_type": ETH_TYPE_RARP}
         # RFC 5227: a probe names no sender address. RFC 2131: neither does a client without a lease.
-        yield "client", {"eth_src": mac, "arp_sha": mac, "arp_spa": "0.0.0.0"}
+        yield "client", {"eth_src": mac, "arp_sha": mac, "arp_spa": NO_ADDRESS}
         asking: Match = {"eth_src": mac, "udp_src": DHCP_CLIENT, "udp_dst": DHCP_SERVER}
         # What a served port asks goes to the controller, whatever its addresses; all else would travel on.
-        yield "client", asking if served else {**asking, "ipv4_src": "0.0.0.0", "ipv4_dst": "255.255.255.255"}
+        yield "client", asking if served else {**asking, "ipv4_src": NO_ADDRESS, "ipv4_dst": "255.255.255.255"}
 
 
 def _senders(port: LivePort) -> list[tuple[str, str]]:
