@@ -45,9 +45,21 @@ class _Visit(NamedTuple):
     flow: Flow | None
 
 
+@contextmanager
+def _deep_stack() -> Iterator[None]:
+    """Let packets go in a circle, between routers or by a fault, until the switch has had enough: 64 times through."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
 class Known:
     """The isolation traffic of a cloud: what became of every packet, and by which tables it went."""
 
+    @_deep_stack()
     def __init__(self, cloud: SimulatedCloud, cases: list[Case]) -> None:
         self.cloud, self.cases = cloud, cases
         judge = Judge(cloud)
@@ -61,17 +73,6 @@ class Known:
     def met_by(self, fault: Fault) -> list[int]:
         """Return the cases that find another flow with the fault: whatever becomes of all others is as before."""
         return sorted({visit.case for visit in self.visits[fault.chassis, fault.table] if _is_met(visit, fault)})
-
-
-@contextmanager
-def _deep_stack() -> Iterator[None]:
-    """Let a fault lead packets in a circle until the switch has had enough: 64 times through all tables."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(20_000)
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
 
 
 @_deep_stack()

@@ -145,6 +145,10 @@ class RealCloud(SimulatedCloud):
         for real in self._real.values():
             real.ovs.appctl("dpctl/flush-conntrack")
 
+    def inject_frame(self, place: str, frame: bytes) -> Walk:
+        """Send bytes that the simulator's packets cannot say."""
+        return self._run([(*self._interfaces[place], frame)])
+
     def follow(self) -> None:
         super().follow()
         for name, chassis in self._real.items():

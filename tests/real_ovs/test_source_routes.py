@@ -1,0 +1,121 @@
+"""Source routes (RFC 791, section 3.1) have no effect: packets go by their destination address, and are judged by it.
+
+Open vSwitch matches neither IP options nor the length of the header, so that they are not dropped for having any.
+"""
+
+import struct
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+import pytest
+
+from flows import packets
+from flows.packets import Packet
+from tests.clouds import OPEN
+from tests.real_ovs.frames import to_bytes
+from tests.real_ovs.ovs_dummy import missing
+from tests.real_ovs.real_cloud import RealChassis, RealCloud, real_chassis
+from topology.values import Port
+
+pytestmark = pytest.mark.ovs
+
+LOOSE, STRICT = 131, 137
+MACS = {
+    name: f"fa:16:3e:00:00:0{number}" for number, name in enumerate(("sender", "near", "far", "closed", "other"), 1)
+}
+NEAR, FAR, CLOSED, OTHER, ROUTER, NOBODY = "10.0.0.12", "10.0.0.13", "10.0.0.14", "10.0.1.15", "10.0.0.1", "10.0.0.99"
+
+
+@pytest.fixture(scope="module")
+def chassis() -> Iterator[dict[str, RealChassis]]:
+    if absent := missing():
+        pytest.skip(f"needs Open vSwitch: {', '.join(absent)} not found")
+    with real_chassis() as chassis:
+        yield chassis
+
+
+@pytest.fixture(scope="module")
+def cloud(chassis: dict[str, RealChassis]) -> Iterator[RealCloud]:
+    """Two networks with a router between them; ``closed`` takes TCP 80 and nothing else."""
+    cloud = RealCloud(chassis)
+    red, blue = cloud.network("red"), cloud.network("blue")
+    cloud.subnet(red, gateway_ip=ROUTER)
+    cloud.subnet(blue, "10.0.1.0/24", gateway_ip="10.0.1.1")
+    web = cloud.security_group("web", {"protocol": 6, "port_range_min": 80, "port_range_max": 80})
+
+    def port(name: str, network: object, address: str, at: str, group: str = OPEN) -> None:
+        cloud.port(name, network, address, at, mac_address=MACS[name], security_groups=(group,))  # type: ignore[arg-type]
+
+    port("sender", red, "10.0.0.11", "hv1")
+    port("near", red, NEAR, "hv1")
+    port("far", red, FAR, "hv2")
+    port("closed", red, CLOSED, "hv2", web.id)
+    port("other", blue, OTHER, "hv2")
+    cloud.router("hub", red, blue)
+    yield cloud
+    cloud.clear()
+
+
+@pytest.fixture(params=[LOOSE, STRICT], ids=["loose", "strict"])
+def kind(request: pytest.FixtureRequest) -> int:
+    found: int = request.param
+    return found
+
+
+def source_route(kind: int, *route: str) -> bytes:
+    """A source route of which everything is still ahead."""
+    hops = b"".join(IPv4Address(each).packed for each in route)
+    return bytes([kind, 3 + len(hops), 4]) + hops
+
+
+def with_option(packet: Packet, option: bytes) -> bytes:
+    """A packet with an option in its header."""
+    frame = to_bytes(packet)
+    ethernet, header, content = frame[:14], bytearray(frame[14:34]), frame[34:]
+    option += bytes(-len(option) % 4)
+    header[0] = 0x40 | (20 + len(option)) // 4
+    header[2:4] = struct.pack("!H", 20 + len(option) + len(content))
+    header[10:12] = bytes(2)
+    whole = bytes(header) + option
+    total = sum(struct.unpack(f"!{len(whole) // 2}H", whole))
+    total = (total & 0xFFFF) + (total >> 16)
+    checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+    return ethernet + whole[:10] + struct.pack("!H", checksum) + whole[12:] + content
+
+
+def send(
+    cloud: RealCloud, target: str, mac: str, option: bytes, *, source: str = "10.0.0.11", port: int = 80
+) -> set[str]:
+    """Who gets it."""
+    cloud.forget()
+    packet = packets.tcp(MACS["sender"], mac, source, target, tcp_dst=port)
+    walk = cloud.inject_frame("sender@hv1", with_option(packet, option))
+    for _, received in walk.deliveries:
+        assert received["ipv4_dst"] == int(IPv4Address(target)), "its destination is what it was"
+    return {place.partition("@")[0] for place, _ in walk.deliveries}
+
+
+def test_it_goes_to_its_destination_and_not_by_its_route(cloud: RealCloud, kind: int) -> None:
+    assert send(cloud, NEAR, MACS["near"], source_route(kind, FAR, OTHER)) == {"near"}
+    assert send(cloud, FAR, MACS["far"], source_route(kind, NEAR)) == {"far"}
+
+
+def test_routers_forward_by_the_destination_and_never_as_a_hop_of_the_route(cloud: RealCloud, kind: int) -> None:
+    (interface,) = (port for port in cloud.store.all(Port) if any(each.ip_address == ROUTER for each in port.fixed_ips))
+    assert send(cloud, OTHER, interface.mac_address, source_route(kind, NEAR)) == {"other"}
+    # The usual trick: the router is the destination, and the victim the next hop.
+    assert send(cloud, ROUTER, interface.mac_address, source_route(kind, OTHER)) == set()
+    assert send(cloud, NOBODY, interface.mac_address, source_route(kind, OTHER)) == set()
+
+
+def test_sources_and_ports_are_judged_as_without_it(cloud: RealCloud, kind: int) -> None:
+    assert send(cloud, FAR, MACS["far"], source_route(kind, NEAR), source=NEAR) == set(), "another's source is spoofed"
+    assert send(cloud, FAR, MACS["far"], source_route(kind, NEAR), source="127.0.0.1") == set()
+    assert send(cloud, CLOSED, MACS["closed"], source_route(kind, NEAR)) == {"closed"}
+    assert send(cloud, CLOSED, MACS["closed"], source_route(kind, NEAR), port=81) == set()
+
+
+def test_options_are_not_taken_for_ports(cloud: RealCloud) -> None:
+    no_operation, end_and_port_80 = b"\1\1", b"\0\x50"
+    for port, who in ((80, {"closed"}), (81, set())):
+        assert send(cloud, CLOSED, MACS["closed"], no_operation + end_and_port_80, port=port) == who
