@@ -22,7 +22,7 @@ DATAPATH_TYPE = "sdnapp-datapath-type"
 
 DEFAULT_BRIDGE = "br-int"
 DEFAULT_ENCAPSULATION = "geneve"
-CONNECTIONS_PER_PORT = 65_536
+CONNECTIONS_PER_PORT = 131_072
 """That a chassis remembers, unless the controller's operator or the chassis's says otherwise."""
 
 _NO_TUNNELS = "no tunnels until it is"

@@ -49,7 +49,7 @@ def test_what_holds_when_nothing_is_said(tmp_path):
         api_client_certificates=False,
         underlay_mtu=1500,
         chassis_limit=2000,
-        connections_per_port=65_536,
+        connections_per_port=131_072,
         tenant_network_type="geneve",
         external_network_type="",
         vni_range=(1, (1 << 24) - 1),
