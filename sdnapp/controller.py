@@ -238,6 +238,12 @@ class Controller:
                     chassis_id,
                 )
 
+    def heard(self, chassis_id: str, *, is_heard: bool) -> None:
+        """A connected chassis answers no more, or does again (``Realization.heard``)."""
+        with self._busy:
+            self.realization.heard(chassis_id, is_heard=is_heard)
+        self._moved()
+
     def confirmed(self, datapath_id: str, revision: int) -> None:
         """A switch has confirmed, by barrier, all up to a revision."""
         chassis_id = self.chassis_of(datapath_id)
