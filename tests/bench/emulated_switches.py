@@ -27,9 +27,11 @@ from sdnapp.openflow.messages import (
     MULTIPART_REPLY,
     message,
 )
+from sdnapp.ovsdb.datapath import KERNEL
 from sdnapp.ovsdb.jsonrpc import MessageStream, Request, write_reply
 from sdnapp.ovsdb.naming import OWNED, tunnel_port
 from sdnapp.ovsdb.provisioning import BRIDGE_CONFIG, FAIL_MODE, INACTIVITY_PROBE, MAX_BACKOFF, PROTOCOL
+from sdnapp.ovsdb.settings import CONNECTIONS_PER_PORT
 
 HELLO, FEATURES_REQUEST, FEATURES_REPLY, MULTIPART_REQUEST = 0, 5, 6, 18
 PORT_DESC, METER_FEATURES = 13, 11
@@ -37,6 +39,7 @@ BUNDLE_CONTROL, BUNDLE_ADD = 2300, 2301
 TUNNEL, FIRST = 1, 10
 """OpenFlow port numbers of the tunnel port and of the first interface."""
 _ENCAP_IPS = IPv4Address("198.18.0.0")
+_HEADER, _EXPERIMENTER = struct.Struct("!BBHI"), struct.Struct("!II")
 
 
 class Switch:
@@ -66,26 +69,35 @@ class Switch:
         self.database.write(json.dumps(notification).encode())
 
     async def _serve_openflow(self, reader: StreamReader, writer: StreamWriter) -> None:
-        while True:
-            _, kind, length, xid = struct.unpack("!BBHI", await reader.readexactly(HEADER_SIZE))
-            body = await reader.readexactly(length - HEADER_SIZE)
-            if kind == FEATURES_REQUEST:
-                features = struct.pack("!QIBBHII", self.number, 0, 254, 0, 0, 0x4F, 0)
-                writer.write(message(FEATURES_REPLY, xid, features))
-            elif kind == ECHO_REQUEST:
-                writer.write(message(ECHO_REPLY, xid, body))
-            elif kind == BARRIER_REQUEST:
-                writer.write(message(BARRIER_REPLY, xid))
-            elif kind == MULTIPART_REQUEST:
-                writer.write(message(MULTIPART_REPLY, xid, body[:2] + bytes(6) + self._told(body)))
-            elif kind == EXPERIMENTER:
-                self._bundle(xid, body, writer)
+        rest = b""
+        while received := await reader.read(1 << 18):
+            data, start = rest + received, 0
+            while len(data) - start >= HEADER_SIZE:
+                _, kind, length, xid = _HEADER.unpack_from(data, start)
+                if start + length > len(data):
+                    break
+                if kind == EXPERIMENTER and _EXPERIMENTER.unpack_from(data, start + HEADER_SIZE)[1] == BUNDLE_ADD:
+                    self.sent += 1
+                else:
+                    self._answer(kind, xid, data[start + HEADER_SIZE : start + length], writer)
+                start += length
+            rest = data[start:]
+
+    def _answer(self, kind: int, xid: int, body: bytes, writer: StreamWriter) -> None:
+        if kind == FEATURES_REQUEST:
+            features = struct.pack("!QIBBHII", self.number, 0, 254, 0, 0, 0x4F, 0)
+            writer.write(message(FEATURES_REPLY, xid, features))
+        elif kind == ECHO_REQUEST:
+            writer.write(message(ECHO_REPLY, xid, body))
+        elif kind == BARRIER_REQUEST:
+            writer.write(message(BARRIER_REPLY, xid))
+        elif kind == MULTIPART_REQUEST:
+            writer.write(message(MULTIPART_REPLY, xid, body[:2] + bytes(6) + self._told(body)))
+        elif kind == EXPERIMENTER:
+            self._bundle(xid, body, writer)
 
     def _bundle(self, xid: int, body: bytes, writer: StreamWriter) -> None:
-        experimenter, kind = struct.unpack_from("!II", body)
-        if kind == BUNDLE_ADD:
-            self.sent += 1
-            return
+        experimenter, kind = _EXPERIMENTER.unpack_from(body)
         bundle, step, flags = struct.unpack_from("!IHH", body, 8)
         if step in (BUNDLE_OPEN, BUNDLE_COMMIT):
             reply = struct.pack("!IIIHH", experimenter, kind, bundle, step + 1, flags)
@@ -122,7 +134,8 @@ class Switch:
                     self.database.write(write_reply(each.id, [{} for _ in each.params[1:]]))
 
     def _tables(self) -> dict[str, Any]:
-        bridge, controller, owned = str(uuid.uuid4()), str(uuid.uuid4()), _map(OWNED)
+        bridge, controller, datapath = (str(uuid.uuid4()) for _ in range(3))
+        owned = _map(OWNED)
         address = str(_ENCAP_IPS + self.number)
         settings = {"system-id": self.name, "hostname": self.name, "sdnapp-encap-ip": address}
         options = {"remote_ip": "flow", "key": "flow", "local_ip": address}
@@ -139,7 +152,14 @@ class Switch:
             for interface, row in interfaces.items()
         }
         rows: dict[str, Any] = {
-            "Open_vSwitch": {str(uuid.uuid4()): {"bridges": ["uuid", bridge], "external_ids": _map(settings)}},
+            "Open_vSwitch": {
+                str(uuid.uuid4()): {
+                    "bridges": ["uuid", bridge],
+                    "external_ids": _map(settings),
+                    "datapaths": _map({KERNEL: ["uuid", datapath]}),
+                }
+            },
+            "Datapath": {datapath: {"ct_zone_default_limit": CONNECTIONS_PER_PORT}},
             "Bridge": {
                 bridge: {
                     "name": "br-int",
