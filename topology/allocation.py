@@ -9,6 +9,7 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable
 from ipaddress import ip_address
+from sys import intern
 
 from topology.addressing import int_to_mac
 from topology.store import Transaction
@@ -59,7 +60,7 @@ def claim(tx: Transaction, scope: str, value: int, owner: str) -> None:
     held = tx.get(Claim, claim_id)
     if held is not None and held.owner != owner:
         raise TakenError(scope, value, held.owner)
-    tx.put(Claim(claim_id, scope, value, owner))
+    tx.put(Claim(claim_id, intern(scope), value, owner))
 
 
 def claim_lowest(tx: Transaction, scope: str, ranges: Iterable[tuple[int, int]], owner: str) -> int:

@@ -16,10 +16,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from topology.documents import from_document, to_document
 from topology.gateway_values import Fence, GatewayBinding, Neighbour, NoUpstream, Outage, Translation, VirtualAddress
+from topology.index import Index
 from topology.storage import MemoryStorage, Storage
 from topology.values import (
     ROUTER_GATEWAY,
@@ -48,7 +49,7 @@ from topology.values import (
 
 LOG = logging.getLogger(__name__)
 R = TypeVar("R", bound=Row)
-Index = Callable[[Any], tuple[Any, ...]]
+KeysOf = Callable[[Any], tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Kind:
 
     row: type[Any]
     name: str
-    indexes: Mapping[str, Index] = field(default_factory=dict)
+    indexes: Mapping[str, KeysOf] = field(default_factory=dict)
 
 
 KINDS: tuple[Kind, ...] = (
@@ -260,37 +261,20 @@ class Change(NamedTuple):
     rows: tuple[RowChange, ...]
 
 
-class Keeper(Protocol):
-    """Keeps what writes replace: a ``topology.steady.Steady``."""
-
-    def keep_row(self, kind: type[Any], row_id: str, before: Any) -> None:
-        """Keep a row that is about to be replaced; None where there was none."""
-        ...
-
-    def keep_ids(self, kind: type[Any], index: str, key: Any, before: list[str]) -> None:
-        """Keep the ids under a key of an index that are about to change."""
-        ...
-
-
 class Store:
     """The rows, their indexes, and who watches them."""
 
     def __init__(self, storage: Storage | None = None) -> None:
         self._storage: Storage = storage or MemoryStorage()
         self._rows: dict[type[Any], dict[str, Any]] = {kind.row: {} for kind in KINDS}
-        self._indexes: dict[tuple[type[Any], str], dict[Any, list[str]]] = {
-            (kind.row, name): {} for kind in KINDS for name in kind.indexes
-        }
+        self._indexes = {(kind.row, name): Index() for kind in KINDS for name in kind.indexes}
         self._claimed: dict[str, list[int]] = {}
-        self._revisions: dict[str, int] = {}
+        self._revisions: dict[type[Any], dict[str, int]] = {kind.row: {} for kind in KINDS}
         self._watchers: list[Callable[[Change], None]] = []
         self._untold: deque[Change] = deque()
         self._telling = False
         self._lock = threading.RLock()
         self._open: Transaction | None = None
-        self._open_in = 0
-        """The thread of the open transaction."""
-        self._keeper: Keeper | None = None
         self.revision, documents = self._storage.load()
         for key, revision, text in documents:
             self._load(key, revision, text)
@@ -310,16 +294,16 @@ class Store:
 
     def find_ids(self, kind: type[Any], index: str, key: Any) -> tuple[str, ...]:
         """Return the ids of the rows under a key of an index, sorted. Raises KeyError for an unknown index."""
-        return tuple(self._indexes[kind, index].get(key, ()))
+        return self._indexes[kind, index].find(key)
 
     def count(self, kind: type[Any], index: str, key: Any) -> int:
         """Return how many rows are under a key of an index, at no cost. Raises KeyError for an unknown index."""
-        return len(self._indexes[kind, index].get(key, ()))
+        return self._indexes[kind, index].count(key)
 
     def find(self, kind: type[R], index: str, key: Any) -> list[R]:
         """Return the rows under a key of an index, sorted by id. Raises KeyError for an unknown index."""
         rows = self._rows[kind]
-        return [rows[row_id] for row_id in self._indexes[kind, index].get(key, ())]
+        return [rows[row_id] for row_id in self._indexes[kind, index].find(key)]
 
     def claimed(self, scope: str) -> list[int]:
         """Return the numbers claimed in a scope, sorted: the store's own list, to be read only."""
@@ -346,7 +330,6 @@ class Store:
                     yield self._open
                 return
             tx = self._open = Transaction(self)
-            self._open_in = threading.get_ident()
             try:
                 with tx.part():
                     yield tx
@@ -362,18 +345,6 @@ class Store:
         """Hold off transactions of others for as long as the block takes."""
         with self._lock:
             yield
-
-    @property
-    def is_being_written(self) -> bool:
-        """Whether whoever asks is within a transaction: what he has written so far is nobody else's yet."""
-        return self._open is not None and self._open_in == threading.get_ident()
-
-    def keep_for(self, keeper: Keeper | None) -> None:
-        """Have a keeper told what writes replace from now on; None ends that. Raises RuntimeError in a transaction."""
-        with self._lock:
-            if self._open is not None or (keeper is not None and self._keeper is not None):
-                raise RuntimeError("a moment of the store is held already, or is none")
-            self._keeper = keeper
 
     def flush(self) -> None:
         """Return when all that has been committed is durable; free of cost where it is. Raises StorageError.
@@ -398,8 +369,8 @@ class Store:
         except (TypeError, ValueError) as error:
             LOG.error("stored document %s cannot be read and is left out: %s", key, error)
             return
-        self._revisions[key] = revision
-        self._place(type(row), row_id, row)
+        self._revisions[type(row)][row.id] = revision
+        self._place(type(row), row.id, row)
 
     def _tell(self) -> None:
         """Tell the watchers what they have not heard. Under the lock, so that threads cannot change the order."""
@@ -421,9 +392,6 @@ class Store:
         """Put a row (None removes it) into memory and its indexes; return what was there."""
         rows = self._rows[kind]
         before = rows.get(row_id)
-        keeper = self._keeper
-        if keeper is not None:
-            keeper.keep_row(kind, row_id, before)
         if after is None:
             rows.pop(row_id, None)
         else:
@@ -435,17 +403,9 @@ class Store:
                 continue
             index = self._indexes[kind, name]
             for key in old:
-                ids = index[key]
-                if keeper is not None:
-                    keeper.keep_ids(kind, name, key, ids)
-                del ids[bisect_left(ids, row_id)]
-                if not ids:
-                    del index[key]
+                index.remove(key, row_id)
             for key in new:
-                ids = index.setdefault(key, [])
-                if keeper is not None:
-                    keeper.keep_ids(kind, name, key, ids)
-                insort(ids, row_id)
+                index.add(key, row_id)
         if kind is Claim:
             self._place_claim(before, after)
         return before
@@ -522,12 +482,15 @@ class Transaction:
         )
         if not rows:
             return None
-        writes = {f"{KIND_OF[row.kind].name}/{row.id}": self._documents[row.kind, row.id] for row in rows}
-        revision = store._storage.commit({key: store._revisions.get(key, 0) for key in writes}, writes)
+        expected, writes = {}, {}
+        for row in rows:
+            key = f"{KIND_OF[row.kind].name}/{row.id}"
+            expected[key], writes[key] = store._revisions[row.kind].get(row.id, 0), self._documents[row.kind, row.id]
+        revision = store._storage.commit(expected, writes)
         store.revision = revision
-        for key, text in writes.items():
-            if text is None:
-                del store._revisions[key]
+        for row in rows:
+            if row.after is None:
+                del store._revisions[row.kind][row.id]
             else:
-                store._revisions[key] = revision
+                store._revisions[row.kind][row.id] = revision
         return Change(revision, rows)

@@ -20,9 +20,10 @@ class BrokenStorage(MemoryStorage):
 def snapshot(store: Store) -> tuple:
     """Everything that a store knows, in comparable copies."""
     rows = {kind: dict(rows) for kind, rows in store._rows.items()}
-    indexes = {name: {key: list(ids) for key, ids in index.items()} for name, index in store._indexes.items()}
+    indexes = {name: dict(index.items()) for name, index in store._indexes.items()}
     claimed = {scope: list(values) for scope, values in store._claimed.items()}
-    return rows, indexes, claimed, dict(store._revisions), store.revision
+    revisions = {kind: dict(revisions) for kind, revisions in store._revisions.items()}
+    return rows, indexes, claimed, revisions, store.revision
 
 
 @pytest.fixture
