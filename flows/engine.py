@@ -18,8 +18,7 @@ from topology.facts import PLACES, View
 from topology.routing import REACHING
 from topology.security import GROUPS
 from topology.speaking import FREE_SPEAKERS
-from topology.steady import Rows
-from topology.store import KINDS, Change, RowChange
+from topology.store import KINDS, Change, RowChange, Store
 from topology.values import Chassis
 
 T = TypeVar("T")
@@ -29,11 +28,7 @@ RELATIONS = (PLACES, GROUPS, REACHING, FREE_SPEAKERS)
 """Those of most rows, each after those that it depends on."""
 
 
-class Call(NamedTuple):
-    """A function and its arguments: the name of a cell."""
-
-    function: Function
-    args: tuple[Any, ...]
+Call = tuple[Function, tuple[Any, ...]]
 
 
 class Failure(NamedTuple):
@@ -45,13 +40,14 @@ class Failure(NamedTuple):
 
 
 class Broken(NamedTuple):
-    """What a unit yields that raises: why it does."""
+    """What a unit yields that raises: its name, and why it does."""
 
+    unit: str
     error: str
 
 
-Yielded = tuple[Audience | Flow, ...] | Broken
-"""What a unit has published: each audience, followed by the flows for it."""
+Yielded = tuple[Audience | Flow | Broken, ...]
+"""What units have published: each audience, followed by the flows for it."""
 
 
 class Engine:
@@ -59,7 +55,7 @@ class Engine:
 
     def __init__(
         self,
-        store: Rows,
+        store: Store,
         units: Iterable[Unit] = UNITS,
         followed: Iterable[tuple[type[Any], Callable[..., Any]]] = (),
         give_way: GiveWay = nobody_waits,
@@ -76,13 +72,11 @@ class Engine:
         self._moved: set[str] = set()
         self._give_way = give_way
         self._memo = Memo(store, give_way)
-        self._units = tuple(units)
-        self._units_over: dict[type[Any] | None, list[Unit]] = {}
-        for unit in self._units:
-            self._units_over.setdefault(unit.over, []).append(unit)
-        self._functions = {unit: _guarded(unit) for unit in self._units}
-        self._publishing = frozenset(self._functions.values())
-        self._items = {unit: _Items(unit, self._functions[unit]) for unit in self._units if unit.each is not None}
+        self._publishing: dict[type[Any] | None, list[_Units]] = {}
+        """What runs for each row of a kind; of None, what runs once."""
+        self._items: dict[type[Any], list[_Items]] = {}
+        """What runs for several things in each row of a kind."""
+        self._arrange(units)
         self._publishers: dict[Audience, dict[Cell, None]] = {}
         """Cells of units that yield flows for an audience; the flows are in their values."""
         self._subscribed: dict[str, frozenset[Audience]] = {}
@@ -91,7 +85,8 @@ class Engine:
         """Tables of chassis that may differ from before, in the present pass."""
         self._tables: dict[str, DesiredTable] = {}
         self._facts: set[Call] = set()
-        self.failures: dict[Call, Failure] = {}
+        self.failures: dict[tuple[str, tuple[Any, ...]], Failure] = {}
+        """By unit and arguments."""
         self.revision = 0
         if filled:
             self.fill()
@@ -137,12 +132,12 @@ class Engine:
             self._follow_row(row.kind, row.id)
             self._follow_fact(row.kind, row.id)
         for cell in suspects:
-            if Call(cell.function, cell.args) in self._facts:
+            if (cell.function, cell.args) in self._facts:
                 self._look_at(cell.function, cell.args)
             elif cell.suspect and isinstance(cell.function, _Items):
                 self._follow_items(cell.function, cell.args)
         for cell in suspects:
-            if cell.suspect and cell.function in self._publishing:
+            if cell.suspect and isinstance(cell.function, _Units):
                 self._publish(cell.function, cell.args)
         for cell in suspects:
             if cell.function is audiences and cell.args[0] in self._subscribed:
@@ -152,25 +147,38 @@ class Engine:
         deltas = {chassis_id: table.take_delta(self._give_way) for chassis_id, table in touched.items()}
         return {chassis_id: delta for chassis_id, delta in deltas.items() if delta.added or delta.removed}
 
+    def _arrange(self, units: Iterable[Unit]) -> None:
+        """Group units by when they run; those that are ``together`` are one."""
+        together: dict[type[Any] | None, list[Unit]] = {}
+        for unit in units:
+            if unit.over is not None and unit.each is not None:
+                items = _Items(unit.each, _Units(self._memo.runs, unit))
+                self._items.setdefault(unit.over, []).append(items)
+            elif unit.together:
+                together.setdefault(unit.over, []).append(unit)
+            else:
+                self._publishing.setdefault(unit.over, []).append(_Units(self._memo.runs, unit))
+        for kind, several in together.items():
+            self._publishing.setdefault(kind, []).append(_Units(self._memo.runs, *several))
+
     def _run_once(self) -> None:
-        for unit in self._units_over.get(None, ()):
-            self._publish(self._functions[unit], ())
+        for units in self._publishing.get(None, ()):
+            self._publish(units, ())
 
     def _follow_row(self, kind: type[Any], row_id: str) -> None:
         """Start or end what runs for a row."""
         present = self._store.get(kind, row_id) is not None
-        for unit in self._units_over.get(kind, ()):
-            if unit.each is not None:
-                items = self._items[unit]
-                if present:
-                    self._follow_items(items, (row_id,))
-                elif (cell := self._memo.find(items, (row_id,))) is not None:
-                    self._set_items(items, cell.args, cell.value, ())
-                    self._memo.drop(items, cell.args)
-            elif present:
-                self._publish(self._functions[unit], (row_id,))
+        for units in self._publishing.get(kind, ()):
+            if present:
+                self._publish(units, (row_id,))
             else:
-                self._withdraw(self._functions[unit], (row_id,))
+                self._withdraw(units, (row_id,))
+        for items in self._items.get(kind, ()):
+            if present:
+                self._follow_items(items, (row_id,))
+            elif (cell := self._memo.find(items, (row_id,))) is not None:
+                self._set_items(items, cell.args, cell.value, ())
+                self._memo.drop(items, cell.args)
         if kind is Chassis:
             if present:
                 self._tables.setdefault(row_id, DesiredTable())
@@ -185,7 +193,7 @@ class Engine:
         """Start or end to follow a fact of a row."""
         present = self._store.get(kind, row_id) is not None
         for over, fact in self._followed:
-            call = Call(fact, (row_id,))
+            call = (fact, (row_id,))
             if over is kind and present and call not in self._facts:
                 self._facts.add(call)
                 self._look_at(*call)
@@ -208,33 +216,30 @@ class Engine:
         if now == before:
             return
         for item in set(before) - set(now):
-            self._withdraw(items.function, (*args, item))
+            self._withdraw(items.units, (*args, item))
         for item in set(now) - set(before):
-            self._publish(items.function, (*args, item))
+            self._publish(items.units, (*args, item))
 
-    def _publish(self, function: Function, args: tuple[Any, ...]) -> None:
-        """Run a unit if it must, and publish the difference."""
+    def _publish(self, units: "_Units", args: tuple[Any, ...]) -> None:
+        """Run units if they must, and publish the difference."""
         self._give_way()
-        known = self._memo.find(function, args)
+        known = self._memo.find(units, args)
         before: Yielded = known.value if known is not None else ()
-        cell = self._memo.settled(function, args)
-        now: Yielded = cell.value
-        if now is before:
-            return
-        if isinstance(now, Broken):
-            self.failures[Call(function, cell.args)] = Failure(function.__name__, cell.args, now.error)
-        elif self.failures:
-            self.failures.pop(Call(function, cell.args), None)
-        self._difference(cell, before, now)
+        cell = self._memo.settled(units, args)
+        if cell.value is not before:
+            self._difference(cell, before, cell.value)
 
-    def _withdraw(self, function: Function, args: tuple[Any, ...]) -> None:
-        """Take back what a unit has published, if it did."""
-        if (cell := self._memo.find(function, args)) is not None:
+    def _withdraw(self, units: "_Units", args: tuple[Any, ...]) -> None:
+        """Take back what units have published, if they did."""
+        if (cell := self._memo.find(units, args)) is not None:
             self._difference(cell, cell.value, ())
-            self.failures.pop(Call(function, cell.args), None)
-            self._memo.drop(function, cell.args)
+            self._memo.drop(units, cell.args)
 
     def _difference(self, cell: Cell, before: Yielded, now: Yielded) -> None:
+        for broken in _broken(before):
+            del self.failures[broken.unit, cell.args]
+        for broken in _broken(now):
+            self.failures[broken.unit, cell.args] = Failure(broken.unit, cell.args, broken.error)
         difference = Counter(_pairs(now))
         difference.subtract(_pairs(before))
         for (audience, flow), times in difference.items():
@@ -279,38 +284,54 @@ class Engine:
                 del self._subscribers[audience]
 
 
-def _guarded(unit: Unit) -> Callable[..., Yielded]:
-    """Return the unit as a function that never raises: one bad row costs that row's flows, not the pass."""
+class _Units:
+    """Units that run as one function, which never raises: one bad row costs that row's flows, not the pass."""
 
-    def run(view: View, *args: Any) -> Yielded:
-        try:
-            return _packed(unit.function(view, *args))
-        except Exception as error:
-            return Broken(f"{type(error).__name__}: {error}")
+    def __init__(self, runs: Counter[str], *units: Unit) -> None:
+        self._units = units
+        self._runs = runs
+        self.__name__ = units[0].name if len(units) == 1 else "together"
 
-    run.__name__ = unit.name
-    return run
+    def __call__(self, view: View, *args: Any) -> Yielded:
+        """Return what all of them yield, each audience named once where its flows stand together."""
+        found: list[Audience | Flow | Broken] = []
+        last: Audience | None = None
+        for unit in self._units:
+            if len(self._units) > 1:
+                self._runs[unit.name] += 1
+            try:
+                published = tuple(unit.function(view, *args))
+            except Exception as error:
+                found.append(Broken(unit.name, f"{type(error).__name__}: {error}"))
+                continue
+            for audience, flow in published:
+                if audience != last:
+                    found.append(audience)
+                    last = audience
+                found.append(flow)
+        return tuple(found)
 
 
-def _packed(published: Iterable[tuple[Audience, Flow]]) -> tuple[Audience | Flow, ...]:
-    """Name each audience once, if its flows stand together: most of a unit's flows are for the same one."""
-    packed: list[Audience | Flow] = []
-    last = None
-    for audience, flow in published:
-        if audience != last:
-            packed.append(audience)
-            last = audience
-        packed.append(flow)
-    return tuple(packed)
+class _Items:
+    """The fact that lists what units run for within a row."""
+
+    def __init__(self, each: Callable[..., tuple[str, ...]], units: _Units) -> None:
+        self.units = units
+        self._each = each
+        self.__name__ = f"{units.__name__}.each"
+
+    def __call__(self, view: View, row_id: str) -> tuple[str, ...]:
+        # Not asked for: there would be two cells for each row.
+        return self._each(view, row_id)
 
 
 def _pairs(yielded: Yielded) -> Iterator[tuple[Audience, Flow]]:
-    """Yield each flow with its audience; nothing of what is broken."""
+    """Yield each flow with its audience."""
     audience = None
-    for each in () if isinstance(yielded, Broken) else yielded:
+    for each in yielded:
         if isinstance(each, Audience):
             audience = each
-        elif audience is not None:
+        elif isinstance(each, Flow) and audience is not None:
             yield audience, each
 
 
@@ -319,23 +340,14 @@ def _flows_for(audience: Audience, yielded: Yielded) -> Iterator[Flow]:
 
 
 def _audiences_of(yielded: Yielded) -> set[Audience]:
-    return set() if isinstance(yielded, Broken) else {each for each in yielded if isinstance(each, Audience)}
+    return {each for each in yielded if isinstance(each, Audience)}
 
 
-class _Items:
-    """The fact that lists what a unit, run by ``function``, runs for within a row."""
-
-    def __init__(self, unit: Unit, function: Function) -> None:
-        self.unit = unit
-        self.function = function
-        self.__name__ = f"{unit.name}.each"
-
-    def __call__(self, view: View, row_id: str) -> tuple[str, ...]:
-        assert self.unit.each is not None
-        return view.ask(self.unit.each, row_id)
+def _broken(yielded: Yielded) -> Iterator[Broken]:
+    return (each for each in yielded if isinstance(each, Broken))
 
 
-def _every_row(store: Rows) -> Iterable[RowChange]:
+def _every_row(store: Store) -> Iterable[RowChange]:
     for kind in KINDS:
         for row in store.all(kind.row):
             yield RowChange(kind.row, row.id, None, row)

@@ -126,7 +126,10 @@ def flow(
     number = table.priorities[priority_name] + above
     # The flows of one port repeat one another, and there are very many: each part is kept once.
     match_kept = tuple([_kept(term) for term in sorted(terms.values())])
-    return Flow(table.number, number, match_kept, tuple([_kept(each) for each in actions]), feature, intern(owner))
+    if len(match_kept) == 1:
+        match_kept = _alone(match_kept[0])
+    actions = _alone(actions[0]) if len(actions) == 1 else tuple([_kept(each) for each in actions])
+    return Flow(table.number, number, match_kept, actions, feature, intern(owner))
 
 
 def _joined(parts: tuple[Term | Action, ...]) -> str:
@@ -139,6 +142,11 @@ def _joined(parts: tuple[Term | Action, ...]) -> str:
 @lru_cache(maxsize=1 << 12, typed=True)
 def _kept(part: T) -> T:
     return part
+
+
+@lru_cache(maxsize=1 << 12, typed=True)
+def _alone(part: T) -> tuple[T]:
+    return (part,)
 
 
 @lru_cache(maxsize=1 << 12, typed=True)

@@ -17,24 +17,23 @@ from typing import Any, TypeVar
 from flows.gatherings import Gathering
 from flows.turns import GiveWay, by_turns, nobody_waits
 from topology.facts import Relation
-from topology.steady import Rows
-from topology.store import KIND_OF, RowChange
+from topology.store import KIND_OF, RowChange, Store
 from topology.values import Row
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 Function = Callable[..., Any]
 SOME = 32
-"""Readers that are kept in a list; more are a set, where one is found at once."""
+"""Readers that are kept in a tuple; more are a set, where one is found at once."""
 
 
 class Node:
-    """Something that is read. Few have many readers, so a single one is kept as it is, and some in a list."""
+    """Something that is read. Few have many readers, so a single one is kept as it is, and some in a tuple."""
 
     __slots__ = ("readers",)
 
     def __init__(self) -> None:
-        self.readers: Cell | list[Cell] | set[Cell] | None = None
+        self.readers: Cell | tuple[Cell, ...] | set[Cell] | None = None
 
     def every_reader(self) -> Iterable["Cell"]:
         """Return the cells that read it."""
@@ -47,11 +46,11 @@ class Node:
         if self.readers is None:
             self.readers = reader
         elif isinstance(self.readers, Cell):
-            self.readers = [self.readers, reader]
+            self.readers = (self.readers, reader)
         elif isinstance(self.readers, set):
             self.readers.add(reader)
         elif len(self.readers) < SOME:
-            self.readers.append(reader)
+            self.readers = (*self.readers, reader)
         else:
             self.readers = {*self.readers, reader}
 
@@ -59,21 +58,25 @@ class Node:
         """Take note of one that reads it no more; return whether it was the last."""
         if self.readers is reader:
             self.readers = None
-        elif isinstance(self.readers, list | set):
+        elif isinstance(self.readers, set):
             self.readers.remove(reader)
             if not self.readers:
                 self.readers = None
+        elif isinstance(self.readers, tuple):
+            others = tuple([each for each in self.readers if each is not reader])
+            self.readers = others[0] if len(others) == 1 else others or None
         return self.readers is None
 
 
 class Source(Node):
-    """What is read and no cell, by name: (kind, id), (kind, index, key), (relation, key)."""
+    """What is read and no cell. ``home`` are all sources of its kind that are read, by key."""
 
-    __slots__ = ("name",)
+    __slots__ = ("home", "key")
 
-    def __init__(self, name: tuple[Any, ...]) -> None:
+    def __init__(self, home: dict[Any, "Source"], key: Any) -> None:
         super().__init__()
-        self.name = name
+        self.home = home
+        self.key = key
 
 
 class Cell(Node):
@@ -86,25 +89,31 @@ class Cell(Node):
         self.function = function
         self.args = args
         self.value: Any = None
-        self.reads: tuple[Node, ...] = ()
+        self.reads: Node | tuple[Node, ...] = ()
         self.suspect = False
+
+    def every_read(self) -> tuple[Node, ...]:
+        """Return what it has read, in order; what is alone is kept as it is."""
+        return (self.reads,) if isinstance(self.reads, Node) else self.reads
 
 
 class Memo:
     """The cells, and who reads whom. Offers ``topology.facts.View`` to the functions it runs."""
 
-    def __init__(self, store: Rows, give_way: GiveWay = nobody_waits) -> None:
+    def __init__(self, store: Store, give_way: GiveWay = nobody_waits) -> None:
         self._store = store
         self._give_way = give_way
         self._cells: dict[Function, dict[tuple[Any, ...], Cell]] = {}
-        self._sources: dict[tuple[Any, ...], Source] = {}
+        self._sources: dict[Any, dict[Any, Source]] = {}
+        """By kind of row and id, by (kind, index) and key, by relation and key."""
         self._gatherings: dict[Relation, Gathering] = {}
         """In the order in which they depend on one another."""
         self._recording: list[dict[Node, None]] = []
         self._changed: set[Node] = set()
         """What has another value than before, in the present pass."""
         self._suspects: list[Cell] = []
-        self._unread: set[Cell] = set()
+        self._unread: set[Node] = set()
+        """What had no reader left at some time of the present pass; it may have found another since."""
         self.runs: Counter[str] = Counter()
         """How often each function has run, by name: tests prove by it that a change touches only what it must."""
 
@@ -112,12 +121,12 @@ class Memo:
 
     def get(self, kind: type[R], row_id: str) -> R | None:
         """Return a row, or None; the read is recorded."""
-        self._record_source((kind, row_id))
+        self._record_source(kind, row_id)
         return self._store.get(kind, row_id)
 
     def find_ids(self, kind: type[Any], index: str, key: Any) -> tuple[str, ...]:
         """Return the ids under an index key; the read is recorded."""
-        self._record_source((kind, index, key))
+        self._record_source((kind, index), key)
         return self._store.find_ids(kind, index, key)
 
     def ask(self, fact: Callable[..., T], *args: Any) -> T:
@@ -133,7 +142,7 @@ class Memo:
         gathering = self._gatherings.get(relation)
         if gathering is None:
             gathering = self._introduce(relation)
-        self._record_source((relation, key))
+        self._record_source(relation, key)
         return gathering.found(key)
 
     # What the engine does
@@ -144,32 +153,35 @@ class Memo:
         edge: list[Node] = []
         for row in by_turns(rows, self._give_way):
             by_kind.setdefault(row.kind, []).append(row.id)
-            edge += self._turned((row.kind, row.id))
+            edge += self._turned(row.kind, row.id)
             for name, keys_of in KIND_OF[row.kind].indexes.items():
                 old = set(keys_of(row.before)) if row.before is not None else set()
                 new = set(keys_of(row.after)) if row.after is not None else set()
                 for key in old ^ new:
-                    edge += self._turned((row.kind, name, key))
+                    edge += self._turned((row.kind, name), key)
         self._suspect_readers(edge)
         for relation, gathering in self._gatherings.items():
             edge = []
             for row_id in gathering.concerned(by_kind.get(relation.kind, ())):
                 self._give_way()
                 for key in self._follow(relation, gathering, row_id):
-                    edge += self._turned((relation, key))
+                    edge += self._turned(relation, key)
             self._suspect_readers(edge)
         return [cell for cell in self._suspects if cell.suspect]
 
     def end(self) -> None:
-        """Forget the cells that nobody reads any more; what has changed is settled."""
+        """Forget what nobody reads any more; what has changed is settled."""
         for cell in by_turns(self._suspects, self._give_way):
             if cell.suspect:
                 # Not settled in this pass, so nobody alive asked for it.
                 self._unread.add(cell)
         while self._unread:
-            cell = self._unread.pop()
-            if cell.suspect or cell.readers is None:
-                self._forget(cell)
+            node = self._unread.pop()
+            if isinstance(node, Cell):
+                if node.suspect or node.readers is None:
+                    self._forget(node)
+            elif isinstance(node, Source) and node.readers is None:
+                del node.home[node.key]
         self._suspects.clear()
         self._changed.clear()
 
@@ -212,9 +224,10 @@ class Memo:
                     if relation is not None:
                         self._gatherings[relation].suspects.append(reader.args[0])
 
-    def _turned(self, name: tuple[Any, ...]) -> Iterator[Node]:
-        """Yield the node of a name as one that has changed, if anybody reads it."""
-        node = self._sources.get(name)
+    def _turned(self, kind: Any, key: Any) -> Iterator[Node]:
+        """Yield a source as one that has changed, if anybody reads it."""
+        sources = self._sources.get(kind)
+        node = sources.get(key) if sources is not None else None
         if node is not None and node not in self._changed:
             self._changed.add(node)
             yield node
@@ -242,7 +255,7 @@ class Memo:
         return gathering.replace(row_id, self.settled(gathering.says, (row_id,)).value)
 
     def _settle(self, cell: Cell) -> None:
-        for read in cell.reads:
+        for read in cell.every_read():
             if isinstance(read, Cell) and read.suspect:
                 try:
                     self._settle(read)
@@ -273,9 +286,10 @@ class Memo:
             cell.value = value
             self._changed.add(cell)
         cell.suspect = False
-        before, cell.reads = cell.reads, tuple(reads)
-        if before == cell.reads:
+        before, now = cell.every_read(), tuple(reads)
+        if before == now:
             return
+        cell.reads = now[0] if len(now) == 1 else now
         former = dict.fromkeys(before)
         for read in reads:
             if read not in former:
@@ -284,26 +298,26 @@ class Memo:
             if read not in reads:
                 self._unlink(read, cell)
 
-    def _record_source(self, name: tuple[Any, ...]) -> None:
+    def _record_source(self, kind: Any, key: Any) -> None:
         if self._recording:
-            node = self._sources.get(name)
+            home = self._sources.get(kind)
+            if home is None:
+                home = self._sources[kind] = {}
+            node = home.get(key)
             if node is None:
-                node = self._sources[name] = Source(name)
+                node = home[key] = Source(home, key)
             self._recording[-1][node] = None
 
     def _unlink(self, read: Node, reader: Cell) -> None:
         if read.remove_reader(reader):
-            if isinstance(read, Cell):
-                self._unread.add(read)
-            elif isinstance(read, Source):
-                self._sources.pop(read.name, None)
+            self._unread.add(read)
 
     def _forget(self, cell: Cell) -> None:
         cell.suspect = False
         cells = self._cells.get(cell.function, {})
         if cells.get(cell.args) is cell:
             del cells[cell.args]
-        for read in cell.reads:
+        for read in cell.every_read():
             self._unlink(read, cell)
         cell.reads = ()
 

@@ -120,12 +120,14 @@ class Unit:
     """A function that yields flows.
 
     ``over`` is the kind of row that it runs for (None: it runs once, without arguments). With ``each``, a fact of that
-    row's id, it runs for every (row id, item) instead.
+    row's id, it runs for every (row id, item) instead. ``together``: it reads hardly anything but what the others of
+    that kind that say so read, too; they are remembered as one, and all run again where one must.
     """
 
     function: Callable[..., Published]
     over: type[Any] | None = None
     each: Callable[..., tuple[str, ...]] | None = None
+    together: bool = False
 
     @property
     def name(self) -> str:

@@ -49,7 +49,7 @@ class Status:
     def standings(self, port_id: str) -> dict[str, str]:
         """Return, for each chassis that must hold a port's flows, where it stands, in words."""
         ask = self.engine.ask
-        if (interface := ask(interfaces.live_interface, port_id)) is not None:
+        if (interface := self._interface(port_id)) is not None:
             router_id = interface.router_id
             around = {*ask(routing.reaching_router, router_id), *ask(facts.hosts, interface.network.id)}
             owners = (f"port/{port_id}", f"router/{router_id}")
@@ -58,9 +58,9 @@ class Status:
         if (outside := self._gateway(port_id)) is not None:
             around = {*ask(doors.translators, outside.router_id), *ask(doors.gateway_chassis, outside.router_id)}
             return {each: self._of_router_at(each, outside.router_id) for each in sorted(around)}
-        if (place := ask(facts.whereabouts, port_id)) is None:
+        if (live := ask(facts.live_port, port_id)) is None:
             return {}
-        network_id, own = place
+        network_id, own = live.network.id, live.chassis_id
         owners = (f"port/{port_id}", f"network/{network_id}")
         failing = {(port_id,), (network_id,)}
         standings = {
@@ -112,15 +112,15 @@ class Status:
         return f"not plugged: no chassis has an interface with external_ids:iface-id={port.id}"
 
     def _is_active(self, port_id: str, standings: dict[str, str]) -> bool:
-        if self.engine.ask(interfaces.live_interface, port_id) is not None:
+        if self._interface(port_id) is not None:
             return are_confirmed(standings)
         if self._is_idle_interface(port_id):
             return True
         if (outside := self._gateway(port_id)) is not None:
             active = self.engine.ask(doors.active_gateway, outside.router_id)
             return active is not None and is_active(active, standings)
-        place = self.engine.ask(facts.whereabouts, port_id)
-        return place is not None and is_active(place[1], standings)
+        live = self.engine.ask(facts.live_port, port_id)
+        return live is not None and is_active(live.chassis_id, standings)
 
     def _is_idle_interface(self, port_id: str) -> bool:
         """Return whether a port is an interface that lacks nothing but that its router is up."""
@@ -129,6 +129,12 @@ class Status:
             return False
         router, network = self.store.get(Router, port.device_id), self.store.get(Network, port.network_id)
         return router is not None and not router.admin_state_up and network is not None and network.admin_state_up
+
+    def _interface(self, port_id: str) -> interfaces.LiveInterface | None:
+        # Of no other ports: what was asked once is remembered, and these are very many.
+        port = self.store.get(Port, port_id)
+        own = port is not None and port.device_owner == ROUTER_INTERFACE
+        return self.engine.ask(interfaces.live_interface, port_id) if own else None
 
     def _gateway(self, port_id: str) -> Gateway | None:
         port = self.store.get(Port, port_id)

@@ -5,12 +5,15 @@ Facts ask one another through ``view.ask``, so that whoever computes them can re
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from topology.values import AddressPair, Chassis, FixedIP, Network, Port, PortBinding, Row, Segment, Subnet
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
+PLACES_KEPT = 1 << 12
+"""Places of ports, each a network on a chassis, of which what is said is kept once."""
 
 
 class View(Protocol):
@@ -111,12 +114,6 @@ def live_port(view: View, port_id: str) -> LivePort | None:
     )
 
 
-def whereabouts(view: View, port_id: str) -> tuple[str, str] | None:
-    """Return the network id and the chassis id of a live port."""
-    port = view.ask(live_port, port_id)
-    return (port.network.id, port.chassis_id) if port is not None else None
-
-
 def key_of(view: View, port_id: str) -> int | None:
     """Return the number in the pipeline of a live port."""
     port = view.ask(live_port, port_id)
@@ -129,23 +126,28 @@ def is_allowed_to_another(view: View, network_id: str, address: str, port_id: st
     return any(other is not None and other.network_id == network_id for other in others)
 
 
-def is_served_by_dhcp(view: View, port_id: str) -> bool:
-    """Return whether DHCPv4 has an address for a live port."""
-    port = view.ask(live_port, port_id)
-    subnets = [view.get(Subnet, fixed.subnet_id) for fixed in port.fixed_ips] if port is not None else []
+def is_served_by_dhcp(view: View, port: LivePort) -> bool:
+    """Return whether DHCPv4 has an address for a port."""
+    subnets = [view.get(Subnet, fixed.subnet_id) for fixed in port.fixed_ips]
     return any(subnet is not None and subnet.enable_dhcp and subnet.ip_version == 4 for subnet in subnets)
 
 
 def says_where(view: View, port_id: str) -> Iterable[tuple[Any, str]]:
     """Say where a live port is."""
-    place = view.ask(whereabouts, port_id)
-    if place is None:
+    port = view.ask(live_port, port_id)
+    if port is None:
         return ()
-    network_id, chassis_id = place
+    here, hosts, ports = _sayings(port.network.id, port.chassis_id)
+    return here, hosts, (ports, port_id)
+
+
+@lru_cache(maxsize=PLACES_KEPT)
+def _sayings(network_id: str, chassis_id: str) -> tuple[tuple[Any, str], tuple[Any, str], Any]:
+    """Return what all ports of a network on a chassis say alike, and the key of what each says itself."""
     return (
         (("networks at", chassis_id), network_id),
         (("hosts", network_id), chassis_id),
-        (("ports", chassis_id, network_id), port_id),
+        ("ports", chassis_id, network_id),
     )
 
 
@@ -174,10 +176,9 @@ def encap_ip(view: View, chassis_id: str, encapsulation: str) -> str | None:
     return chassis.encap_ip if chassis is not None and encapsulation in chassis.encap_types else None
 
 
-def peer(view: View, port_id: str) -> str | None:
-    """Return the tunnel address by which a live port of an overlay network is reached from other chassis, or None."""
-    port = view.ask(live_port, port_id)
-    if port is None or not port.network.segment.is_overlay:
+def peer(view: View, port: LivePort) -> str | None:
+    """Return the tunnel address by which a port of an overlay network is reached from other chassis, or None."""
+    if not port.network.segment.is_overlay:
         return None
     return view.ask(encap_ip, port.chassis_id, port.network.segment.network_type)
 

@@ -6,7 +6,7 @@ Facts, as in ``topology.facts``: for anything missing their answer permits nothi
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from topology.facts import Relation, View, live_port, whereabouts
+from topology.facts import Relation, View, live_port
 from topology.values import AddressGroup, Port, SecurityGroup, SecurityGroupRule
 
 EGRESS, INGRESS = "egress", "ingress"
@@ -81,10 +81,10 @@ def asked_groups(view: View, port_id: str) -> tuple[str, ...]:
 
 def says_which_groups(view: View, port_id: str) -> Iterable[tuple[str, str]]:
     """Say at the chassis of a live port which security groups filter it."""
-    place = view.ask(whereabouts, port_id)
-    if place is None:
+    port = view.ask(live_port, port_id)
+    if port is None:
         return ()
-    return tuple((place[1], group_id) for group_id in view.ask(asked_groups, port_id))
+    return tuple((port.chassis_id, group_id) for group_id in view.ask(asked_groups, port_id))
 
 
 GROUPS = Relation(Port, says_which_groups)

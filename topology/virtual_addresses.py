@@ -5,7 +5,7 @@ has said so last by ARP, which the controller stores. Only pairs with the port's
 be anywhere on the network. Facts as in ``topology.facts``.
 """
 
-from topology.facts import LivePort, View, live_port, whereabouts
+from topology.facts import LivePort, View, live_port
 from topology.gateway_values import VirtualAddress
 from topology.interfaces import LiveInterface, live_interface
 from topology.routing import is_neighbour
@@ -43,11 +43,11 @@ def holder(view: View, network_id: str, address: str) -> str | None:
 
 def chassis_of(view: View, port_id: str, address: str) -> str | None:
     """Return where an address of a port is: at the port or, where that is not there, at whoever holds the address."""
-    place, port = view.ask(whereabouts, port_id), view.get(Port, port_id)
-    if place is None and port is not None and port.admin_state_up:
+    live, port = view.ask(live_port, port_id), view.get(Port, port_id)
+    if live is None and port is not None and port.admin_state_up:
         other = view.ask(holder, port.network_id, address)
-        place = view.ask(whereabouts, other) if other is not None else None
-    return place[1] if place is not None else None
+        live = view.ask(live_port, other) if other is not None else None
+    return live.chassis_id if live is not None else None
 
 
 def asking_interface(view: View, network_id: str) -> LiveInterface | None:

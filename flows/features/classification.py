@@ -58,4 +58,4 @@ def from_core(view: View, chassis_id: str, network_id: str) -> Published:
     )
 
 
-UNITS = (Unit(from_port, over=Port), Unit(from_core, over=Chassis, each=networks_heard))
+UNITS = (Unit(from_port, over=Port, together=True), Unit(from_core, over=Chassis, each=networks_heard))

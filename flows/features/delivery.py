@@ -20,7 +20,7 @@ def to_port(view: View, port_id: str) -> Published:
     if port is None:
         return
     here, owner = on_chassis(port.chassis_id), f"port/{port.id}"
-    if view.ask(peer, port.id) is None:
+    if peer(view, port) is None:
         yield here, flow(DELIVERY, "local", "delivery", owner, Goto("ingress_stateless"), to_port=port.key)
     yield here, flow(LOCAL_OUTPUT, "port", "delivery", owner, Output(port.ofport), to_port=port.key)
 
@@ -50,4 +50,9 @@ def to_physical_network(view: View, network_id: str) -> Published:
         yield where_network_is_reached(network_id), away
 
 
-UNITS = (Unit(to_port, over=Port), Unit(to_peers), Unit(at_peer, over=Chassis), Unit(to_physical_network, over=Network))
+UNITS = (
+    Unit(to_port, over=Port, together=True),
+    Unit(to_peers),
+    Unit(at_peer, over=Chassis),
+    Unit(to_physical_network, over=Network),
+)

@@ -11,7 +11,7 @@ from topology.values import Port
 def requests(view: View, port_id: str) -> Published:
     """Whatever a served port sends from a DHCP client's port to a server's, broadcast or not."""
     port = view.ask(live_port, port_id)
-    if port is not None and view.ask(is_served_by_dhcp, port_id):
+    if port is not None and is_served_by_dhcp(view, port):
         owner = f"port/{port.id}"
         yield (
             on_chassis(port.chassis_id),
@@ -19,4 +19,4 @@ def requests(view: View, port_id: str) -> Published:
         )
 
 
-UNITS = (Unit(requests, over=Port),)
+UNITS = (Unit(requests, over=Port, together=True),)

@@ -30,4 +30,4 @@ def of_port(view: View, port_id: str) -> Published:
     yield on_chassis(port.chassis_id), flow(DROPS, "port", "drops", owner, counter, charged=port.key)
 
 
-UNITS = (Unit(of_nobody), Unit(of_port, over=Port))
+UNITS = (Unit(of_nobody), Unit(of_port, over=Port, together=True))

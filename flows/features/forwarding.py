@@ -21,7 +21,7 @@ def known(view: View, port_id: str) -> Published:
     if port is None:
         return
     audience, owner = where_network_is(port.network.id), f"port/{port.id}"
-    address = view.ask(peer, port.id)
+    address = peer(view, port)
     place: tuple[Action, ...] = (SetField("peer", parse_ipv4(address)),) if address is not None else ()
     yield (
         where_network_is_reached(port.network.id),
@@ -60,4 +60,4 @@ def unaddressed(view: View, network_id: str) -> Published:
         yield where_doors_are(network.id), away
 
 
-UNITS = (Unit(known, over=Port), Unit(unaddressed, over=Network))
+UNITS = (Unit(known, over=Port, together=True), Unit(unaddressed, over=Network))

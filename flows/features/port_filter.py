@@ -118,4 +118,4 @@ def _exceptions(table: Table, goes_on: str, **dhcp: int) -> Published:
     yield EVERYONE, flow(table, "dhcp", FEATURE, owner, Goto(goes_on), **dhcp)
 
 
-UNITS = (Unit(verdicts), Unit(asked, over=Port))
+UNITS = (Unit(verdicts), Unit(asked, over=Port, together=True))

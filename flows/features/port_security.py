@@ -42,7 +42,7 @@ def permitted(view: View, port_id: str) -> Published:
     if not port.port_security_enabled:
         yield audience, flow(PORT_SECURITY, "unsecured", "port_security", owner, go_on, from_port=port.key)
         return
-    served = view.ask(is_served_by_dhcp, port_id)
+    served = is_served_by_dhcp(view, port)
     known = Goto("arp_responder")
     for priority, match in _sources(port, served):
         # What speaks for the port's own address, or for none, needs no guard.
@@ -106,4 +106,4 @@ def _malformed() -> Iterator[Match]:
         yield {"arp_spa": address}
 
 
-UNITS = (Unit(permitted, over=Port), Unit(refused))
+UNITS = (Unit(permitted, over=Port, together=True), Unit(refused))

@@ -5,10 +5,9 @@ Who has one needs no word to stay; what another port that may have it says in AR
 address makes the controller ask.
 """
 
-from flows.actions import Goto
+from flows.actions import Goto, SetField
 from flows.control_budget import to_controller
-from flows.features.addresses import found
-from flows.fields import parse_ipv4
+from flows.fields import mac_to_int, parse_ipv4
 from flows.flow import flow
 from flows.pipeline import ARP_GUARD, NEIGHBOURS
 from flows.units import Published, Unit, on_chassis, where_network_is_reached
@@ -31,8 +30,8 @@ def shared_address(view: View, port_id: str, address: str) -> Published:
     )
     owner = f"port/{port_id}"
     if having == port_id:
-        told = (*found(port.mac_address), Goto("router_output"))
-        yield around, flow(NEIGHBOURS, "port", FEATURE, owner, *told, **hop)
+        found = (SetField("eth_dst", mac_to_int(port.mac_address)), Goto("router_output"))
+        yield around, flow(NEIGHBOURS, "port", FEATURE, owner, *found, **hop)
         return
     if port not in able:
         return

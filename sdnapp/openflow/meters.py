@@ -18,8 +18,8 @@ class Meters:
     def __init__(self) -> None:
         self.supported = True
         """Whether the switch has meters at all; one without gets the same flows without them."""
-        self._named: dict[int, Counter[Meter]] = {}
-        """How many desired flows name each meter, by number."""
+        self._named: dict[int, Meter | Counter[Meter]] = {}
+        """How many desired flows name each meter, by number; just the meter where it is one flow, as with most."""
         self._held: dict[int, Meter] = {}
         self._unsure: set[int] = set()
         """Numbers of meters that may be lacking, or differ."""
@@ -29,20 +29,22 @@ class Meters:
     def want(self, flow: Flow) -> None:
         """A flow is desired from now on."""
         if (meter := flow.meter) is not None:
-            self._named.setdefault(meter.number, Counter())[meter] += 1
+            named = self._named.get(meter.number)
+            self._named[meter.number] = meter if named is None else _counted(named) + Counter((meter,))
             self._unsure.add(meter.number)
 
     def let_go(self, flow: Flow) -> None:
         """A flow is not desired any more."""
         if (meter := flow.meter) is not None:
-            named = self._named[meter.number]
-            named[meter] -= 1
-            if not named[meter]:
-                del named[meter]
-                self._unsure.add(meter.number)
-            if not named:
-                del self._named[meter.number]
+            named = _counted(self._named.pop(meter.number)) - Counter((meter,))
+            if named.total() > 1:
+                self._named[meter.number] = named
+            elif named:
+                (self._named[meter.number],) = named
+            else:
                 self._idle.add(meter.number)
+            if meter not in named:
+                self._unsure.add(meter.number)
 
     def found(self, meters: Iterable[Meter]) -> None:
         """The switch holds these, as it says itself."""
@@ -55,7 +57,8 @@ class Meters:
         """Return the commands that desired flows wait for, with their meters; they count as carried out now."""
         commands = []
         for number in sorted(self._unsure):
-            meter, held = max(self._named.get(number, ()), default=None), self._held.get(number)
+            named, held = self._named.get(number), self._held.get(number)
+            meter = max(_counted(named), default=None) if named is not None else None
             if meter is not None and meter != held and self.supported:
                 commands.append((ADD if held is None else MODIFY, meter))
                 self._held[number] = meter
@@ -71,3 +74,7 @@ class Meters:
     def refused(self, meter: Meter) -> None:
         """The switch does not take a meter, so that it will not take the flows either that name it."""
         self._held.pop(meter.number, None)
+
+
+def _counted(named: Meter | Counter[Meter]) -> Counter[Meter]:
+    return Counter((named,)) if isinstance(named, Meter) else named

@@ -420,7 +420,7 @@ def test_a_new_address_runs_no_unit_of_another_port() -> None:
     store, engine, changes = small_cloud()
     change_port(store, "p4", fixed_ips=(FixedIP("s-n2", "10.0.0.200"),))
     runs = runs_of(engine, changes)
-    assert runs["addresses.addresses"] == runs["port_security.permitted"] == 1
+    assert runs["arp_responder.addresses"] == runs["port_security.permitted"] == 1
     assert all(count <= 1 for count in runs.values()), runs
 
 
@@ -434,6 +434,21 @@ def test_migration_runs_units_of_one_port_and_of_the_two_chassis() -> None:
     assert runs["delivery.to_port"] == runs["classification.from_port"] == 1
     assert runs["flooding.copies"] <= 2, runs
     assert runs["binding_in_force"] == 1
+
+
+def test_one_port_more_where_its_network_is_changes_no_flooding_elsewhere() -> None:
+    store, engine, changes = small_cloud()
+    with store.transaction() as tx:
+        tx.put(Port("p30", "t", "n1", 31, "fa:16:3e:00:01:00", fixed_ips=(FixedIP("s-n1", "10.0.0.100"),)))
+    row = store.get(Chassis, "a")
+    assert row is not None
+    holds = {b.port_id: Plugged(b.ofport, b.interface) for b in store.find(PortBinding, "chassis", "a")}
+    observe(store, row, holds | {"p30": Plugged(99, "new")})
+    before = engine.runs.copy()
+    deltas = engine.update(changes)
+    flooding = {name: [flow for flow in delta.added if flow.feature == "flooding"] for name, delta in deltas.items()}
+    assert (engine.runs - before)["flooding.copies"] == 1
+    assert {name: len(flows) for name, flows in flooding.items()} == {"a": 2, "b": 0, "c": 0}
 
 
 def test_a_chassis_without_the_network_holds_no_flow_of_it() -> None:
@@ -499,3 +514,27 @@ def test_a_fact_that_raises_is_asked_again_when_what_it_read_changes() -> None:
 def test_audience_of_an_unknown_chassis_reaches_nobody() -> None:
     _, engine, _ = small_cloud()
     assert engine.desired("nowhere") == {}
+
+
+def test_what_one_fact_stops_to_read_while_another_begins_is_followed() -> None:
+    def inner(view: Any, network_id: str) -> str:
+        network = view.get(Network, network_id)
+        return str(view.get(AddressGroup, "x").name) if network.name == "first" else ""
+
+    def outer(view: Any, network_id: str) -> str:
+        network = view.get(Network, network_id)
+        name = "" if network.name == "first" else str(view.get(AddressGroup, "x").name)
+        return name + str(view.ask(inner, network_id))
+
+    store, changes = Store(), []
+    store.watch(changes.append)
+    for names in (("first", ""), ("second", ""), ("second", "web")):
+        with store.transaction() as tx:
+            tx.put(Network("n", "t", 1, Segment("geneve", 100), name=names[0]))
+            tx.put(AddressGroup("x", "t", 1, name=names[1]))
+        if names[0] == "first":
+            engine = Engine(store, (), followed=[(Network, outer)])
+        else:
+            engine.update(changes)
+        changes.clear()
+    assert engine.ask(outer, "n") == "web"
