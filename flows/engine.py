@@ -18,7 +18,8 @@ from topology.facts import PLACES, View
 from topology.routing import REACHING
 from topology.security import GROUPS
 from topology.speaking import FREE_SPEAKERS
-from topology.store import KINDS, Change, RowChange, Store
+from topology.steady import Rows
+from topology.store import KINDS, Change, RowChange
 from topology.values import Chassis
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ class Engine:
 
     def __init__(
         self,
-        store: Store,
+        store: Rows,
         units: Iterable[Unit] = UNITS,
         followed: Iterable[tuple[type[Any], Callable[..., Any]]] = (),
         give_way: GiveWay = nobody_waits,
@@ -347,7 +348,7 @@ def _broken(yielded: Yielded) -> Iterator[Broken]:
     return (each for each in yielded if isinstance(each, Broken))
 
 
-def _every_row(store: Store) -> Iterable[RowChange]:
+def _every_row(store: Rows) -> Iterable[RowChange]:
     for kind in KINDS:
         for row in store.all(kind.row):
             yield RowChange(kind.row, row.id, None, row)

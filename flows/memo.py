@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from flows.gatherings import Gathering
 from flows.turns import GiveWay, by_turns, nobody_waits
 from topology.facts import Relation
-from topology.store import KIND_OF, RowChange, Store
+from topology.steady import Rows
+from topology.store import KIND_OF, RowChange
 from topology.values import Row
 
 R = TypeVar("R", bound=Row)
@@ -100,7 +101,7 @@ class Cell(Node):
 class Memo:
     """The cells, and who reads whom. Offers ``topology.facts.View`` to the functions it runs."""
 
-    def __init__(self, store: Store, give_way: GiveWay = nobody_waits) -> None:
+    def __init__(self, store: Rows, give_way: GiveWay = nobody_waits) -> None:
         self._store = store
         self._give_way = give_way
         self._cells: dict[Function, dict[tuple[Any, ...], Cell]] = {}

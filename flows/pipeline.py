@@ -85,10 +85,20 @@ ARP_GUARD = Table(
 ARP_RESPONDER = Table(
     20,
     "arp_responder",
-    "Answers ARP requests for known addresses where they are asked. "
+    "Takes ARP requests: for routers' addresses it answers, for others it asks whose they are. "
     "A port's probe for its own address goes unanswered (RFC 5227).",
     match=frozenset({"network", "from_port", "arp_op", "arp_tpa"}),
-    priorities={"own": 110, "router": 105, "answer": 100, "gateway": 90},
+    priorities={"own": 110, "router": 105, "request": 100},
+    next=("arp_answer", "dhcp", "addresses"),
+    miss="dhcp",
+)
+ARP_ANSWER = Table(
+    25,
+    "arp_answer",
+    "Answers ARP requests for known addresses where they are asked, and for a gateway's address that nobody has. "
+    "Other requests go on.",
+    match=frozenset({"network", "found", "arp_op", "arp_tpa"}),
+    priorities={"found": 100, "gateway": 90},
     next=("dhcp",),
     miss="dhcp",
 )
@@ -183,19 +193,19 @@ NEIGHBOURS = Table(
     38,
     "neighbours",
     "From the next hop's address to its MAC address; where it is another router, that one's routes are next. "
-    "Of an address that nobody has, the controller reports that it cannot be reached; on a physical network it asks. "
-    "What is larger than the network takes, it reports, too.",
-    match=frozenset({"router", "network", "next_hop", "interface", "too_big"}),
-    priorities={"too_big": 120, "router": 110, "port": 100, "neighbour": 90, "unknown": 10},
-    next=("router_output",),
+    "What is larger than the network takes, the controller reports.",
+    match=frozenset({"network", "next_hop", "interface", "too_big"}),
+    priorities={"too_big": 120, "router": 110, "port": 100, "neighbour": 90, "any": 10},
+    next=("router_output", "addresses"),
     again=("routes",),
 )
 ROUTER_OUTPUT = Table(
     39,
     "router_output",
-    "Leaves a router with its interface's MAC address. It may leave by the port that it came in by.",
-    match=frozenset({"interface"}),
-    priorities={"interface": 100},
+    "Leaves a router with its interface's MAC address. It may leave by the port that it came in by. "
+    "Of an address that nobody has, the controller reports that it cannot be reached; on a physical network it asks.",
+    match=frozenset({"router", "network", "interface", "found"}),
+    priorities={"interface": 100, "unknown": 10},
     next=("forwarding",),
 )
 SOURCE_NAT = Table(
@@ -434,10 +444,19 @@ DROPS = Table(
     match=frozenset({"drop_reason", "charged"}),
     priorities={"counter": 110, "port": 100, "reason": 50},
 )
+ADDRESSES = Table(
+    220,
+    "addresses",
+    "Whose MAC address an address of a network is, for ARP requests and for routers. "
+    "The table that asks here goes on afterwards, whatever was found.",
+    match=frozenset({"network", "next_hop"}),
+    priorities={"port": 100},
+)
 
 TABLES = TableList(
     (
-        *(CLASSIFICATION, TUNNEL_PEERS, PHYSICAL_ARP, PORT_SECURITY, REFUSAL, ARP_GUARD, ARP_RESPONDER, DHCP),
+        *(CLASSIFICATION, TUNNEL_PEERS, PHYSICAL_ARP, PORT_SECURITY, REFUSAL, ARP_GUARD),
+        *(ARP_RESPONDER, ARP_ANSWER, DHCP),
         *(EGRESS_STATELESS, EGRESS_TRACKING, EGRESS_FILTER, EGRESS_VERDICT),
         *(ROUTING, ROUTES, PATHS, NEIGHBOURS, ROUTER_OUTPUT),
         *(SOURCE_NAT, UPSTREAM, EXTERNAL_SOURCE, DOORS, DOOR_CHOICE),
@@ -445,14 +464,14 @@ TABLES = TableList(
         *(FLOODING, DELIVERY, CORE_OUTPUT, DOOR_OUTPUT, TRANSIT_OUTPUT, FENCES),
         *(INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
         *(GROUP_RULES, REMOTE_MEMBERS, PERMISSIONS),
-        DROPS,
+        *(DROPS, ADDRESSES),
     )
 )
 
 REGISTERS: dict[str, Register] = {
     register.name: register
     for register in (
-        Register("network", 0, 0, 24, "Key of the network that the packet is on.", "classification", "fences"),
+        Register("network", 0, 0, 24, "Key of the network that the packet is on.", "classification", "addresses"),
         Register("from_core", 0, 24, 1, "1 when it came by tunnel or patch port.", "classification", "delivery"),
         Register("drop_reason", 0, 25, 6, "Why it is dropped (`flows/drops.py`).", "classification", "drops"),
         Register("charged", 15, 0, 32, "Key of the port whose drop it is; 0 for nobody's.", "classification", "drops"),
@@ -461,7 +480,8 @@ REGISTERS: dict[str, Register] = {
         Register("peer", 12, 0, 32, "Tunnel address of that port's chassis.", "forwarding", "delivery"),
         Register("router", 3, 0, 24, "Key of the router that has the packet.", "routing", "upstream"),
         Register("path", 3, 24, 8, "Which of several next hops it takes.", "routes", "paths"),
-        Register("next_hop", 4, 0, 32, "IPv4 address of the next hop on its network.", "routes", "upstream"),
+        Register("next_hop", 4, 0, 32, "IPv4 address whose MAC address is sought.", "arp_responder", "addresses"),
+        Register("found", 9, 20, 1, "1 when its MAC address is known; set anew before.", "arp_responder", "addresses"),
         Register("interface", 5, 0, 32, "Key of the interface by which it leaves.", "routes", "door_choice"),
         Register("too_big", 9, 16, 1, "1 when it is larger than its way on takes.", "routes", "external_addresses"),
         Register("attempt", 9, 17, 2, "Which source ports it has been tried with.", "source_nat", "external_source"),
@@ -502,6 +522,7 @@ FEATURES: dict[str, Feature] = {
         Feature("dhcp", 5, "DHCP requests to the controller."),
         Feature("forwarding", 6, "From destination MAC address to port."),
         Feature("flooding", 7, "Broadcast and multicast."),
+        Feature("addresses", 40, "From an address to its MAC address."),
         Feature("delivery", 8, "To the port, here or elsewhere."),
         Feature("core_output", 9, "Tunnels and physical networks."),
         Feature("tunnel_peers", 30, "No tunnel packets but those of chassis."),

@@ -120,6 +120,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             lambda: self._controller.engine.view,
             lambda chassis_id: self._controller.realization.progress(chassis_id).state,
             send,
+            answers=self._has_answered,
+            heard=self._heard,
         )
         self._outside = Outside(self._store, lambda: self._controller.engine.view, send)
         self._sight = Sight(self._store, lambda: self._controller.engine.view, send)
@@ -208,6 +210,13 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         if flow.owner.startswith("network/"):
             self._sight.hear(frame)
         return self._outside.hear(flow, frame)
+
+    def _has_answered(self, chassis_id: str) -> bool:
+        datapath_id = self._controller.datapath_of(chassis_id)
+        return datapath_id is not None and self._switches.has_answered(datapath_id)
+
+    def _heard(self, chassis_id: str, *, is_heard: bool) -> None:
+        self._controller.heard(chassis_id, is_heard=is_heard)
 
     def _send_to(self, chassis_id: str, ofport: int, frame: bytes) -> None:
         datapath_id = self._controller.datapath_of(chassis_id)

@@ -20,11 +20,14 @@ from sdnapp.responders import Responders, leads_here
 from sdnapp.status import DOWN, Status, chassis_of, is_down_for_certain
 from topology import facts, gateway_binding, port_blocks, translation
 from topology.placement import Plugged, forget, observe
+from topology.steady import Steady
 from topology.storage import StorageError
 from topology.store import Change, Store
 from topology.values import Chassis, Port, PortBinding, Router
 
 LOG = logging.getLogger(__name__)
+ROUNDS = 3
+"""How often what has been written during a pass is followed in another, before all others have to wait."""
 NAMED_PREFIX = "dp-"
 """Chassis without OVSDB are called by their datapath id, with this in front."""
 
@@ -104,7 +107,8 @@ class Controller:
         """Whether the engine is up to date but for the changes. It is filled when there is first need of it."""
         self._nothing_is_known = False
         """Whether all flows are just being computed and no chassis has confirmed any: so nothing is ACTIVE."""
-        self.engine = Engine(store, give_way=give_way, filled=False)
+        self._steady = Steady(store)
+        self.engine = Engine(self._steady, give_way=give_way, filled=False)
         store.watch(self._note)
 
     def catch_up(self) -> None:
@@ -112,33 +116,64 @@ class Controller:
 
         No difference is ever lost: a chassis that one did not reach is given all of its flows, now or the next time.
         """
-        with self.store.still(), self._busy:
+        if self.store.is_being_written:
+            # What is written there is nobody's yet, and who waited for a pass would keep that from its end.
+            return
+        with self._busy:
             if not (self._changes or self._astray or self._look_again) and self._engine_is_sound:
                 return
+            followed: list[Change] = []
+            for _ in range(ROUNDS):
+                if self._changes or not self._engine_is_sound:
+                    followed += self._follow_while_others_write()
+            with self.store.still():
+                followed += self._finish()
+        self._rebind_names(followed)
+
+    def _follow_while_others_write(self) -> list[Change]:
+        """Bring the engine to the state that the store has now, and tell attached chassis; return what was followed."""
+        with self.store.still():
+            self._steady.hold()
             changes, self._changes = self._changes, []
+        try:
             deltas = self._follow(changes)
-            self._settle()
-            self._report_failures()
-            look_again = self._look_again or any(row.kind is Chassis for change in changes for row in change.rows)
-            self._look_again = False
-            self._make_durable()
-            fresh = self._attach_all() if look_again else set()
-            for chassis_id, delta in deltas.items():
-                if chassis_id in self._attached and chassis_id not in fresh and chassis_id not in self._astray:
-                    self._tell(chassis_id, delta)
-            for chassis_id in sorted(self._astray):
-                self._assign(chassis_id)
-            self.realization.reached(self.engine.revision)
-            if self._handovers.may_go_on():
-                self._reconsider()
-            self._moved()
-        self._rebind_names(changes)
+        finally:
+            self._steady.let_go()
+        self._make_durable()
+        self._tell_all(deltas)
+        return changes
+
+    def _finish(self) -> list[Change]:
+        """Follow what has come since; do what takes an engine that is up to date; return what was followed.
+
+        The store is still meanwhile. A chassis that the engine does not know yet would be given no flows at all.
+        """
+        changes, self._changes = self._changes, []
+        deltas = self._follow(changes) if changes or not self._engine_is_sound else {}
+        self._settle()
+        self._report_failures()
+        look_again, self._look_again = self._look_again, False
+        self._make_durable()
+        fresh = self._attach_all() if look_again else set()
+        self._tell_all({each: delta for each, delta in deltas.items() if each not in fresh})
+        for chassis_id in sorted(self._astray):
+            self._assign(chassis_id)
+        self.realization.reached(self.engine.revision)
+        if self._handovers.may_go_on():
+            self._reconsider()
+        self._moved()
+        return changes
+
+    def _tell_all(self, deltas: Mapping[str, Delta]) -> None:
+        for chassis_id, delta in deltas.items():
+            if chassis_id in self._attached and chassis_id not in self._astray:
+                self._tell(chassis_id, delta)
 
     def _new_engine(self) -> Engine:
         followed: list[tuple[type[Any], Callable[..., Any]]] = [(Router, gateway_binding.choices)]
         followed += [(kind, translation.unsettled) for kind in translation.OWNERS]
-        engine = Engine(self.store, followed=followed, give_way=self._give_way)
-        flows = (flow for chassis_id in self.store.ids(Chassis) for flow in engine.desired(chassis_id).values())
+        engine = Engine(self._steady, followed=followed, give_way=self._give_way)
+        flows = (flow for chassis_id in self._steady.ids(Chassis) for flow in engine.desired(chassis_id).values())
         self.responders.learn(flow for flow in by_turns(flows, self._give_way) if leads_here(flow))
         return engine
 
@@ -189,9 +224,13 @@ class Controller:
 
     def more_ports(self, places: Iterable[translation.Place]) -> list[translation.Place]:
         """Give chassis more source ports for routers; return those for which there are no more."""
-        with self.store.still(), self._busy:
+        with self._busy:
             self.catch_up()
-            return translation.grow(self.store, self.engine.view, places)
+            with self.store.still():
+                followed = self._finish()
+                grown = translation.grow(self.store, self.engine.view, places)
+        self._rebind_names(followed)
+        return grown
 
     def _tell(self, chassis_id: str, delta: Delta) -> None:
         """Have an attached chassis make a difference."""
@@ -237,6 +276,12 @@ class Controller:
                     "chassis %s has lost its OpenFlow session; it goes on forwarding with the flows that it has",
                     chassis_id,
                 )
+
+    def heard(self, chassis_id: str, *, is_heard: bool) -> None:
+        """A connected chassis answers no more, or does again (``Realization.heard``)."""
+        with self._busy:
+            self.realization.heard(chassis_id, is_heard=is_heard)
+        self._moved()
 
     def confirmed(self, datapath_id: str, revision: int) -> None:
         """A switch has confirmed, by barrier, all up to a revision."""
@@ -366,6 +411,7 @@ class Controller:
 
     def _note(self, change: Change) -> None:
         self._changes.append(change)
+        self._look_again |= any(row.kind is Chassis for row in change.rows)
         self._wake()
 
     def _reconsider(self) -> None:

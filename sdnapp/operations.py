@@ -11,7 +11,7 @@ from sdnapp import gateways
 from sdnapp.controller import Controller
 from sdnapp.drops import Ask, Drops
 from sdnapp.punts import Punts
-from sdnapp.realization import DEAD
+from sdnapp.realization import DEAD, SILENT
 from sdnapp.restarts import Restarts
 from sdnapp.source_ports import SourcePorts
 from sdnapp.tracing import flow_row, trace
@@ -223,7 +223,7 @@ class Operations:
             "encap_types": list(row.encap_types),
             "bridge_mappings": dict(row.bridge_mappings),
             "gateway": row.gateway,
-            "alive": progress.state != DEAD,
+            "alive": progress.state not in (DEAD, SILENT),
             "state": progress.state,
             "confirmed_revision": progress.confirmed,
             "ports": [each for each in self._controller.bindings_at(row.id) if self._store.get(Port, each) is not None],

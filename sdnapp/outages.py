@@ -1,6 +1,7 @@
 """Which gateway chassis cannot be reached, so that others take their place, and how those are silenced.
 
-A chassis counts as out when its switch has had no session for ``PATIENCE`` ticks, and no more as soon as it is in sync.
+A chassis counts as out when its switch has had no session for ``PATIENCE`` ticks, or has one and answers nothing for
+``SILENCE`` of them: where a link is cut, TCP waits much longer for an end. It is out no more as soon as it is in sync.
 While nobody at all is connected, as when the controller itself has just started, nothing is said of anyone.
 
 One that is out may have lost the controller only. The others show it its secret on each physical network where they can
@@ -9,11 +10,13 @@ stand for routers, again and again: it may hear them later than the world does. 
 
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Set
+from typing import Protocol
 
 from sdnapp import arp
 from sdnapp.outside import Send
-from sdnapp.realization import DEAD, IN_SYNC
+from sdnapp.realization import DEAD, IN_SYNC, SILENT
 from topology.facts import View, live_network
 from topology.gateway_values import Fence, Outage
 from topology.presence import networks_stood_on
@@ -22,28 +25,57 @@ from topology.values import Chassis, Segment
 
 LOG = logging.getLogger(__name__)
 PATIENCE = 2
+SILENCE = 4
+"""Echo requests in a row without an answer: a busy switch may need some seconds for one."""
 SECRET_BITS = 48
+
+
+class Heard(Protocol):
+    """Takes note of whether a connected chassis is heard."""
+
+    def __call__(self, chassis_id: str, *, is_heard: bool) -> None:
+        """Take note."""
+        ...
 
 
 class Outages:
     """Keeps the rows and silences; ``state`` says where a chassis stands (``realization``). To be called once a second.
 
-    ``view`` returns the model as of now.
+    ``view`` returns the model as of now. ``answers`` asks a connected chassis for a sign of life, and returns whether
+    it has given one since it was asked before. ``heard`` is told which falls silent, and which speaks again.
     """
 
-    def __init__(self, store: Store, view: Callable[[], View], state: Callable[[str], str], send: Send) -> None:
+    def __init__(
+        self,
+        store: Store,
+        view: Callable[[], View],
+        state: Callable[[str], str],
+        send: Send,
+        *,
+        answers: Callable[[str], bool] = lambda chassis_id: True,
+        heard: Heard = lambda chassis_id, *, is_heard: None,
+    ) -> None:
         self._store, self._view, self._state, self._send = store, view, state, send
+        self._answers, self._heard = answers, heard
         self._missed: dict[str, int] = {}
+        self._unanswered: Counter[str] = Counter()
 
     def tick(self) -> None:
         """Look at every gateway chassis."""
-        known = {row.id: self._state(row.id) for row in self._store.find(Chassis, "every", True) if row.gateway}
+        known = {row.id: self._listen(row.id) for row in self._store.find(Chassis, "every", True) if row.gateway}
+        for chassis_id in self._unanswered.keys() - known.keys():
+            del self._unanswered[chassis_id]
+            self._heard(chassis_id, is_heard=True)
         self._keep_fences(known.keys())
         out = set(self._store.find_ids(Outage, "every", True))
         for chassis_id in out:
             if known.get(chassis_id, IN_SYNC) == IN_SYNC:
                 self._returned(chassis_id)
-        connected = [chassis_id for chassis_id, state in known.items() if state != DEAD]
+        connected = [
+            chassis_id
+            for chassis_id, state in known.items()
+            if state != DEAD and self._unanswered[chassis_id] < SILENCE
+        ]
         if not connected:
             self._missed.clear()
             return
@@ -51,7 +83,25 @@ class Outages:
         for chassis_id, missed in self._missed.items():
             if missed >= PATIENCE and chassis_id not in out:
                 self._lost(chassis_id)
+        for chassis_id, unanswered in self._unanswered.items():
+            if unanswered >= SILENCE and chassis_id not in out:
+                self._heard(chassis_id, is_heard=False)
+                self._lost(chassis_id)
         self._silence(connected)
+
+    def _listen(self, chassis_id: str) -> str:
+        """Return where a chassis stands, after it was asked whether it is there."""
+        state = self._state(chassis_id)
+        if state == DEAD:
+            del self._unanswered[chassis_id]
+        elif not self._answers(chassis_id):
+            self._unanswered[chassis_id] += 1
+        else:
+            self._unanswered[chassis_id] = 0
+            if state == SILENT:
+                self._heard(chassis_id, is_heard=True)
+                return self._state(chassis_id)
+        return state
 
     def _keep_fences(self, wanted: Set[str]) -> None:
         """Have a secret for each gateway chassis; there is one before it can be needed."""

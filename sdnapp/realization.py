@@ -1,7 +1,8 @@
 """What each chassis has confirmed: the truth behind port status and behind waiting for a revision.
 
-Pure bookkeeping. A chassis is *dead* (no OpenFlow session), *syncing* (connected, not yet confirmed once) or *in sync*.
-Only chassis in sync count: a dead one holds nobody up, and one that returns is brought in sync before it counts again.
+Pure bookkeeping. A chassis is *dead* (no OpenFlow session), *silent* (one that says nothing), *syncing* (connected, not
+yet confirmed once) or *in sync*. Only chassis in sync count: a dead or silent one holds nobody up, and one that returns
+is brought in sync before it counts again.
 """
 
 from collections import deque
@@ -11,10 +12,11 @@ from dataclasses import dataclass, field
 from flows.delta import Delta
 from flows.flow import Flow
 
-DEAD, SYNCING, IN_SYNC = "dead", "syncing", "in sync"
+DEAD, SILENT, SYNCING, IN_SYNC = "dead", "silent", "syncing", "in sync"
 CONFIRMED, PENDING = "confirmed", "pending"
 IN_WORDS = {
     DEAD: "it has no OpenFlow session",
+    SILENT: "it does not answer",
     SYNCING: "it has not confirmed its flows yet",
     PENDING: "it has not confirmed the latest change yet",
 }
@@ -69,6 +71,14 @@ class Realization:
         """The session is over."""
         self._chassis.pop(chassis_id, None)
 
+    def heard(self, chassis_id: str, *, is_heard: bool) -> None:
+        """The chassis has a session, but says nothing; or it speaks again, and has to confirm what it was told."""
+        progress = self._chassis.get(chassis_id)
+        if progress is not None and not is_heard:
+            progress.state = SILENT
+        elif progress is not None and progress.state == SILENT:
+            progress.state, progress.since = (SYNCING, progress.told[-1]) if progress.told else (IN_SYNC, 0)
+
     def changed(self, chassis_id: str, delta: Delta, revision: int) -> None:
         """Flows were changed at a revision, and are on their way to the chassis. A refused one that goes is mended."""
         if progress := self._chassis.get(chassis_id):
@@ -89,7 +99,7 @@ class Realization:
         if progress is None or revision < progress.since:
             # What it was told before it was given all of its flows says nothing about those.
             return
-        progress.state = IN_SYNC
+        progress.state = SILENT if progress.state == SILENT else IN_SYNC
         progress.confirmed = max(progress.confirmed, revision)
         while progress.told and progress.told[0] <= revision:
             progress.told.popleft()
@@ -138,4 +148,4 @@ def is_active(own_chassis: str, standings: Mapping[str, str]) -> bool:
 
 def are_confirmed(standings: Mapping[str, str]) -> bool:
     """Tell whether every chassis that counts has confirmed; there may be none."""
-    return all(standing in (CONFIRMED, DEAD, SYNCING) for standing in standings.values())
+    return all(standing in (CONFIRMED, DEAD, SILENT, SYNCING) for standing in standings.values())

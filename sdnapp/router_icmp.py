@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from flows.fields import ETH_TYPE_IPV4, ETHERNET_HEADER, IP_PROTO_ICMP, IP_PROTO_TCP, IP_PROTO_UDP
 from flows.flow import Flow
-from flows.pipeline import EXTERNAL_ADDRESSES, NEIGHBOURS, ROUTES
+from flows.pipeline import EXTERNAL_ADDRESSES, ROUTER_OUTPUT, ROUTES
 from sdnapp.quoting import as_sent
 from topology.facts import Relation
 from topology.gateway import gateway
@@ -102,7 +102,7 @@ def _kind(flow: Flow, protocol: int) -> tuple[int, int] | Silence:
     """Return type and code of what is wrong, by the flow that says so."""
     if any(term.field == "too_big" for term in flow.match):
         return UNREACHABLE, FRAGMENTATION
-    if flow.table == NEIGHBOURS.number:
+    if flow.table == ROUTER_OUTPUT.number:
         return UNREACHABLE, HOST
     if flow.priority == ROUTES.priorities["expired"]:
         return TIME_EXCEEDED, 0

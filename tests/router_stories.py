@@ -5,7 +5,7 @@ from typing import NamedTuple
 from flows import packets
 from flows.fields import ICMP_ECHO_REPLY
 from flows.packets import Packet, arp_reply, arp_request, gratuitous_arp, icmp_echo, udp
-from flows.pipeline import NEIGHBOURS, ROUTES
+from flows.pipeline import ROUTER_OUTPUT, ROUTES
 from flows.simulator import Delivery, Walk
 from tests.clouds import CHASSIS, OVERLAYS, Cloud
 from tests.storytelling import address, ask, crossed, hello, nothing, reached, story
@@ -60,7 +60,7 @@ def reported(walk: Walk) -> list[tuple[str, str]]:
     return [(flow.owner, table) for _, flow, _ in walk.to_controller for table in [_TABLE_NAMES[flow.table]]]
 
 
-_TABLE_NAMES = {ROUTES.number: "routes", NEIGHBOURS.number: "neighbours"}
+_TABLE_NAMES = {ROUTES.number: "routes", ROUTER_OUTPUT.number: "router_output"}
 
 
 # From network to network
@@ -206,21 +206,23 @@ def every_address_of_a_router_answers_pings(cloud: Cloud) -> None:
 @story
 def what_a_router_cannot_do_the_controller_reports(cloud: Cloud) -> None:
     net = joined(cloud)
-    by_routes, by_neighbours = [("router/hub", "routes")], [("router/hub", "neighbours")]
+    by_routes, by_output = [("router/hub", "routes")], [("router/hub", "router_output")]
     for left in (0, 1):
         walk = cloud.inject("one@hv1", ping(net.one, net.to_red, "10.0.2.12").but(ip_ttl=left))
         assert reached(walk) == [] and reported(walk) == by_routes
-    for target, expected in (("192.0.2.99", by_routes), ("10.0.2.99", by_neighbours), ("10.0.1.99", by_neighbours)):
+    for target, expected in (("192.0.2.99", by_routes), ("10.0.2.99", by_output), ("10.0.1.99", by_output)):
         walk = cloud.inject("one@hv1", ping(net.one, net.to_red, target))
         assert reached(walk) == [] and reported(walk) == expected, target
-        assert [packet["eth_src"] for _, _, packet in walk.to_controller] == [mac_of(net.one)]
+        # As it was sent, so that the report goes back from the interface that took it.
+        ends = [(packet["eth_src"], packet["eth_dst"]) for _, _, packet in walk.to_controller]
+        assert ends == [(mac_of(net.one), mac_of(net.to_red))]
     for knock in (udp(net.one.mac_address, net.to_red.mac_address, "10.0.1.11", "10.0.2.1"),
                   packets.tcp(net.one.mac_address, net.to_red.mac_address, "10.0.1.11", "10.0.1.1")):  # fmt: skip
         walk = cloud.inject("one@hv1", knock)
         assert reached(walk) == [] and reported(walk) == by_routes
     cloud.unbind(net.two, "hv2")
     walk = cloud.inject("one@hv1", ping(net.one, net.to_red, "10.0.2.12"))
-    assert reported(walk) == by_neighbours, "an instance that is plugged in nowhere"
+    assert reported(walk) == by_output, "an instance that is plugged in nowhere"
 
 
 # Routers behind routers
@@ -328,7 +330,7 @@ def several_next_hops_share_the_connections(cloud: Cloud) -> None:
     assert set(chosen().values()) == {"door22@hv2"}
     cloud.unbind(doors[2], "hv2")
     walk = cloud.inject("one@hv1", ping(net.one, net.to_red, targets[0]))
-    assert reported(walk) == [("router/hub", "neighbours")]
+    assert reported(walk) == [("router/hub", "router_output")]
 
 
 # Who holds what

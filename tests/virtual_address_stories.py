@@ -5,7 +5,7 @@ from flows.simulator import Delivery
 from tests.clouds import UPSTREAM, UPSTREAM_MAC, Cloud
 from tests.gateway_stories import FAR, FLAT, Outward, floating, from_far, mac_of, outside, outward, seen
 from tests.router_stories import arrives, lan
-from tests.storytelling import address, nothing, reached, story
+from tests.storytelling import address, ask, nothing, reached, story
 from topology.gateway_values import VirtualAddress
 from topology.values import AddressPair, Port
 
@@ -52,6 +52,20 @@ def routers_find_an_address_that_moves_where_it_was_claimed_last(cloud: Cloud) -
     assert reached(cloud.inject("client@hv3", sent)) == ["two@hv2"]
     cloud.change(net.two, allowed_address_pairs=())
     assert reached(cloud.inject("client@hv3", sent)) == ["one@hv1"]
+
+
+@story
+def an_address_that_another_may_use_is_its_owners_for_routers_and_told_by_whoever_has_it(cloud: Cloud) -> None:
+    net, blue = outward(cloud), lan(cloud, "blue", 2)
+    client = cloud.port("client", blue, "10.0.2.11", "hv3")
+    to_blue = cloud.interface(net.hub, blue, "10.0.2.1")
+    own = address(net.one)
+    sent, asked = udp(client.mac_address, to_blue.mac_address, address(client), own), ask(net.two, own)
+    for pairs in ((), (AddressPair(own, net.two.mac_address),), ()):
+        cloud.change(net.two, allowed_address_pairs=pairs)
+        assert cloud.inject("client@hv3", sent).deliveries == [Delivery("one@hv1", arrives(sent, net.to_red, net.one))]
+        walk = cloud.inject("two@hv2", asked)
+        assert reached(walk) == (["one@hv1"] if pairs else ["two@hv2"]), "the one that is asked, or an answer"
 
 
 @story

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from topology.documents import from_document, to_document
 from topology.gateway_values import Fence, GatewayBinding, Neighbour, NoUpstream, Outage, Translation, VirtualAddress
@@ -261,6 +261,18 @@ class Change(NamedTuple):
     rows: tuple[RowChange, ...]
 
 
+class Keeper(Protocol):
+    """Keeps what writes replace: a ``topology.steady.Steady``."""
+
+    def keep_row(self, kind: type[Any], row_id: str, before: Any) -> None:
+        """Keep a row that is about to be replaced; None where there was none."""
+        ...
+
+    def keep_ids(self, kind: type[Any], name: str, key: Any, index: Index) -> None:
+        """Keep the ids under a key of an index that are about to change."""
+        ...
+
+
 class Store:
     """The rows, their indexes, and who watches them."""
 
@@ -275,6 +287,9 @@ class Store:
         self._telling = False
         self._lock = threading.RLock()
         self._open: Transaction | None = None
+        self._open_in = 0
+        """The thread of the open transaction."""
+        self._keeper: Keeper | None = None
         self.revision, documents = self._storage.load()
         for key, revision, text in documents:
             self._load(key, revision, text)
@@ -330,6 +345,7 @@ class Store:
                     yield self._open
                 return
             tx = self._open = Transaction(self)
+            self._open_in = threading.get_ident()
             try:
                 with tx.part():
                     yield tx
@@ -345,6 +361,18 @@ class Store:
         """Hold off transactions of others for as long as the block takes."""
         with self._lock:
             yield
+
+    @property
+    def is_being_written(self) -> bool:
+        """Whether whoever asks is within a transaction: what he has written so far is nobody else's yet."""
+        return self._open is not None and self._open_in == threading.get_ident()
+
+    def keep_for(self, keeper: Keeper | None) -> None:
+        """Have a keeper told what writes replace from now on; None ends that. Raises RuntimeError in a transaction."""
+        with self._lock:
+            if self._open is not None or (keeper is not None and self._keeper is not None):
+                raise RuntimeError("a moment of the store is held already, or is none")
+            self._keeper = keeper
 
     def flush(self) -> None:
         """Return when all that has been committed is durable; free of cost where it is. Raises StorageError.
@@ -392,6 +420,9 @@ class Store:
         """Put a row (None removes it) into memory and its indexes; return what was there."""
         rows = self._rows[kind]
         before = rows.get(row_id)
+        keeper = self._keeper
+        if keeper is not None:
+            keeper.keep_row(kind, row_id, before)
         if after is None:
             rows.pop(row_id, None)
         else:
@@ -403,8 +434,12 @@ class Store:
                 continue
             index = self._indexes[kind, name]
             for key in old:
+                if keeper is not None:
+                    keeper.keep_ids(kind, name, key, index)
                 index.remove(key, row_id)
             for key in new:
+                if keeper is not None:
+                    keeper.keep_ids(kind, name, key, index)
                 index.add(key, row_id)
         if kind is Claim:
             self._place_claim(before, after)

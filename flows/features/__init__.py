@@ -2,6 +2,7 @@
 
 from flows.features import (
     address_scopes,
+    addresses,
     arp_guard,
     arp_responder,
     classification,
@@ -37,6 +38,7 @@ UNITS: tuple[Unit, ...] = (
     *port_security.UNITS,
     *arp_guard.UNITS,
     *arp_responder.UNITS,
+    *addresses.UNITS,
     *dhcp.UNITS,
     *routing.UNITS,
     *icmp.UNITS,

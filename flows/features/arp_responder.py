@@ -1,27 +1,45 @@
 """ARP answered by flows on the asking instance's own chassis; no request for a known address reaches the core.
 
 RFC 826 for the form of a reply, RFC 5227 for probes: a probe (sender address zero) for another port's address is
-answered, so that the prober learns of the conflict; a port's probe for its own address is not. An address that is also
-another port's allowed pair may have moved there (VRRP), so whoever has it answers.
+answered, so that the prober learns of the conflict; a port's probe for its own address is not.
 """
 
 from flows.actions import Goto, Move, OutputInPort, SetField
+from flows.features.addresses import ASK
 from flows.fields import ARP_REPLY, ARP_REQUEST, mac_to_int, parse_ipv4
 from flows.flow import flow
-from flows.pipeline import ARP_RESPONDER
-from flows.units import Published, Unit, on_chassis, where_network_is
+from flows.pipeline import ARP_ANSWER, ARP_RESPONDER
+from flows.units import EVERYONE, Published, Unit, on_chassis, where_network_is
 from topology.addressing import SERVICE_MAC
 from topology.facts import View, is_allowed_to_another, live_network, live_port
 from topology.interfaces import interfaces, live_interface
 from topology.values import Port, Router, Subnet
 
 
-def addresses(view: View, port_id: str) -> Published:
-    """Answer for a live port's addresses."""
+def requests(view: View) -> Published:
+    """Answer for whoever has the address that is asked for."""
+    ask = (Move("arp_tpa", "next_hop"), *ASK, Goto("arp_answer"))
+    owner = "table/arp_answer"
+    yield EVERYONE, flow(ARP_RESPONDER, "request", "arp_responder", owner, *ask, arp_op=ARP_REQUEST)
+    reply = (
+        Move("arp_sha", "arp_tha"),
+        Move("eth_dst", "arp_sha"),
+        Move("eth_src", "eth_dst"),
+        Move("arp_sha", "eth_src"),
+        SetField("arp_op", ARP_REPLY),
+        Move("arp_spa", "arp_tpa"),
+        Move("next_hop", "arp_spa"),
+        OutputInPort(),
+    )
+    yield EVERYONE, flow(ARP_ANSWER, "found", "arp_responder", owner, *reply, found=1, arp_op=ARP_REQUEST)
+
+
+def own_addresses(view: View, port_id: str) -> Published:
+    """Leave a live port's questions for its own addresses alone, unless they may be another's as well."""
     port = view.ask(live_port, port_id)
     if port is None:
         return
-    audience, here, owner = where_network_is(port.network.id), on_chassis(port.chassis_id), f"port/{port.id}"
+    here, owner = on_chassis(port.chassis_id), f"port/{port.id}"
     # An announcement of one's own address has no reader on an overlay, where every cache is filled by these flows;
     # a physical network's switches and hosts do want it.
     own = () if port.network.segment.is_overlay else (Goto("dhcp"),)
@@ -31,10 +49,6 @@ def addresses(view: View, port_id: str) -> Published:
             continue
         asked: dict[str, int | str] = {"network": port.network.key, "arp_op": ARP_REQUEST, "arp_tpa": address}
         yield here, flow(ARP_RESPONDER, "own", "arp_responder", owner, *own, from_port=port.key, **asked)
-        yield (
-            audience,
-            flow(ARP_RESPONDER, "answer", "arp_responder", owner, *answer(port.mac_address, address), **asked),
-        )
 
 
 def router_addresses(view: View, router_id: str, port_id: str) -> Published:
@@ -71,7 +85,7 @@ def dhcp_server(view: View, subnet_id: str) -> Published:
     yield (
         where_network_is(network.id),
         flow(
-            ARP_RESPONDER,
+            ARP_ANSWER,
             "gateway",
             "arp_responder",
             f"subnet/{subnet.id}",
@@ -103,7 +117,8 @@ def turned(mac: str, address: str) -> tuple[Move | SetField, ...]:
 
 
 UNITS = (
-    Unit(addresses, over=Port),
+    Unit(requests),
+    Unit(own_addresses, over=Port),
     Unit(router_addresses, over=Router, each=interfaces),
     Unit(dhcp_server, over=Subnet),
 )

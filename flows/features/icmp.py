@@ -8,7 +8,7 @@ from flows.actions import Action, Controller, Meter, Move, OutputInPort, Resubmi
 from flows.control_budget import to_controller
 from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, mac_to_int, parse_ipv4
 from flows.flow import flow
-from flows.pipeline import NEIGHBOURS, ROUTES, SOURCE_NAT
+from flows.pipeline import NEIGHBOURS, ROUTER_OUTPUT, ROUTES, SOURCE_NAT
 from flows.units import Published, Unit, where_router_is
 from topology.facts import View
 from topology.gateway import gateway
@@ -35,7 +35,7 @@ def own_address(view: View, router_id: str, port_id: str) -> Published:
     report = _report(view, router_id)
     if view.ask(presence, f"port/{port_id}") is None:
         to_nobody = {"router": here.router_key, "network": here.network.key}
-        yield around, flow(NEIGHBOURS, "unknown", "icmp", owner, *report, **to_nobody)
+        yield around, flow(ROUTER_OUTPUT, "unknown", "icmp", owner, *report, **to_nobody)
     for address in here.addresses:
         reply = _echo_reply(here.mac_address, address)
         to_itself: dict[str, int | str] = {"router": here.router_key, "ipv4_dst": address}

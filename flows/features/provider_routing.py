@@ -5,12 +5,13 @@ One chassis stands for an interface on the physical network (``topology.provider
 
 from flows.actions import Goto, SetField
 from flows.control_budget import to_controller
+from flows.features.addresses import found
 from flows.features.doors import answer
 from flows.features.fences import unless_fenced
 from flows.features.upstream import claims, told
-from flows.fields import ETH_TYPE_IPV4, mac_to_int, parse_ipv4
+from flows.fields import ETH_TYPE_IPV4, parse_ipv4
 from flows.flow import flow
-from flows.pipeline import CORE_OUTPUT, NEIGHBOURS, ROUTING
+from flows.pipeline import CORE_OUTPUT, NEIGHBOURS, ROUTER_OUTPUT, ROUTING
 from flows.units import Published, Unit, on_chassis, where_network_is_reached, where_router_is
 from topology.doors import networks_detoured
 from topology.facts import View, live_network
@@ -42,7 +43,7 @@ def at_door(view: View, router_id: str, port_id: str) -> Published:
     unknown: dict[str, int | str] = {"router": here.router_key, "network": network}
     yield (
         where_router_is(router_id),
-        flow(NEIGHBOURS, "unknown", "upstream", own.owner, *to_controller(own.key), **unknown),
+        flow(ROUTER_OUTPUT, "unknown", "upstream", own.owner, *to_controller(own.key), **unknown),
     )
 
 
@@ -52,9 +53,9 @@ def neighbour(view: View, neighbour_id: str) -> Published:
     network = view.ask(live_network, row.network_id) if row is not None else None
     if row is None or network is None or not view.ask(provider_interfaces, network.id):
         return
-    found = (SetField("eth_dst", mac_to_int(row.mac_address)), Goto("router_output"))
+    told = (*found(row.mac_address), Goto("router_output"))
     hop = {"network": network.key, "next_hop": parse_ipv4(row.address)}
-    known = flow(NEIGHBOURS, "neighbour", FEATURE, f"neighbour/{neighbour_id}", *found, **hop)
+    known = flow(NEIGHBOURS, "neighbour", FEATURE, f"neighbour/{neighbour_id}", *told, **hop)
     yield where_network_is_reached(network.id), known
 
 

@@ -11,15 +11,16 @@ from ipaddress import IPv4Network
 
 from flows.actions import Action, CheckLarger, DecrementTtl, Goto, Move, Resubmit, SetField, Spread
 from flows.drops import drop
+from flows.features.addresses import ASK
 from flows.fields import ETH_TYPE_IPV4, ETHERNET_HEADER, mac_to_int, parse_ipv4
 from flows.flow import flow
 from flows.pipeline import NEIGHBOURS, PATHS, ROUTER_OUTPUT, ROUTES, ROUTING
-from flows.units import Published, Unit, where_network_is, where_network_is_reached, where_router_is
-from topology.facts import View, live_port
-from topology.interfaces import LiveInterface, interfaces, live_interface, routers_on
+from flows.units import EVERYONE, Published, Unit, where_network_is, where_router_is
+from topology.facts import View
+from topology.interfaces import LiveInterface, interfaces, live_interface
 from topology.packet_size import largest_out
 from topology.routing import NextHop, routes
-from topology.values import Port, Router
+from topology.values import Router
 
 NOWHERE = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 """What routers do not forward: this host, loopback, link-local (RFC 3927, section 2.7), multicast, and the reserved."""
@@ -37,7 +38,7 @@ def interface(view: View, router_id: str, port_id: str) -> Published:
     sent: dict[str, int | str] = {"network": here.network.key, "eth_dst": here.mac_address, "eth_type": ETH_TYPE_IPV4}
     yield where_network_is(here.network.id), flow(ROUTING, "interface", "routing", owner, *enter, from_core=0, **sent)
     leave = (SetField("eth_src", mac_to_int(here.mac_address)), SetField("in_port", NO_PORT), Goto("forwarding"))
-    yield around, flow(ROUTER_OUTPUT, "interface", "routing", owner, *leave, interface=here.key)
+    yield around, flow(ROUTER_OUTPUT, "interface", "routing", owner, *leave, interface=here.key, found=1)
     pass_on = (SetField("router", here.router_key), Resubmit("routes"))
     for address in here.addresses:
         hop = {"network": here.network.key, "next_hop": parse_ipv4(address)}
@@ -62,19 +63,10 @@ def prefixes(view: View, router_id: str) -> Published:
         yield around, flow(ROUTES, length, "routing", f"router/{router_id}", *actions, **match)
 
 
-def neighbour(view: View, port_id: str) -> Published:
-    """A live port, as routers find it by its addresses. Its network's own flows lead on."""
-    port = view.ask(live_port, port_id)
-    if port is None or not view.ask(routers_on, port.network.id):
-        return
-    found = (SetField("eth_dst", mac_to_int(port.mac_address)), Goto("router_output"))
-    for fixed in port.fixed_ips:
-        if ":" not in fixed.ip_address:
-            hop = {"network": port.network.key, "next_hop": parse_ipv4(fixed.ip_address)}
-            yield (
-                where_network_is_reached(port.network.id),
-                flow(NEIGHBOURS, "port", "routing", f"port/{port.id}", *found, **hop),
-            )
+def neighbours(view: View) -> Published:
+    """Ask for the MAC address of a next hop that is neither a router nor known otherwise."""
+    ask = (*ASK, Goto("router_output"))
+    yield EVERYONE, flow(NEIGHBOURS, "any", "routing", "table/neighbours", *ask)
 
 
 def nowhere(view: View, router_id: str) -> Published:
@@ -116,5 +108,5 @@ UNITS = (
     Unit(interface, over=Router, each=interfaces),
     Unit(prefixes, over=Router),
     Unit(nowhere, over=Router),
-    Unit(neighbour, over=Port),
+    Unit(neighbours),
 )

@@ -5,9 +5,10 @@ Who has one needs no word to stay; what another port that may have it says in AR
 address makes the controller ask.
 """
 
-from flows.actions import Goto, SetField
+from flows.actions import Goto
 from flows.control_budget import to_controller
-from flows.fields import mac_to_int, parse_ipv4
+from flows.features.addresses import found
+from flows.fields import parse_ipv4
 from flows.flow import flow
 from flows.pipeline import ARP_GUARD, NEIGHBOURS
 from flows.units import Published, Unit, on_chassis, where_network_is_reached
@@ -30,8 +31,8 @@ def shared_address(view: View, port_id: str, address: str) -> Published:
     )
     owner = f"port/{port_id}"
     if having == port_id:
-        found = (SetField("eth_dst", mac_to_int(port.mac_address)), Goto("router_output"))
-        yield around, flow(NEIGHBOURS, "port", FEATURE, owner, *found, **hop)
+        told = (*found(port.mac_address), Goto("router_output"))
+        yield around, flow(NEIGHBOURS, "port", FEATURE, owner, *told, **hop)
         return
     if port not in able:
         return

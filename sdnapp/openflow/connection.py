@@ -105,6 +105,8 @@ class Connection:
         self._outgoing: deque[Iterator[bytes]] = deque()
         self._closed = False
         self._heard = hub.Event()
+        self._is_asked = False
+        """Whether the switch has been asked for a sign of life, and has said nothing since then."""
         self._questions: dict[int, Any] = {}
         """Where replies are waited for, by transaction id: a queue of messages, None at the end of hope."""
 
@@ -161,6 +163,15 @@ class Connection:
         self._heard.clear()
         self._inbox.put(lambda: self.datapath.send(message(ECHO_REQUEST, 0, PROBE)))
         return bool(self._heard.wait(seconds))
+
+    def has_answered(self) -> bool:
+        """Return whether the switch has said anything since it was asked for a sign of life, and ask it again."""
+        self._inbox.put(self._ask_for_life)
+        return not self._is_asked
+
+    def spoke(self) -> None:
+        """The switch has said something."""
+        self._is_asked = False
 
     def answered(self) -> None:
         """The switch has answered our echo request."""
@@ -295,6 +306,10 @@ class Connection:
             elif isinstance(effect, Broken):
                 LOG.error("switch %s at %s: %s; closing the connection", self.datapath_id, self.address, effect.reason)
                 self.datapath.close()
+
+    def _ask_for_life(self) -> None:
+        self._is_asked = True
+        self.datapath.send(message(ECHO_REQUEST, 0, PROBE))
 
     def _tell_ports(self) -> None:
         self.tell(self._callbacks.on_ports, self.datapath_id, dict(self._ports))

@@ -40,7 +40,9 @@ REMIND_SECONDS = 60.0
 OPENFLOW_PORT = 6653
 ECHO_SECONDS = 5.0
 ECHOES_MISSED = 3
-"""A switch that leaves more than three echo requests unanswered, 5 s apart, is taken for dead: after 25 s at most."""
+"""A switch that leaves more than three echo requests unanswered, 5 s apart, is taken for dead: after 25 s at most.
+
+A gateway chassis is given less time (``sdnapp.outages``)."""
 
 _TAKEN = frozenset(
     {
@@ -149,6 +151,11 @@ class Switches:
         if (connection := self._by_id.get(datapath_id)) is not None:
             connection.send(messages.packet_out(0, in_port, out_port, data))
 
+    def has_answered(self, datapath_id: str) -> bool:
+        """Return whether a switch has said anything since it was asked for a sign of life, and ask it again."""
+        connection = self._by_id.get(datapath_id)
+        return connection is not None and connection.has_answered()
+
     def counts(self) -> dict[str, Counts | None]:
         """Return what each switch has counted of what it dropped, by datapath id; None where it does not tell in time.
 
@@ -237,6 +244,7 @@ class Switches:
         connection = self._connections.get(datapath)
         if connection is None:
             return False
+        connection.spoke()
         try:
             return self._take(connection, kind, xid, data)
         except MalformedMessage as error:

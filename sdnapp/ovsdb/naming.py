@@ -8,6 +8,9 @@ from ipaddress import IPv4Address
 OWNED = {"sdnapp-owned": "true"}
 """``external_ids`` of every bridge, port, interface and manager that the controller made, and may change or remove."""
 
+PREFIX = "sdn-"
+"""How the names of all ports begin that the controller makes."""
+
 ENCAPSULATIONS = ("geneve", "vxlan")
 
 _DEVICE_LENGTH = 15
@@ -31,15 +34,15 @@ def is_device_name(name: str) -> bool:
 
 def tunnel_port(encapsulation: str) -> str:
     """Return the name of the integration bridge's tunnel port."""
-    return f"sdn-{encapsulation}"
+    return f"{PREFIX}{encapsulation}"
 
 
-_WATCH = re.compile(r"sdn-w([0-9a-f]{8})")
+_WATCH = re.compile(rf"{PREFIX}w([0-9a-f]{{8}})")
 
 
 def watch_port(address: str) -> str:
     """Return the name of the port that watches a chassis, by its tunnel address."""
-    return f"sdn-w{int(IPv4Address(address)):08x}"
+    return f"{PREFIX}w{int(IPv4Address(address)):08x}"
 
 
 def watched_address(name: str) -> str | None:
@@ -56,4 +59,4 @@ def patch_ports(physical_network: str) -> tuple[str, str]:
     name = physical_network
     if len(name) > _NETWORK_LENGTH or not _PLAIN.fullmatch(name):
         name = sha256(physical_network.encode()).hexdigest()[:_NETWORK_LENGTH]
-    return f"sdn-{name}-int", f"sdn-{name}-ext"
+    return f"{PREFIX}{name}-int", f"{PREFIX}{name}-ext"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from sdnapp.ovsdb.naming import is_owned, patch_ports, tunnel_port, watched_address
+from sdnapp.ovsdb.naming import PREFIX, is_owned, patch_ports, tunnel_port, watched_address
 from sdnapp.ovsdb.replica import Replica
 from sdnapp.ovsdb.rows import Bridge, Interface, OpenVSwitch, Port, Uuid
 from sdnapp.ovsdb.settings import Settings, is_id, read_settings
@@ -19,8 +19,8 @@ class Observation:
     """A switch as it is now. ``chassis`` is None while it has no usable ``system-id``.
 
     ``bfd`` maps the tunnel addresses of the chassis that it watches to the session's state (RFC 5880, section 4.1), in
-    Open vSwitch's words: ``admin_down``, ``down``, ``init`` or ``up``. ``news`` is whether anything else has changed
-    than interfaces of instances that were there before.
+    Open vSwitch's words: ``admin_down``, ``down``, ``init`` or ``up``. ``news`` is whether anything has changed that
+    the set-up depends on: what instances' interfaces say is nothing of that.
     """
 
     settings: Settings
@@ -79,7 +79,7 @@ class Observer:
             if after is not None and key in self._members:
                 self._seen[key] = after
                 self._take(key, after)
-            news |= not (_is_instances(before) and _is_instances(after))
+            news |= not (_is_anothers(before) and _is_anothers(after))
         faults = {*self._faults.values(), *(text for texts in self._rivals.values() for text in texts)}
         return Observation(
             self._settings,
@@ -182,9 +182,9 @@ def _members(replica: Replica, bridge: Bridge | None) -> frozenset[Uuid]:
     )
 
 
-def _is_instances(interface: Interface | None) -> bool:
-    """Return whether an interface is an instance's: nothing that the controller sets up depends on it."""
-    return interface is not None and IFACE_ID in interface.external_ids and not is_owned(interface.external_ids)
+def _is_anothers(interface: Interface | None) -> bool:
+    """Return whether an interface is there that the controller neither made nor wants: instances' are like that."""
+    return interface is not None and not is_owned(interface.external_ids) and not interface.name.startswith(PREFIX)
 
 
 def _rivals(port_id: str, winner: Plugged, loser: Plugged) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from flows.actions import Goto, SetField
 from flows.drops import drop
 from flows.flow import Flow, flow
-from flows.pipeline import ARP_GUARD, DELIVERY, FORWARDING, NEIGHBOURS
+from flows.pipeline import ADDRESSES, ARP_GUARD, FORWARDING, REMOTE_MEMBERS
 from tests.real_ovs.ovs_dummy import OvsDummy
 
 OWN, OTHER = 0xAB, 0xCD
@@ -29,14 +29,14 @@ def flows_of_ports(count: int) -> list[Flow]:
         owner, network = f"port/{number:036}", number // 100 + 1
         mac = f"fa:16:3e:{number >> 16:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-        known = (SetField("to_port", number), Goto("delivery"))
-        remote = (SetField("tun_dst", 0xC0000201), Goto("core_output"))
-        neighbour = (SetField("eth_dst", number), Goto("router_output"))
+        known = (SetField("to_port", number), SetField("peer", 0xC0000201), Goto("delivery"))
+        told = (SetField("eth_dst", number), SetField("found", 1))
+        asked: dict[str, int | str] = {"remote_group": number // 100 + 1, "direction": 1, "stateful": 1}
         found += [
             flow(FORWARDING, "known", "forwarding", owner, *known, network=network, eth_dst=mac),
-            flow(DELIVERY, "remote", "delivery", owner, *remote, to_port=number, from_core=0),
+            flow(ADDRESSES, "port", "addresses", owner, *told, network=network, next_hop=number),
             flow(ARP_GUARD, "other", "arp_guard", owner, *drop("arp_conflict"), network=network, arp_spa=address),
-            flow(NEIGHBOURS, "port", "routing", owner, *neighbour, network=network, next_hop=number),
+            flow(REMOTE_MEMBERS, "member", "security_groups", owner, Goto("permissions"), ct_nw_src=address, **asked),
         ]
     return found[:count]
 

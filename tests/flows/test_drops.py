@@ -41,6 +41,7 @@ def test_no_table_drops_silently(flows: list[Flow]) -> None:
         "remote_members",
         "permissions",
         "fences",
+        "addresses",
     }  # Whoever asks them goes on, whatever was found.
     unreached = {"routes", "paths", "neighbours", "router_output", "flooding", "core_output"}
     unreached |= {"door_output", "transit_output"}

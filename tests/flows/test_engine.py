@@ -420,7 +420,7 @@ def test_a_new_address_runs_no_unit_of_another_port() -> None:
     store, engine, changes = small_cloud()
     change_port(store, "p4", fixed_ips=(FixedIP("s-n2", "10.0.0.200"),))
     runs = runs_of(engine, changes)
-    assert runs["arp_responder.addresses"] == runs["port_security.permitted"] == 1
+    assert runs["addresses.addresses"] == runs["port_security.permitted"] == 1
     assert all(count <= 1 for count in runs.values()), runs
 
 

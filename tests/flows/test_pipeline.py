@@ -79,8 +79,8 @@ def test_registers_may_share_bits_at_different_times():
 
 
 def test_a_flow_gets_its_prerequisites_sorted_and_its_numbers_by_name():
-    made = flow(ARP_RESPONDER, "answer", "arp_responder", "port/1", network=5, arp_tpa="10.0.0.1", arp_op=1)
-    assert (made.table, made.priority) == (ARP_RESPONDER.number, ARP_RESPONDER.priorities["answer"])
+    made = flow(ARP_RESPONDER, "router", "arp_responder", "port/1", network=5, arp_tpa="10.0.0.1", arp_op=1)
+    assert (made.table, made.priority) == (ARP_RESPONDER.number, ARP_RESPONDER.priorities["router"])
     assert made.match == (
         Term("arp_op", 1, None),
         Term("arp_tpa", 0x0A000001, None),

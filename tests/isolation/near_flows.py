@@ -48,7 +48,7 @@ class NearFlows:
         seen = set()
         for chassis in CHASSIS:
             for flow in self._cloud.flows(chassis).values():
-                if flow.match and flow.table < TABLES["drops"].number and flow.key not in seen:
+                if flow.match and flow.table != TABLES["drops"].number and flow.key not in seen:
                     seen.add(flow.key)
                     by_table.setdefault(flow.table, []).append((chassis, flow))
         for flows in by_table.values():

@@ -14,7 +14,8 @@ from flows.packets import arp_request
 from flows.simulator import Fabric
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
-from sdnapp.outages import PATIENCE, Outages
+from sdnapp.outages import PATIENCE, SILENCE, Outages
+from sdnapp.realization import IN_SYNC, SILENT, SYNCING
 from sdnapp.responders import Responders
 from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FLAT, OUTSIDE, outward
@@ -61,7 +62,13 @@ class World:
                 assert row is not None
                 tx.put(replace(row, datapath_id=datapath_id))
         self.start_controller()
-        self.outages = Outages(self.store, lambda: self.controller.engine.view, self.state, self.show)
+        self.silent: set[str] = set()
+        """Whose links to the controller are cut without a word: what they are told waits."""
+        self.outages = Outages(
+            *(self.store, lambda: self.controller.engine.view, self.state, self.show),
+            answers=lambda name: name not in self.silent,
+            heard=lambda name, *, is_heard: self.controller.heard(name, is_heard=is_heard),
+        )
         for name in CHASSIS:
             self.connect(name)
         self.settle()
@@ -75,7 +82,7 @@ class World:
         return self.controller.realization.progress(name).state
 
     def show(self, chassis: str, physical_network: str, frame: bytes) -> bool:
-        if self.controller.datapath_of(chassis) is None:
+        if self.controller.datapath_of(chassis) is None or chassis in self.silent:
             return False
         self.fabric.inject_physical(physical_network, from_bytes(frame))
         return True
@@ -97,6 +104,7 @@ class World:
         return row
 
     def connect(self, name: str) -> None:
+        self.silent.discard(name)
         self.controller.switch_connected(DATAPATHS[name])
 
     def cut(self, name: str) -> None:
@@ -106,7 +114,7 @@ class World:
     def obey(self, name: str, *, is_heard: bool = True) -> None:
         """Let a switch do the next thing that it was told, and say so."""
         datapath_id = DATAPATHS[name]
-        if self.switches.waiting[datapath_id]:
+        if name not in self.silent and self.switches.waiting[datapath_id]:
             revision, self.switches.tables[datapath_id] = self.switches.waiting[datapath_id].pop(0)
             if is_heard:
                 self.controller.confirmed(datapath_id, revision)
@@ -114,7 +122,7 @@ class World:
     def settle(self) -> None:
         """Let everybody do all that there is to do."""
         self.controller.catch_up()
-        while self.woken.is_set() or any(self.switches.waiting.values()):
+        while self.woken.is_set() or any(self.switches.waiting[DATAPATHS[name]] for name in {*CHASSIS} - self.silent):
             self.woken.clear()
             for name in CHASSIS:
                 self.obey(name)
@@ -167,6 +175,52 @@ def test_one_that_only_the_controller_has_lost_is_silenced_until_it_is_in_sync()
     assert world.answering == [first] and world.store.get(Outage, first) is None
 
 
+def test_one_that_does_not_answer_is_silenced_until_it_has_confirmed_what_it_was_told_meanwhile() -> None:
+    world = World()
+    (first,) = world.answering
+    world.silent.add(first)
+    world.tick(SILENCE - 1)
+    world.settle()
+    assert world.answering == [first] and world.state(first) == IN_SYNC, "it may only be busy"
+    world.tick()
+    assert world.answering == [] and world.state(first) == SILENT
+    world.settle()
+    assert world.answering == [world.binding.chassis_id] != [first]
+    world.silent.remove(first)
+    world.tick()
+    assert world.state(first) == SYNCING and world.store.get(Outage, first) is not None, "it has not confirmed anything"
+    world.settle()
+    world.tick()
+    world.settle()
+    assert world.answering == [first] and world.store.get(Outage, first) is None
+
+
+def test_where_nobody_answers_all_stays_as_it_is() -> None:
+    world = World()
+    (first,) = world.answering
+    world.silent |= {*CHASSIS}
+    world.tick(2 * SILENCE)
+    world.settle()
+    assert world.answering == [first] and list(world.store.ids(Outage)) == []
+    assert {world.state(name) for name in CHASSIS} == {IN_SYNC}
+
+
+def test_one_that_falls_silent_and_is_no_gateway_chassis_any_more_counts_again() -> None:
+    world = World()
+    (first,) = world.answering
+    world.silent.add(first)
+    world.tick(SILENCE)
+    with world.store.transaction() as tx:
+        row = tx.get(Chassis, first)
+        assert row is not None
+        tx.put(replace(row, gateway=False))
+    world.silent.remove(first)
+    world.settle()
+    world.tick()
+    world.settle()
+    assert world.state(first) == IN_SYNC and world.store.get(Outage, first) is None
+
+
 def test_where_nobody_is_reached_all_stays_as_it_is() -> None:
     world = World()
     before = world.binding
@@ -208,6 +262,14 @@ class AnyTrouble(RuleBasedStateMachine):
     def connect(self, name: str) -> None:
         self.world.connect(name)
 
+    @rule(name=names)
+    def fall_silent(self, name: str) -> None:
+        self.world.silent.add(name)
+
+    @rule(name=names)
+    def speak_again(self, name: str) -> None:
+        self.world.silent.discard(name)
+
     @rule()
     def all_connect(self) -> None:
         for name in CHASSIS:
@@ -233,16 +295,17 @@ class AnyTrouble(RuleBasedStateMachine):
     def catch_up(self) -> None:
         self.world.controller.catch_up()
 
-    @rule(times=st.integers(1, PATIENCE))
+    @rule(times=st.integers(1, SILENCE))
     def tick(self, times: int) -> None:
         self.world.tick(times)
 
-    @precondition(lambda self: len(self.world.controller._attached) == len(CHASSIS))
+    @precondition(lambda self: len(self.world.controller._attached) == len(CHASSIS) and not self.world.silent)
     @rule()
     def settle(self) -> None:
         self.world.settle()
-        self.world.tick()
-        self.world.settle()
+        for _ in range(2):
+            self.world.tick()
+            self.world.settle()
         assert self.world.answering == [self.world.binding.chassis_id]
 
     @invariant()

@@ -4,7 +4,7 @@ from flows.actions import Output
 from flows.delta import Delta
 from flows.flow import Flow, flow
 from flows.pipeline import DELIVERY
-from sdnapp.realization import CONFIRMED, DEAD, PENDING, SYNCING, Realization, is_active
+from sdnapp.realization import CONFIRMED, DEAD, PENDING, SILENT, SYNCING, Realization, is_active
 
 OWNERS = ("port/p", "network/n")
 
@@ -89,11 +89,30 @@ def test_a_returning_chassis_starts_from_nothing() -> None:
     assert realization.is_realized(2)
 
 
+def test_one_that_says_nothing_holds_nobody_up_and_confirms_what_it_was_told_before_it_counts_again() -> None:
+    realization = synced("a", "b")
+    realization.heard("a", is_heard=False)
+    realization.changed("a", change(flow_of("port/p")), 2)
+    realization.reached(2)
+    assert realization.standing("a", OWNERS) == SILENT and realization.is_realized(2)
+    assert is_active("b", {"b": CONFIRMED, "a": SILENT}) and not is_active("a", {"a": SILENT})
+    realization.heard("a", is_heard=True)
+    assert realization.standing("a", OWNERS) == SYNCING
+    realization.confirmed("a", 2)
+    assert realization.standing("a", OWNERS) == CONFIRMED
+    realization.heard("a", is_heard=False)
+    realization.confirmed("a", 2)
+    assert realization.standing("a", OWNERS) == SILENT, "a word that was on its way is no answer"
+    realization.heard("a", is_heard=True)
+    assert realization.standing("a", OWNERS) == CONFIRMED, "it was told nothing meanwhile"
+
+
 def test_events_of_an_unknown_chassis_change_nothing() -> None:
     realization = Realization()
     realization.changed("x", change(flow_of("port/p")), 1)
     realization.confirmed("x", 1)
     realization.rejected("x", flow_of("port/p"), "no")
+    realization.heard("x", is_heard=False)
     realization.disconnected("x")
     assert realization.standing("x", OWNERS) == DEAD
     assert not list(realization.rejections())

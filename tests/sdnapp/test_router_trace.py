@@ -18,7 +18,7 @@ def test_a_packet_through_a_router() -> None:
     assert (found["verdict"], found["delivered_to"]) == ("delivered", [{"port_id": "two", "chassis": "hv2"}])
     assert f"10.0.1.1 is at {net.to_red.mac_address}" in found["explanation"]
     passed = [(step["table"], step["owner"]) for step in found["steps"] if step["chassis"] == "hv1"]
-    assert ("routes", "router/hub") in passed and ("neighbours", "port/two") in passed
+    assert ("routes", "router/hub") in passed and ("addresses", "port/two") in passed
     assert traced(cloud, "10.0.2.1")["verdict"] == "answered"
     assert traced(cloud, "192.0.2.99")["verdict"] == "controller"
 

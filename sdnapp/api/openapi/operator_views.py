@@ -6,7 +6,7 @@ from sdnapp.drops import OVER_BUDGET, QUEUE_FULL
 from sdnapp.gateways import ACTIVE, OUT, STANDBY
 from sdnapp.restarts import EVERYTHING, NOTHING, POSSIBLY, RETURN, START
 
-_STATE = one_of(("dead", "syncing", "in sync"))
+_STATE = one_of(("dead", "silent", "syncing", "in sync"))
 _TEXTS: Schema = {"type": "object", "additionalProperties": STRING}
 
 

@@ -11,7 +11,7 @@ import pytest
 from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
 
 from sdnapp.openflow import messages
-from sdnapp.openflow.connection import PACKETS_WAITING, PIECE, Callbacks, Connection
+from sdnapp.openflow.connection import PACKETS_WAITING, PIECE, PROBE, Callbacks, Connection
 from sdnapp.openflow.session import Session
 from tests.sdnapp.openflow.wire import a_flow, nothing_read
 
@@ -183,6 +183,22 @@ def test_a_slow_switch_holds_nobody_up(connection: Connection, datapath: FakeDat
     assert PACKETS_WAITING - 2 <= connection.status()["packets_dropped"] <= PACKETS_WAITING
     datapath.open.set()
     until(lambda: len(datapath.sent) >= PACKETS_WAITING, "what waited is sent")
+
+
+def test_whether_a_switch_answers(connection: Connection, datapath: FakeDatapath) -> None:
+    assert connection.has_answered(), "it has not been asked before"
+    until(datapath.messages, "it is asked")
+    assert [(each[1], each[8:]) for each in datapath.messages()] == [(messages.ECHO_REQUEST, PROBE)]
+    assert not connection.has_answered() and not connection.has_answered()
+    until(lambda: len(datapath.messages()) == 3, "it is asked each time")
+    connection.spoke()
+    assert connection.has_answered()
+
+
+def test_who_could_not_be_asked_has_not_failed_to_answer(connection: Connection, datapath: FakeDatapath) -> None:
+    datapath.open.clear()
+    connection.send(messages.packet_out(0, 1, 2, b"frame"))
+    assert connection.has_answered() and connection.has_answered()
 
 
 def test_a_bundle_goes_in_pieces_with_packets_between(connection: Connection, datapath: FakeDatapath) -> None:

@@ -281,7 +281,7 @@ def test_an_interface_that_an_instance_gets_is_no_news_for_the_set_up() -> None:
             "Open_vSwitch": {"s": {"insert": {"external_ids": ["map", list(map(list, HV1.items()))]}}},
             "Bridge": {"b": {"insert": {"name": "br-int", "ports": ["uuid", "p"]}}},
             "Port": {"p": {"insert": {"name": "tap1", "interfaces": ["uuid", "i"]}}},
-            "Interface": {"i": {"insert": {"name": "tap1", "ofport": 1, "external_ids": _iface_id("p1")}}},
+            "Interface": {"i": {"insert": {"name": "tap1", "ofport": 1, "external_ids": ["map", []]}}},
         }
     )
     observer = Observer(replica)
