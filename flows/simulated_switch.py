@@ -140,6 +140,15 @@ class Switch:
             self._held[flow.table].append(flow)
             self._tables[flow.table] = FlowTable(self._held[flow.table])
 
+    def forget(self, table: int) -> None:
+        """Remove the flows that it has learnt in a table."""
+        gone = [flow for flow in self._held[table] if flow in self._learnt] if self._learnt else []
+        for flow in gone:
+            del self._learnt[flow]
+            self._held[table].remove(flow)
+        if gone:
+            self._tables[table] = FlowTable(self._held[table])
+
     def table(self, number: int) -> FlowTable:
         """Return a flow table."""
         return self._tables[number]

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from flows.flow import Flow
 from flows.packets import Packet
+from flows.pipeline import TABLES
 from flows.simulated_connections import Connections
 from flows.simulated_switch import Emission, Switch
 from topology.values import Chassis
@@ -168,6 +169,11 @@ class Fabric:
             flows, learnt = self._flows.get(chassis_id, ()), self._learnt.setdefault(chassis_id, {})
             self._switches[chassis_id] = Switch(chassis_id, flows, ports, self._connections, dead, learnt=learnt)
         return self._switches[chassis_id]
+
+    def forget(self, table: str) -> None:
+        """Let switches forget what they have learnt in a table."""
+        for switch in self._switches.values():
+            switch.forget(TABLES[table].number)
 
     def _put(self, chassis_id: str, ofport: int, place: _Place) -> None:
         other = self._places[chassis_id].setdefault(ofport, place)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.clouds import SimulatedCloud
 from tests.faults.planting import plant
-from tests.faults.search import Effect, Known, effect
+from tests.faults.search import Effect, Known, deep_stack, effect
 from tests.isolation.clouds import filled
 from tests.isolation.judge import Case, Judge
 from tests.isolation.traffic import all_traffic
@@ -37,6 +37,7 @@ def main() -> int:
     return 0
 
 
+@deep_stack()
 def plant_many(number: int, examples: int) -> tuple[Found, float]:
     """Plant twenty faults, one at a time, in each of some random clouds; return what became of them.
 

@@ -46,7 +46,7 @@ class _Visit(NamedTuple):
 
 
 @contextmanager
-def _deep_stack() -> Iterator[None]:
+def deep_stack() -> Iterator[None]:
     """Let packets go in a circle, between routers or by a fault, until the switch has had enough: 64 times through."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(20_000)
@@ -59,7 +59,7 @@ def _deep_stack() -> Iterator[None]:
 class Known:
     """The isolation traffic of a cloud: what became of every packet, and by which tables it went."""
 
-    @_deep_stack()
+    @deep_stack()
     def __init__(self, cloud: SimulatedCloud, cases: list[Case]) -> None:
         self.cloud, self.cases = cloud, cases
         judge = Judge(cloud)
@@ -75,7 +75,7 @@ class Known:
         return sorted({visit.case for visit in self.visits[fault.chassis, fault.table] if _is_met(visit, fault)})
 
 
-@_deep_stack()
+@deep_stack()
 def effect(known: Known, fault: Fault, random: Random) -> Effect:
     """Return what a fault leads to."""
     cloud = known.cloud

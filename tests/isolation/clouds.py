@@ -15,6 +15,9 @@ MACHINE, MACHINE_MAC = "10.0.1.200", "00:00:5e:00:53:c8"
 """A machine on provider networks that no chassis serves."""
 DOORS = ((), ("hv3",), ("hv2", "hv3"))
 """Gateway chassis."""
+WORLDS_SCOPE = "public"
+SCOPES = (None, None, None, WORLDS_SCOPE, "company")
+"""Address scopes that networks are in; most are in none."""
 EVERYBODY = ({}, {"remote_ip_prefix": "10.0.0.0/28"}, {"remote_ip_prefix": "10.0.1.11/32"})
 TRAFFIC: tuple[dict[str, Any], ...] = (
     {},
@@ -51,6 +54,8 @@ def filled(draw: st.DrawFn, cloud: SimulatedCloud) -> SimulatedCloud:
                 cloud.rule(group, direction, **rule)
     kinds = iter(draw(st.permutations(["geneve", "geneve", "geneve", "vxlan", "vlan", "flat"])))
     world = cloud.external("world", "vlan", vlan=300) if draw(_mostly) else None
+    if world is not None and draw(_now_and_then):
+        cloud.pool(world, "world-pool", WORLDS_SCOPE)
     gateways = draw(st.sampled_from(DOORS)) if world is not None else ()
     for number, tenant in enumerate(tenants):
         own = [group.id for group in groups if group.id.startswith(tenant)] + [OPEN]
@@ -58,11 +63,15 @@ def filled(draw: st.DrawFn, cloud: SimulatedCloud) -> SimulatedCloud:
         for subnet in (0, 1):
             kind, vlan = next(kinds), 100 + number
             routed = kind in OVERLAYS or draw(_now_and_then)
-            transit = {"transit": Segment("geneve", 2000 + number)} if routed and kind not in OVERLAYS else {}
+            transit = (
+                {"transit": Segment("geneve", 2000 + 2 * number + subnet)} if routed and kind not in OVERLAYS else {}
+            )
             network = cloud.network(f"{tenant}{subnet}", kind, vlan=vlan, **transit)
             cloud.subnet(network, f"10.0.{subnet}.0/24", gateway_ip=f"10.0.{subnet}.1", enable_dhcp=draw(_mostly))
             if transit:
                 cloud.put(Neighbour(f"{network.id}/{MACHINE}", network.id, MACHINE, MACHINE_MAC))
+            if scope := draw(st.sampled_from(SCOPES)):
+                cloud.pool(network, f"{network.id}-pool", scope)
             joined += [network] if routed else []
             ports += [_port(draw, cloud, network, f"10.0.{subnet}.{host}", own) for host in (11, 12)]
         if draw(_mostly):
@@ -77,15 +86,21 @@ def filled(draw: st.DrawFn, cloud: SimulatedCloud) -> SimulatedCloud:
 
 
 def _chain(draw: st.DrawFn, cloud: Cloud, tenant: str, hub: Router, joined: list[str], groups: list[str]) -> None:
-    """A second router and a network behind it, which finds back by the first."""
+    """A second router and a network behind it, which finds back by the first; perhaps a third one leads there, too."""
     between, far = cloud.network(f"{tenant}-between"), cloud.network(f"{tenant}2", draw(st.sampled_from(OVERLAYS)))
     cloud.subnet(between, "10.0.9.0/24", gateway_ip="10.0.9.1", enable_dhcp=False)
     cloud.subnet(far, "10.0.2.0/24", gateway_ip="10.0.2.1", enable_dhcp=draw(_mostly))
     cloud.interface(hub, between, "10.0.9.1")
-    cloud.change(hub, routes=(Route("10.0.2.0/24", "10.0.9.2"),))
     back = [(f"10.0.{subnet}.0/24", "10.0.9.1") for subnet in (0, 1) if f"{tenant}{subnet}" in joined]
     rim = cloud.router(f"{tenant}-rim", far, routes=tuple(back))
     cloud.interface(rim, between, "10.0.9.2")
+    hops = ["10.0.9.2"]
+    if draw(_now_and_then):
+        other = cloud.router(f"{tenant}-other-rim", routes=tuple(back))
+        cloud.interface(other, far, "10.0.2.2")
+        cloud.interface(other, between, "10.0.9.3")
+        hops.append("10.0.9.3")
+    cloud.change(hub, routes=tuple(Route("10.0.2.0/24", hop) for hop in hops))
     _port(draw, cloud, far, "10.0.2.11", groups)
 
 

@@ -3,7 +3,7 @@
     judge = Judge(cloud)
     judge.play((Sent(port, packet),))  # raises ForbiddenError
 
-Connection tracking forgets everything between two cases, and so does the reference, so that cases do not meddle.
+Switches forget what they remember between two cases, and so does the reference, so that cases do not meddle.
 """
 
 from collections.abc import Iterable, Mapping
@@ -94,8 +94,9 @@ class Judge:
         return outcomes
 
     def forget(self) -> None:
-        """Let connection tracking forget everything."""
+        """Let switches forget all connections, and that they were told to be silent."""
         self._connections.forget()
+        self.fabric.forget("fences")
 
     def inject(self, sent: Sent) -> Walk:
         """Send a packet, whatever becomes of it."""

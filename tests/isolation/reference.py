@@ -38,6 +38,7 @@ from topology.values import (
     PortForwarding,
     Router,
     Subnet,
+    SubnetPool,
 )
 
 MAX_HOPS = 6
@@ -132,7 +133,7 @@ class Reference:
             return
         for interface in interfaces_on(self._store, network_id):
             if number_of_mac(interface.mac_address) == packet["eth_dst"]:
-                self._route(interface.device_id, packet, hops)
+                self._route(interface.device_id, packet, hops, network_id)
         if network.external:
             self._come_in(network_id, packet, packet["eth_dst"], hops)
 
@@ -152,8 +153,11 @@ class Reference:
 
     # By routers
 
-    def _route(self, router_id: str, packet: Packet, hops: int) -> None:
-        """The way of the longest prefix; a router's own addresses answer echo requests."""
+    def _route(self, router_id: str, packet: Packet, hops: int, origin: str | None = None) -> None:
+        """The way of the longest prefix; a router's own addresses answer echo requests.
+
+        ``origin`` is the network that it comes from, where that is inside.
+        """
         router = self._store.get(Router, router_id)
         if router is None or hops > MAX_HOPS:
             return
@@ -162,10 +166,12 @@ class Reference:
         target = packet["ipv4_dst"]
         own = [port for port in ports if target in addresses(port)]
         if own and packet.get("icmp_type") == 8:
-            self._route(router_id, _echo_reply(packet), hops + 1)
+            self._route(router_id, _echo_reply(packet), hops + 1, origin)
             return
         # What is for its address outside may go there first: it comes back like anybody's.
         if any(port.device_owner == ROUTER_INTERFACE for port in own):
+            return
+        if origin is not None and self._is_apart(ports, origin, target):
             return
         for port, hop in self._ways(router, ports, target):
             if port.device_owner == ROUTER_GATEWAY:
@@ -190,6 +196,31 @@ class Reference:
         best = max((each[:2] for each in known), default=None)
         return [(port, hop) for length, rank, port, hop in known if (length, rank) == best]
 
+    # Address scopes
+
+    def _scope(self, network_id: str) -> str | None:
+        """The address scope of the pools that a network's subnets are cut from."""
+        names = [subnet.subnetpool_id for subnet in self._store.find(Subnet, "network", network_id)]
+        pools = [self._store.get(SubnetPool, name) for name in names if name is not None]
+        return next((pool.address_scope_id for pool in pools if pool is not None and pool.address_scope_id), None)
+
+    def _is_apart(self, ports: list[Port], origin: str, target: int) -> bool:
+        """Whether an address is on a network of a router that is in another scope than the one a packet comes from."""
+        inside = [port for port in ports if port.device_owner == ROUTER_INTERFACE]
+        there = [port for port in inside if any(holds(subnet.cidr, target) for subnet in self._subnets(port))]
+        is_joined = any(port.network_id == origin for port in inside)
+        return is_joined and any(self._scope(port.network_id) != self._scope(origin) for port in there)
+
+    def _is_spared(self, router: Router, gateway: Port, inside: int) -> bool:
+        """Whether an address on a network of a router is in the scope of its external network."""
+        scope = self._scope(gateway.network_id)
+        return scope is not None and any(
+            self._scope(port.network_id) == scope
+            for port in self._store.find(Port, "device", router.id)
+            if port.device_owner == ROUTER_INTERFACE
+            and any(holds(subnet.cidr, inside) for subnet in self._subnets(port))
+        )
+
     def _subnets(self, port: Port) -> list[Subnet]:
         found = (self._store.get(Subnet, fixed.subnet_id) for fixed in port.fixed_ips)
         return [subnet for subnet in found if subnet is not None]
@@ -202,7 +233,7 @@ class Reference:
         for port in self._store.find(Port, "network", network_id):
             if hop in addresses(port):
                 if port.device_owner == ROUTER_INTERFACE:
-                    self._route(port.device_id, packet, hops + 1)
+                    self._route(port.device_id, packet, hops + 1, network_id)
                 else:
                     self._arrive(port, packet)
 
@@ -233,7 +264,7 @@ class Reference:
         ]
         for each in floating:
             yield _with_ends(packet, source=number(each.address))
-        if not router.enable_snat:
+        if not router.enable_snat or self._is_spared(router, gateway, packet["ipv4_src"]):
             yield packet
             return
         own = number(gateway.fixed_ips[0].ip_address)
@@ -270,7 +301,9 @@ class Reference:
                         self._come_in(network_id, reply, number_of_mac(port.mac_address), hops + 1)
                 for inside in self._answered(router, packet):
                     self._route(router.id, inside, hops + 1)
-            elif not router.enable_snat and number_of_mac(gateway.mac_address) == to_mac:
+            elif number_of_mac(gateway.mac_address) == to_mac and (
+                not router.enable_snat or self._is_spared(router, gateway, target)
+            ):
                 self._route(router.id, packet, hops + 1)
 
     def _addressed(self, network_id: str, packet: Packet) -> Iterator[tuple[str, Packet]]:

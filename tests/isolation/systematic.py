@@ -1,0 +1,152 @@
+"""What a flow that drops keeps back, and what a flow that permits would permit if it looked at one bit less.
+
+Chance finds most faults, but not each bit of an address, nor each reason to drop at each port. So every drop flow is
+met by every port on its chassis that it may concern, and every permission to send is missed by every single bit. Each
+packet is but for that one that has been seen to arrive, so that nothing else stops it.
+"""
+
+from collections.abc import Iterator
+from random import Random
+
+from flows import packets
+from flows.actions import Goto
+from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4, ETH_TYPE_RARP, FIELDS
+from flows.flow import Flow, Term
+from flows.packets import BROADCAST_MAC, ETH_TYPE_IPV6, Packet
+from flows.pipeline import ARP_GUARD, PORT_SECURITY, TABLES
+from tests.clouds import CHASSIS, SimulatedCloud
+from tests.isolation.attacks import honest, instances
+from tests.isolation.judge import Case, Judge, Outsider, Sent
+from tests.isolation.near_flows import headers, shaped
+from tests.storytelling import address
+from topology.values import Network, Port
+
+PATHS = 2
+"""How many targets of a sender are tried."""
+OF_SENDERS = ("eth_src", "ipv4_src", "arp_spa", "arp_sha")
+
+
+class Systematic:
+    """Makes packets of all drops and of all permissions to send in a cloud."""
+
+    def __init__(self, cloud: SimulatedCloud, judge: Judge, random: Random) -> None:
+        self._cloud, self._random = cloud, random
+        self._ports = instances(cloud)
+        self._networks = {network.key: network for network in cloud.store.all(Network)}
+        placed = [place.split("@") for place in cloud.placements]
+        self._here = {name: [port for port in self._ports if [port.id, name] in placed] for name in CHASSIS}
+        self._arriving = {port.id: list(self._paths(judge, port)) for port in self._ports}
+
+    def all(self) -> Iterator[Case]:
+        """Yield every one."""
+        for chassis in CHASSIS:
+            for flow in self._cloud.flows(chassis).values():
+                if not flow.match or flow.table >= TABLES["drops"].number:
+                    continue
+                terms = {term.field: term for term in flow.match}
+                if flow.actions and flow.actions[-1] == Goto("drops"):
+                    yield from self._dropped(chassis, flow, terms)
+                elif flow.table in (PORT_SECURITY.number, ARP_GUARD.number) and "from_port" in terms:
+                    yield from self._missed(terms)
+
+    def _paths(self, judge: Judge, sender: Port) -> Iterator[Packet]:
+        """Packets of a sender that arrive: of each kind that a target takes, one."""
+        found = 0
+        for target in self._random.sample(self._ports, len(self._ports)):
+            if target.id == sender.id or found == PATHS:
+                continue
+            arriving = []
+            for packet in honest(self._cloud, sender, target):
+                judge.forget()
+                places = {place.partition("@")[0] for place, _ in judge.inject(Sent(sender, packet)).deliveries}
+                if target.id in places:
+                    arriving.append(packet)
+            found += bool(arriving)
+            yield from {packet["ip_proto"]: packet for packet in arriving}.values()
+
+    # What is dropped
+
+    def _dropped(self, chassis: str, flow: Flow, terms: dict[str, Term]) -> Iterator[Case]:
+        if "to_port" in terms:
+            yield from self._for_receiver(terms)
+            return
+        for sender in self._here[chassis]:
+            if "from_port" in terms and terms["from_port"].value != sender.key:
+                continue
+            if flow.table <= ARP_GUARD.number and not self._is_on(sender, terms.get("network")):
+                continue
+            for base in self._bases(sender, terms):
+                yield (Sent(sender, self._exactly(base, headers(terms))),)
+
+    def _is_on(self, port: Port, network: Term | None) -> bool:
+        return network is None or self._networks[network.value].id == port.network_id
+
+    def _for_receiver(self, terms: dict[str, Term]) -> Iterator[Case]:
+        (target,) = [port for port in self._ports if port.key == terms["to_port"].value] or [None]
+        if target is None:
+            return
+        for sender in self._ports:
+            if sender.id != target.id and sender.network_id == target.network_id:
+                for base in self._frames(sender.mac_address, target.mac_address):
+                    yield (Sent(sender, base),)
+                for base in honest(self._cloud, sender, target):
+                    yield (Sent(sender, self._exactly(base, headers(terms))),)
+        network = self._cloud.store.get(Network, target.network_id)
+        if network is not None and not network.segment.is_overlay:
+            for base in self._frames("00:00:5e:00:53:c8", target.mac_address):
+                yield (Sent(Outsider(network.id), base),)
+
+    def _frames(self, mac: str, to_mac: str) -> Iterator[Packet]:
+        """What is neither IPv4 nor ARP."""
+        for to, eth_type in ((to_mac, ETH_TYPE_IPV6), (to_mac, ETH_TYPE_RARP), (BROADCAST_MAC, ETH_TYPE_RARP)):
+            yield packets.unknown_ethertype(mac, to, eth_type=eth_type)
+
+    def _bases(self, sender: Port, terms: dict[str, Term]) -> list[Packet]:
+        """What a sender says in honesty, of the kind that a flow asks for."""
+        eth_type = terms["eth_type"].value if "eth_type" in terms else ETH_TYPE_IPV4
+        if eth_type == ETH_TYPE_ARP:
+            return self._arp(sender)
+        if eth_type == ETH_TYPE_IPV4:
+            protocol = terms.get("ip_proto")
+            return [
+                each for each in self._arriving[sender.id] if protocol is None or each["ip_proto"] == protocol.value
+            ]
+        return [packets.unknown_ethertype(sender.mac_address, BROADCAST_MAC, eth_type=eth_type)]
+
+    def _arp(self, sender: Port) -> list[Packet]:
+        near = [port for port in self._ports if port.network_id == sender.network_id and port.id != sender.id]
+        targets = [address(port) for port in near[:1]] or [address(sender)]
+        own = sender.mac_address, address(sender)
+        return [packets.gratuitous_arp(*own), *(packets.arp_request(*own, target) for target in targets)]
+
+    # What is nearly permitted
+
+    def _missed(self, terms: dict[str, Term]) -> Iterator[Case]:
+        (sender,) = [port for port in self._ports if port.key == terms["from_port"].value] or [None]
+        if sender is None:
+            return
+        wanted = headers(terms)
+        for base in self._bases(sender, terms)[:1]:
+            exact = self._exactly(base, wanted)
+            for name in OF_SENDERS:
+                term = wanted.get(name)
+                for bit in _bits(term) if term is not None else ():
+                    yield (Sent(sender, shaped(exact, {name: exact[name] ^ bit})),)
+
+    def _exactly(self, base: Packet, wanted: dict[str, Term]) -> Packet:
+        """A packet that meets these conditions, and is otherwise as it was; what a mask leaves open is at random."""
+        fields = {}
+        for name, term in wanted.items():
+            mask = _mask(term)
+            beyond = self._random.getrandbits(FIELDS[name].bits) & ~mask if term.mask is not None else 0
+            fields[name] = beyond | term.value & mask
+        return shaped(base, fields)
+
+
+def _mask(term: Term) -> int:
+    return (1 << FIELDS[term.field].bits) - 1 if term.mask is None else term.mask
+
+
+def _bits(term: Term) -> list[int]:
+    mask = _mask(term)
+    return [1 << place for place in range(mask.bit_length()) if mask >> place & 1]
