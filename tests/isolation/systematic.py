@@ -1,8 +1,9 @@
-"""What a flow that drops keeps back, and what a flow that permits would permit if it looked at one bit less.
+"""What a flow that drops keeps back, and what a flow that permits would permit if it looked at a bit or a network less.
 
 Chance finds most faults, but not each bit of an address, nor each reason to drop at each port. So every drop flow is
 met by every port on its chassis that it may concern, and every permission to send is missed by every single bit. Each
-packet is but for that one that has been seen to arrive, so that nothing else stops it.
+packet is but for that one that has been seen to arrive, so that nothing else stops it. And what a network's flows do
+is asked for from every other network on the chassis.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from flows.actions import Goto
 from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4, ETH_TYPE_RARP, FIELDS
 from flows.flow import Flow, Term
 from flows.packets import BROADCAST_MAC, ETH_TYPE_IPV6, Packet
-from flows.pipeline import ARP_GUARD, PORT_SECURITY, TABLES
+from flows.pipeline import ARP_GUARD, ARP_RESPONDER, FORWARDING, PORT_SECURITY, ROUTING, TABLES
 from tests.clouds import CHASSIS, SimulatedCloud
 from tests.isolation.attacks import honest, instances
 from tests.isolation.judge import Case, Judge, Outsider, Sent
@@ -23,6 +24,7 @@ from topology.values import Network, Port
 
 PATHS = 2
 """How many targets of a sender are tried."""
+OF_A_NETWORK = tuple(table.number for table in (ARP_RESPONDER, ROUTING, FORWARDING))
 OF_SENDERS = ("eth_src", "ipv4_src", "arp_spa", "arp_sha")
 
 
@@ -48,6 +50,8 @@ class Systematic:
                     yield from self._dropped(chassis, flow, terms)
                 elif flow.table in (PORT_SECURITY.number, ARP_GUARD.number) and "from_port" in terms:
                     yield from self._missed(terms)
+                elif flow.table in OF_A_NETWORK and "network" in terms:
+                    yield from self._elsewhere(chassis, terms)
 
     def _paths(self, judge: Judge, sender: Port) -> Iterator[Packet]:
         """Packets of a sender that arrive: of each kind that a target takes, one."""
@@ -132,6 +136,21 @@ class Systematic:
                 term = wanted.get(name)
                 for bit in _bits(term) if term is not None else ():
                     yield (Sent(sender, shaped(exact, {name: exact[name] ^ bit})),)
+
+    def _elsewhere(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
+        there = [port for port in self._ports if self._is_on(port, terms["network"])]
+        wanted = headers(terms)
+        for sender in self._here[chassis]:
+            if self._is_on(sender, terms["network"]):
+                continue
+            if "arp_tpa" in wanted or "arp_op" in wanted:
+                asked = packets.arp_request(sender.mac_address, address(sender), "10.0.0.1")
+                yield (Sent(sender, self._exactly(asked, wanted)),)
+                continue
+            for target in self._random.sample(there, min(PATHS, len(there))):
+                for build in (packets.icmp_echo, packets.tcp, packets.udp):
+                    said = build(sender.mac_address, target.mac_address, address(sender), address(target))
+                    yield (Sent(sender, self._exactly(said, wanted)),)
 
     def _exactly(self, base: Packet, wanted: dict[str, Term]) -> Packet:
         """A packet that meets these conditions, and is otherwise as it was; what a mask leaves open is at random."""
