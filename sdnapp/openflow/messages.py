@@ -59,6 +59,10 @@ _STATS_ENTRY = struct.Struct("!HBx8xH10xQ16x2xH")
 _COUNT = struct.Struct("!H10xH10xQQ10xH")
 _MATCH_AT = 48
 """Where the match begins in an entry of a flow-stats reply."""
+_PACKET_IN = struct.Struct("!8x7xBQ2xH")
+_PACKET_IN_MATCH_AT = HEADER_SIZE + 16
+_PACKET_OUT = struct.Struct("!BBHIIIH6xHHIH6x")
+_U32 = struct.Struct("!I")
 
 
 class MalformedMessage(ValueError):
@@ -139,8 +143,9 @@ def packet_out(xid: int, in_port: int, out_port: int, data: bytes) -> bytes:
     """Send a packet out of a port, as if it had come in by ``in_port``: a port's number, or ``PORT_CONTROLLER``."""
     # A switch does not send a packet back to where it came from, unless told in these words.
     port = PORT_IN if out_port == in_port else out_port
-    action = struct.pack("!HHIH6x", 0, 16, port, WHOLE_PACKET)
-    return message(PACKET_OUT, xid, struct.pack("!IIH6x", NO_BUFFER, in_port, len(action)) + action + data)
+    action = 0, 16, port, WHOLE_PACKET
+    length = _PACKET_OUT.size + len(data)
+    return _PACKET_OUT.pack(VERSION, PACKET_OUT, length, xid, NO_BUFFER, in_port, action[1], *action) + data
 
 
 # Readers of messages that we receive. ``data`` is the whole message.
@@ -234,20 +239,19 @@ def _experimenter_error(experimenter: int, code: int) -> str:
 def read_packet_in(data: bytes) -> PacketIn:
     """Return what matters of a packet-in."""
     try:
-        _, _, _, table, cookie, _, match_length = struct.unpack_from("!IHBBQHH", data, HEADER_SIZE)
-        match_at = HEADER_SIZE + 16
-        match_end = match_at + match_length
-        position, in_port = match_at + 4, None
+        table, cookie, match_length = _PACKET_IN.unpack_from(data)
+        match_end = _PACKET_IN_MATCH_AT + match_length
+        position, in_port = _PACKET_IN_MATCH_AT + 4, None
         while position + 4 <= match_end:
-            (header,) = struct.unpack_from("!I", data, position)
+            (header,) = _U32.unpack_from(data, position)
             if header == _IN_PORT_HEADER:
-                (in_port,) = struct.unpack_from("!I", data, position + 4)
+                (in_port,) = _U32.unpack_from(data, position + 4)
                 break
             position += 4 + (header & 0xFF)
     except struct.error as error:
         raise MalformedMessage(f"packet-in: {error}") from None
     # Two bytes of padding put the packet's IP header on a multiple of four.
-    return PacketIn(cookie, table, in_port, data[match_at + (match_length + 7) // 8 * 8 + 2 :])
+    return PacketIn(cookie, table, in_port, data[_PACKET_IN_MATCH_AT + (match_length + 7) // 8 * 8 + 2 :])
 
 
 def read_port_status(data: bytes) -> PortStatus:
