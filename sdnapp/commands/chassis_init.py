@@ -67,6 +67,12 @@ def run(given: argparse.Namespace) -> int:
             f"If it is wrong: sdnapp chassis init --controller {given.controller} --encap-ip ADDRESS",
             file=sys.stderr,
         )
+    if not done.is_told_limits:
+        print(
+            "sdnapp: note: this Open vSwitch is older than 3.3. So that no instance fills the table of connections, "
+            "which all share, run this after each of its starts: sdnapp chassis limit-connections (docs/security.md)",
+            file=sys.stderr,
+        )
     if given.json:
         show_json({"manager": done.manager, "settings": settings})
         return 0

@@ -5,6 +5,7 @@ may be repeated.
 """
 
 import json
+import re
 import socket
 import subprocess
 import uuid
@@ -23,6 +24,8 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 _TIMEOUT = 10
 """Seconds that ovs-vsctl may take."""
+_SCHEMA_WITH_LIMITS = (8, 5)
+"""Of Open vSwitch 3.3."""
 _FAR_AWAY = "192.0.2.1"
 """An address that is nobody's (RFC 5737): its route is the default route. No packet is sent there."""
 
@@ -33,10 +36,14 @@ class InitError(Exception):
 
 @dataclass(frozen=True)
 class Initialized:
-    """What the machine's Open vSwitch now has: the manager's target, and every setting of ours, set now or before."""
+    """What the machine's Open vSwitch now has: the manager's target, and every setting of ours, set now or before.
+
+    ``is_told_limits``: whether its database can say how many connections a port may have.
+    """
 
     manager: str
     settings: tuple[tuple[str, str], ...]
+    is_told_limits: bool = True
 
 
 def init_chassis(
@@ -84,7 +91,7 @@ def init_chassis(
     if commands:
         _vsctl(run, "--no-wait", *commands)
     known = {**present, **wanted}
-    return Initialized(manager, tuple((key, known[key]) for key in _KEYS if key in known))
+    return Initialized(manager, tuple((key, known[key]) for key in _KEYS if key in known), _is_told_limits(run))
 
 
 _KEYS = (
@@ -169,6 +176,11 @@ def _manager_commands(run: Run, target: str) -> list[str]:
         commands += ["--", "--id=@manager", "create", "Manager", *row]
         commands += ["--", "add", "Open_vSwitch", ".", "manager_options", "@manager"]
     return commands
+
+
+def _is_told_limits(run: Run) -> bool:
+    found = re.search(r"DB Schema (\d+)\.(\d+)", _vsctl(run, "--version"))
+    return found is None or (int(found[1]), int(found[2])) >= _SCHEMA_WITH_LIMITS
 
 
 def _assignment(key: str, value: str) -> str:

@@ -14,9 +14,18 @@ from flows.actions import Goto
 from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4, ETH_TYPE_RARP, FIELDS
 from flows.flow import Flow, Term
 from flows.packets import BROADCAST_MAC, ETH_TYPE_IPV6, Packet
-from flows.pipeline import ARP_GUARD, ARP_RESPONDER, FORWARDING, PORT_SECURITY, ROUTING, TABLES
+from flows.pipeline import (
+    ARP_GUARD,
+    ARP_RESPONDER,
+    EGRESS_TRACKING,
+    FORWARDING,
+    INGRESS_TRACKING,
+    PORT_SECURITY,
+    ROUTING,
+    TABLES,
+)
 from tests.clouds import CHASSIS, SimulatedCloud
-from tests.isolation.attacks import honest, instances
+from tests.isolation.attacks import gateways, honest, instances
 from tests.isolation.judge import Case, Judge, Outsider, Sent
 from tests.isolation.near_flows import headers, shaped
 from tests.storytelling import address
@@ -25,6 +34,7 @@ from topology.values import Network, Port
 PATHS = 2
 """How many targets of a sender are tried."""
 OF_A_NETWORK = tuple(table.number for table in (ARP_RESPONDER, ROUTING, FORWARDING))
+UNFILTERED = (EGRESS_TRACKING.number, INGRESS_TRACKING.number)
 OF_SENDERS = ("eth_src", "ipv4_src", "arp_spa", "arp_sha")
 
 
@@ -50,6 +60,8 @@ class Systematic:
                     yield from self._dropped(chassis, flow, terms)
                 elif flow.table in (PORT_SECURITY.number, ARP_GUARD.number) and "from_port" in terms:
                     yield from self._missed(terms)
+                elif flow.table in UNFILTERED and "udp_dst" in terms:
+                    yield from self._unfiltered(self._here[chassis], flow.table == EGRESS_TRACKING.number, terms)
                 elif flow.table in OF_A_NETWORK and "network" in terms:
                     yield from self._elsewhere(chassis, terms)
 
@@ -119,9 +131,11 @@ class Systematic:
 
     def _arp(self, sender: Port) -> list[Packet]:
         near = [port for port in self._ports if port.network_id == sender.network_id and port.id != sender.id]
-        targets = [address(port) for port in near[:1]] or [address(sender)]
         own = sender.mac_address, address(sender)
-        return [packets.gratuitous_arp(*own), *(packets.arp_request(*own, target) for target in targets)]
+        # Questions are answered on the spot: only what is told goes further.
+        told = [packets.arp_reply(*own, port.mac_address, address(port)) for port in near[:1]]
+        asked = [packets.arp_request(*own, address(port)) for port in near[:1]]
+        return [packets.arp_reply(*own, BROADCAST_MAC, address(sender)), *told, *asked, packets.gratuitous_arp(*own)]
 
     # What is nearly permitted
 
@@ -136,6 +150,21 @@ class Systematic:
                 term = wanted.get(name)
                 for bit in _bits(term) if term is not None else ():
                     yield (Sent(sender, shaped(exact, {name: exact[name] ^ bit})),)
+
+    def _unfiltered(self, here: list[Port], sent: bool, terms: dict[str, Term]) -> Iterator[Case]:
+        """What no security group is asked about, but for one bit of its ports."""
+        wanted = headers(terms)
+        for port in here:
+            for other in self._ports:
+                sender, target = (port, other) if sent else (other, port)
+                macs = [target.mac_address] if port.network_id == other.network_id else gateways(self._cloud, sender)
+                if port.id == other.id or not macs or self._random.randrange(len(self._ports)) > PATHS:
+                    continue
+                said = packets.udp(sender.mac_address, macs[0], address(sender), address(target))
+                exact = self._exactly(said, wanted)
+                for name in ("udp_src", "udp_dst"):
+                    for bit in _bits(wanted[name]):
+                        yield (Sent(sender, shaped(exact, {name: exact[name] ^ bit})),)
 
     def _elsewhere(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
         there = [port for port in self._ports if self._is_on(port, terms["network"])]

@@ -51,6 +51,13 @@ def test_all_that_can_be_named(sdnapp, calls):
     assert json.loads(out) == {"manager": DONE.manager, "settings": dict(DONE.settings)}
 
 
+def test_an_old_switch_has_to_be_told_on_the_spot(sdnapp, monkeypatch):
+    done = Initialized(DONE.manager, (("system-id", "hv1"),), is_told_limits=False)
+    monkeypatch.setattr(local, "init_chassis", lambda controller, **options: done)
+    status, _, err = sdnapp("chassis", "init", "--controller", "192.0.2.1")
+    assert status == 0 and "run this after each of its starts: sdnapp chassis limit-connections" in err
+
+
 def test_a_tunnel_address_that_is_not_this_machines_is_told(sdnapp, calls, monkeypatch):
     status, _, err = sdnapp("chassis", "init", "--controller", "192.0.2.1")
     assert (status, err) == (
