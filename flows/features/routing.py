@@ -69,23 +69,10 @@ def neighbours(view: View) -> Published:
     yield EVERYONE, flow(NEIGHBOURS, "any", "routing", "table/neighbours", *ask)
 
 
-def nowhere(view: View, router_id: str) -> Published:
-    """What a router drops without a word."""
-    router = view.get(Router, router_id)
-    if router is not None:
-        for prefix in NOWHERE:
-            yield (
-                where_router_is(router_id),
-                flow(
-                    ROUTES,
-                    "nowhere",
-                    "routing",
-                    f"router/{router_id}",
-                    *drop("unroutable"),
-                    router=router.key,
-                    ipv4_dst=prefix,
-                ),
-            )
+def nowhere(view: View) -> Published:
+    """What all routers drop without a word."""
+    for prefix in NOWHERE:
+        yield EVERYONE, flow(ROUTES, "nowhere", "routing", "table/routes", *drop("unroutable"), ipv4_dst=prefix)
 
 
 def _towards(view: View, router_id: str, hop: NextHop) -> tuple[Action, ...]:
@@ -107,6 +94,6 @@ def _towards(view: View, router_id: str, hop: NextHop) -> tuple[Action, ...]:
 UNITS = (
     Unit(interface, over=Router, each=interfaces),
     Unit(prefixes, over=Router),
-    Unit(nowhere, over=Router),
+    Unit(nowhere),
     Unit(neighbours),
 )
