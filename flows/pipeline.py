@@ -272,16 +272,19 @@ EXTERNAL_ADDRESSES = Table(
     "external_addresses",
     "Finds the chassis that translates what is for a router's or floating address: of a router's own, by the block of "
     "source ports. Answers echo requests to routers. Copies other ICMP to all that translate for the router: it names "
-    "no port, and only the chassis with the connection takes it.",
-    match=frozenset({"network", "eth_dst", "ipv4_dst", "icmp_type", "icmp_code", "ip_proto"})
+    "no port, and only the chassis with the connection takes it. What has no hop left here, or is for a port of the "
+    "router's that is nobody's, the controller reports.",
+    match=frozenset({"network", "eth_dst", "ipv4_dst", "icmp_type", "icmp_code", "ip_proto", "ip_ttl"})
     | {"tcp_dst", "udp_dst", "too_big", "fenced"},
     priorities={
         "too_big": 140,
         "echo": 130,
+        "expired": 128,
         "forwarding": 125,
         "floating": 120,
         "icmp": 110,
         "block": 100,
+        "refused": 60,
         "routed": 50,
     },
     next=("inbound_nat", "transit_output", "drops"),

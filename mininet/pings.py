@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from stations import CommandFailed, Station
 
 TIME_TO_LIVE = re.compile(r"ttl=(\d+)")
+EXPIRED = re.compile(r"From ([\d.]+) .*Time to live exceeded")
 SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received.* time (\d+)ms")
 
 
@@ -75,6 +76,12 @@ def one_ping(station: Station, address: str, *options: str) -> str:
     process = station.start("ping", "-n", "-c", "1", "-W", "2", *options, address, stdout=subprocess.PIPE, text=True)
     output: str = process.communicate(timeout=30)[0]
     return output
+
+
+def who_ends(station: Station, address: str, hops: int) -> str | None:
+    """Who reports that a request with so many hops to live comes no further, None where nobody does."""
+    found = EXPIRED.search(one_ping(station, address, "-t", str(hops)))
+    return found[1] if found else None
 
 
 def time_to_live(station: Station, address: str) -> int | None:

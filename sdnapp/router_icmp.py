@@ -82,12 +82,10 @@ def report(store: Store, flow: Flow, frame: bytes) -> bytes | Silence:
         return Silence("broadcast")
     is_own = kind[0] == UNREACHABLE and kind[1] in (PROTOCOL, PORT)
     own = str(receiver) if is_own else address_towards(view, router_id, str(sender))
-    mtu = 0
-    if kind == (UNREACHABLE, FRAGMENTATION):
-        mtu = _largest(view, flow, router_id)
-        outside = view.ask(gateway, router_id)
-        if flow.table == EXTERNAL_ADDRESSES.number and outside is not None:
-            own = next(iter(outside.addresses), None)
+    mtu = _largest(view, flow, router_id) if kind == (UNREACHABLE, FRAGMENTATION) else 0
+    outside = view.ask(gateway, router_id) if flow.table == EXTERNAL_ADDRESSES.number else None
+    if outside is not None and not is_own:
+        own = next(iter(outside.addresses), None)
     if own is None or own == str(sender):
         return Silence("no address of its own")
     # What has just come from outside is not translated yet.
@@ -104,9 +102,9 @@ def _kind(flow: Flow, protocol: int) -> tuple[int, int] | Silence:
         return UNREACHABLE, FRAGMENTATION
     if flow.table == ROUTER_OUTPUT.number:
         return UNREACHABLE, HOST
-    if flow.priority == ROUTES.priorities["expired"]:
+    if any(term.field == "ip_ttl" for term in flow.match):
         return TIME_EXCEEDED, 0
-    if flow.priority == ROUTES.priorities["no_route"]:
+    if (flow.table, flow.priority) == (ROUTES.number, ROUTES.priorities["no_route"]):
         return UNREACHABLE, NETWORK
     if protocol == IP_PROTO_ICMP:
         return Silence("ICMP that is no echo request")

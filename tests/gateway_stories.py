@@ -68,6 +68,11 @@ def outside(walk: Walk) -> list[tuple[str, Packet]]:
     return [(frame.chassis_id, frame.packet) for frame in walk.on_physical]
 
 
+def heard_of(walk: Walk) -> list[tuple[str, str]]:
+    """From which chassis the controller has packets to report about, and on whose account."""
+    return [(chassis, flow.owner) for chassis, flow, _ in walk.to_controller]
+
+
 @story
 def what_leaves_by_a_gateway_has_the_routers_address_and_a_port_of_its_chassis(cloud: Cloud) -> None:
     net = outward(cloud)
@@ -92,13 +97,38 @@ def what_leaves_by_a_gateway_has_the_routers_address_and_a_port_of_its_chassis(c
 @story
 def nobody_outside_begins_anything_with_a_routers_address(cloud: Cloud) -> None:
     net = outward(cloud)
-    first = block_of(cloud, net.hub, "hv1")
-    for port in (first, first + 1, 22, 65535):
+    for port in (block_of(cloud, net.hub, "hv1"), block_of(cloud, net.hub, "hv2"), 22, 65535):
         walk = cloud.inject_physical(FLAT, from_far(net, net.out.mac_address, OUTSIDE, udp_src=53, udp_dst=port))
-        assert not walk.deliveries and not walk.to_controller
+        assert not walk.deliveries
+        # Ports that are nobody's, the router reports; whether others are, only the chassis knows that have them.
+        assert heard_of(walk) == ([("hv3", "router/hub")] if port in (22, 65535) else [])
     # Nor with an address inside, as the upstream router might send it.
     walk = cloud.inject_physical(FLAT, from_far(net, net.out.mac_address, address(net.one)))
     assert not walk.deliveries
+
+
+@story
+def what_comes_with_no_hop_left_is_reported_where_it_comes_in(cloud: Cloud) -> None:
+    """So that a traceroute from outside shows the router, wherever the instance is."""
+    net = outward(cloud, ("hv3",), ("hv2", "hv3"))
+    far, near = floating(cloud, net, 20, net.one), floating(cloud, net, 21, net.two)
+    forwarded = cloud.floating_ip(net.world, "203.0.113.30", router_id="hub")
+    cloud.forward(forwarded, net.one, 2222, 22)
+    for_all = (
+        ("hv3", udp(UPSTREAM_MAC, mac_of(cloud, far), FAR, far.address, udp_dst=33434)),
+        ("hv3", icmp_echo(UPSTREAM_MAC, mac_of(cloud, far), FAR, far.address)),
+        ("hv2", udp(UPSTREAM_MAC, mac_of(cloud, near), FAR, near.address, udp_dst=33434)),
+        ("hv3", tcp(UPSTREAM_MAC, mac_of(cloud, forwarded), FAR, forwarded.address, tcp_src=7, tcp_dst=2222)),
+        ("hv3", from_far(net, net.out.mac_address, OUTSIDE, udp_src=53, udp_dst=block_of(cloud, net.hub, "hv1"))),
+    )
+    for door, packet in for_all:
+        for left in (0, 1):
+            walk = cloud.inject_physical(FLAT, packet.but(ip_ttl=left))
+            assert heard_of(walk) == [(door, "router/hub")] and not walk.deliveries, packet
+            assert [reported["ipv4_dst"] for _, _, reported in walk.to_controller] == [packet["ipv4_dst"]]
+        assert not cloud.inject_physical(FLAT, packet.but(ip_ttl=2)).to_controller
+    to_itself = icmp_echo(UPSTREAM_MAC, net.out.mac_address, FAR, OUTSIDE).but(ip_ttl=1)
+    assert [door for door, _ in outside(cloud.inject_physical(FLAT, to_itself))] == ["hv3"], "it is there"
 
 
 @story
@@ -354,7 +384,8 @@ def forwarded_ports_lead_to_instances_and_nothing_else_does(cloud: Cloud) -> Non
         tcp(UPSTREAM_MAC, mac, FAR, each.address, tcp_src=7, tcp_dst=2223),
         udp(UPSTREAM_MAC, mac, FAR, each.address, udp_src=7, udp_dst=2222),
     ):
-        assert not cloud.inject_physical(FLAT, other).deliveries
+        walk = cloud.inject_physical(FLAT, other)
+        assert not walk.deliveries and heard_of(walk) == [("hv3", "router/hub")], "the router says so"
     # What they begin themselves has the router's address.
     sent = ask_far(net, net.one, udp_src=40000, udp_dst=53)
     ((_, packet),) = outside(cloud.inject("one@hv1", sent))

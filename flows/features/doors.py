@@ -7,7 +7,7 @@ that a gateway hands to the chassis that translates are for ``SERVICE_MAC``, so 
 from collections.abc import Iterable, Iterator, Mapping
 
 from flows.actions import Action, CheckLarger, FirstAlive, Goto, Output, SetField
-from flows.control_budget import to_controller
+from flows.control_budget import REPORTED, to_controller
 from flows.features.arp_responder import turned
 from flows.features.fences import ask_fence, unless_fenced
 from flows.features.routing import NO_PORT
@@ -138,14 +138,19 @@ def own_mac(view: View, router_id: str) -> Published:
 
 
 def for_mac(view: View, feature: str, owner: str, own: Gateway, mac: str) -> Iterator[Flow]:
-    """Take what is for a MAC address of a router's on its external network, unless it is too large for what follows."""
+    """Take what is for a MAC address of a router's on its external network, unless the router must report about it.
+
+    That is here, before any translation: whoever is told finds his packet again, and hears of no address inside.
+    """
     match: dict[str, int | str] = {"network": own.network.key, "eth_dst": mac}
     largest = view.ask(largest_in, own.router_id) or 0
     check, found = CheckLarger("too_big", largest + ETHERNET_HEADER), Goto("external_addresses")
     yield flow(FORWARDING, "external", feature, owner, check, found, **match)
     # The controller finds the router by the owner.
-    report, about = to_controller(own.key), f"router/{own.router_id}"
+    report, about = to_controller(own.key, REPORTED), f"router/{own.router_id}"
     yield flow(EXTERNAL_ADDRESSES, "too_big", "icmp", about, *report, too_big=1, **match)
+    for left in (0, 1):
+        yield flow(EXTERNAL_ADDRESSES, "expired", "icmp", about, *report, ip_ttl=left, **match)
 
 
 def answer(feature: str, owner: str, network_key: int, mac: str, address: str, *, unless: Mapping[str, int]) -> Flow:

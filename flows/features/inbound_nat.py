@@ -8,12 +8,21 @@ translates for the router gets a copy, and the one that knows the connection goe
 from collections.abc import Callable, Iterator
 
 from flows.actions import Action, Goto, Move, Resubmit, SetField, Translate, Untrack
+from flows.control_budget import REPORTED, to_controller
 from flows.drops import drop
 from flows.features.doors import answer, for_mac
 from flows.features.fences import unless_fenced
 from flows.features.icmp import ORIGINAL_TTL
 from flows.features.routing import NO_PORT
-from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, IP_PROTO_ICMP, mac_to_int, parse_ipv4
+from flows.fields import (
+    ICMP_ECHO_REPLY,
+    ICMP_ECHO_REQUEST,
+    IP_PROTO_ICMP,
+    IP_PROTO_TCP,
+    IP_PROTO_UDP,
+    mac_to_int,
+    parse_ipv4,
+)
 from flows.flow import Flow, flow
 from flows.pipeline import EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT
 from flows.units import EVERYONE, Published, Unit, on_chassis
@@ -44,6 +53,8 @@ def to_router(view: View, router_id: str) -> Published:
             yield here, flow(EXTERNAL_ADDRESSES, "echo", FEATURE, owner, *reply, **for_it, **echo)
         for address in own.addresses:
             yield from _back_to_translators(view, own, chassis_id, address, translating)
+            for each in _refused(own, address):
+                yield here, each
         routed = (SetField("router", own.router_key), SetField("from_core", 0), Resubmit("routes"))
         to_it: dict[str, int | str] = {"network": network, "eth_dst": own.mac_address}
         if not own.snat:
@@ -122,7 +133,10 @@ def to_forwarded(view: View, forwarding_id: str) -> Published:
     doors = view.ask(gateway_chassis, own.router_id)
     for chassis_id in doors:
         # Several forwardings of one address have these in common.
-        for each in for_mac(view, FEATURE, f"address/{live.address}", own, live.mac_address):
+        for each in (
+            *for_mac(view, FEATURE, f"address/{live.address}", own, live.mac_address),
+            *_refused(own, live.address),
+        ):
             yield on_chassis(chassis_id), each
     active = view.ask(answering_gateway, own.router_id)
     if active is not None:
@@ -145,6 +159,14 @@ def translated(view: View) -> Published:
     """Whose destination is external no more belongs to a connection, or has begun one that is let in."""
     owner, known = "table/inbound_verdict", Resubmit("routes")
     yield EVERYONE, flow(INBOUND_VERDICT, "known", FEATURE, owner, known, ct_state="+trk-inv")
+
+
+def _refused(own: Gateway, address: str) -> Iterator[Flow]:
+    """Report that a port of an address of the router's is nobody's (RFC 1122, section 4.1.3.1)."""
+    report, about = to_controller(own.key, REPORTED), f"router/{own.router_id}"
+    for protocol in (IP_PROTO_TCP, IP_PROTO_UDP):
+        to_it: dict[str, int | str] = {"network": own.network.key, "ipv4_dst": address, "ip_proto": protocol}
+        yield flow(EXTERNAL_ADDRESSES, "refused", "icmp", about, *report, **to_it)
 
 
 def _blocks(view: View, own: Gateway) -> Iterator[Translation]:

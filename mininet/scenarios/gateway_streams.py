@@ -9,7 +9,7 @@ from controller import sdnapp
 from conversations import serve
 from leases import lease
 from neutron import Document, Neutron
-from pings import until_answered
+from pings import ping, until_answered, who_ends
 from stations import Instance
 from streams import Streams
 from troubles import Pair, Troubles
@@ -62,6 +62,13 @@ def run(cloud: Cloud, checks: Checks) -> None:
     for source, target in pairs.values():
         until_answered(source, target)
 
+    (door,) = cloud.api.find("port", device_id=router["id"], device_owner="network:router_gateway")
+    hub = door["fixed_ips"][0]["ip_address"]
+    for name, address in floating.items():
+        what = f"who tells the world that a request to {name}'s floating IP has no hop left"
+        checks.check(what, hub, who_ends(upstream, address, 1))
+        checks.check("with one hop more, it is answered", True, ping(upstream, address, count=1).all)
+
     with Streams() as streams:
         streams.open("web by SNAT", instances["web"], FAR, ECHO)
         streams.open("db by SNAT, from the standby gateway", instances["db"], FAR, ECHO)
@@ -91,7 +98,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
             troubles.strike(ending, kill, dark=dict.fromkeys(by_gateway, DARK), silent=SILENT)
             _until_watched(cloud)
             dark = dict.fromkeys(by_gateway, NEXT_TO_NOTHING)
-            troubles.strike(f"{beginning}, and serves again", back, dark=dark, silent=SILENT, seconds=8)
+            troubles.strike(f"{beginning}, and serves again", back, dark=dark, silent=SILENT, seconds=5)
             checks.check(f"the gateway chassis that serves when {beginning}", active, _until_active(cloud, active))
             _until_watched(cloud)
         dark = dict.fromkeys(by_gateway, CUT)

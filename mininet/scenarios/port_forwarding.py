@@ -2,10 +2,11 @@
 
 from checks import Checks
 from cloud import FAR, UPSTREAM, Cloud
-from conversations import seen_as, serve
+from conversations import Conversation, seen_as, serve
 from leases import lease
 from neutron import Document, Neutron
 from pings import until_answered
+from stations import Instance
 
 SEEN = 81
 
@@ -44,11 +45,22 @@ def run(cloud: Cloud, checks: Checks) -> None:
         checks.check(f"what {instance.name} begins itself comes from the router's address", outside, seen and seen[0])
         seen = seen_as(instance, address, 8003 - (external - 8000))
         checks.check(f"{instance.name} reaches the other by that address, as", outside, seen and seen[0])
-    checks.check("a port that is not forwarded", None, seen_as(upstream, address, 8003))
+    checks.check("a port that is not forwarded", "refused", _refusal(upstream, address, 8003))
+    checks.check("and one of the router's own address", "refused", _refusal(upstream, outside, 8003))
     for each in tenant.request("GET", f"/v2.0/floatingips/{floating['id']}/port_forwardings")["port_forwardings"]:
         tenant.request("DELETE", f"/v2.0/floatingips/{floating['id']}/port_forwardings/{each['id']}")
     cloud.api.wait_until_realized()
     checks.check("port 8001 when it is forwarded no more", None, seen_as(upstream, address, 8001))
+
+
+def _refusal(instance: Instance, address: str, port: int) -> str:
+    try:
+        Conversation(instance, address, port)
+    except ConnectionRefusedError:
+        return "refused"
+    except OSError as error:
+        return str(error)
+    return "let in"
 
 
 def _forward(tenant: Neutron, floating: Document, port: Document, external: int) -> None:

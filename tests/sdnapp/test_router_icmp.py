@@ -162,6 +162,23 @@ def expired(cloud: SimulatedCloud, packet: Packet) -> bytes | Silence:
     return report(cloud.store, flow, to_bytes(frame))
 
 
+def test_what_is_for_a_port_of_a_routers_that_is_nobodys_is_refused_by_the_address_that_was_asked() -> None:
+    """RFC 1122, section 4.1.3.1."""
+    cloud = SimulatedCloud()
+    out = outward(cloud)
+    forwarded = cloud.floating_ip(out.world, "203.0.113.30", router_id="hub")
+    cloud.forward(forwarded, out.two, 2222, 22)
+    for address, mac in ((OUTSIDE, out.out.mac_address), (forwarded.address, mac_of(cloud, forwarded))):
+        for packet in (
+            udp(UPSTREAM_MAC, mac, FAR, address, udp_src=7, udp_dst=22),
+            tcp(UPSTREAM_MAC, mac, FAR, address, tcp_src=7, tcp_dst=23),
+        ):
+            ((_, flow, frame),) = cloud.inject_physical(FLAT, packet).to_controller
+            reply = report(cloud.store, flow, to_bytes(frame))
+            assert isinstance(reply, bytes) and told(reply) == (address, 3, 3, 0)
+            assert reply[42:] == to_bytes(packet)[14:][: len(reply) - 42]
+
+
 def test_errors_about_packets_from_outside_quote_what_was_sent() -> None:
     """RFC 5508, section 4.2: nobody outside hears of addresses inside, and each finds his connection."""
     cloud = SimulatedCloud()
@@ -185,7 +202,8 @@ def test_errors_about_packets_from_outside_quote_what_was_sent() -> None:
     sent = ask_far(out, plain, udp_src=40000, udp_dst=53)
     ((_, translated),) = outside(cloud.inject("plain@hv1", sent))
     answer = from_far(out, out.out.mac_address, OUTSIDE, udp_src=53, udp_dst=translated["udp_src"])
-    assert expired(cloud, answer) == Silence("translated")
+    error = expired(cloud, answer)
+    assert isinstance(error, bytes) and error[42:] == to_bytes(answer.but(ip_ttl=1))[14:][: len(error) - 42]
     cloud.change(out.hub, enable_snat=False)
     routed = from_far(out, out.out.mac_address, "10.0.1.13", udp_src=53, udp_dst=7)
     error = expired(cloud, routed)
