@@ -17,10 +17,11 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
-from topology.storage import ConflictError, Storage, StorageError
+from topology.storage import ConflictError, GiveWay, Storage, StorageError, nobody_waits
 
 LOG = logging.getLogger(__name__)
 
@@ -32,6 +33,10 @@ APPLICATION_ID = 0x73646E61
 
 FOLD_AFTER = 1000
 """Documents written until the log is folded into the file, so that neither it nor a start grows without bounds."""
+
+_PIECE = 250
+"""Documents written between two turns of others: a millisecond or two."""
+T = TypeVar("T")
 
 Aside = Callable[[Callable[[], None]], None]
 """Has a function run, and returns when it has; others may go on meanwhile. What it raises is raised."""
@@ -97,7 +102,9 @@ class SqliteStorage:
             (revision,) = self._connection.execute("SELECT revision FROM current").fetchone()
             return revision, self._connection.execute("SELECT key, revision, document FROM documents").fetchall()
 
-    def commit(self, expected: Mapping[str, int], writes: Mapping[str, str | None]) -> int:
+    def commit(
+        self, expected: Mapping[str, int], writes: Mapping[str, str | None], give_way: GiveWay = nobody_waits
+    ) -> int:
         """Write documents (None deletes), all or none. Raises ConflictError or StorageError."""
         connection = self._connection
         if self._failure:
@@ -105,21 +112,23 @@ class SqliteStorage:
         with self._errors("cannot be written"):
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                for key, wanted in expected.items():
-                    row = connection.execute("SELECT revision FROM documents WHERE key = ?", (key,)).fetchone()
-                    found = row[0] if row else 0
-                    if found != wanted:
-                        raise ConflictError(key, wanted, found)
+                for wanted_ones in _pieces(expected, give_way):
+                    for key, wanted in wanted_ones:
+                        row = connection.execute("SELECT revision FROM documents WHERE key = ?", (key,)).fetchone()
+                        found = row[0] if row else 0
+                        if found != wanted:
+                            raise ConflictError(key, wanted, found)
                 revision: int = connection.execute(
                     "UPDATE current SET revision = revision + 1 RETURNING revision"
                 ).fetchone()[0]
-                connection.executemany(
-                    "DELETE FROM documents WHERE key = ?", [(key,) for key, text in writes.items() if text is None]
-                )
-                connection.executemany(
-                    "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)",
-                    [(key, revision, text) for key, text in writes.items() if text is not None],
-                )
+                for some in _pieces(writes, give_way):
+                    connection.executemany(
+                        "DELETE FROM documents WHERE key = ?", [(key,) for key, text in some if text is None]
+                    )
+                    connection.executemany(
+                        "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)",
+                        [(key, revision, text) for key, text in some if text is not None],
+                    )
                 connection.execute("COMMIT")
             except BaseException:
                 # SQLite itself rolls back after some errors (a full disk), and then there is nothing left to undo.
@@ -225,6 +234,17 @@ class SqliteStorage:
             ) from error
         except OSError as error:
             raise StorageError(f"{self._path} {what}: {error.strerror}") from error
+
+
+def _pieces(items: Mapping[str, T], give_way: GiveWay) -> Iterator[list[tuple[str, T]]]:
+    """Yield the items, some at a time, and give way in between."""
+    left = iter(items.items())
+    some = list(islice(left, _PIECE))
+    while some:
+        yield some
+        some = list(islice(left, _PIECE))
+        if some:
+            give_way()
 
 
 def _lock(path: Path) -> BinaryIO:

@@ -5,8 +5,15 @@ names the revision it expects of every key that it writes (0: absent); the engin
 is what etcd offers, so that several controllers can share one store.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
+
+GiveWay = Callable[[], None]
+"""Called now and then in the midst of long work; returns when that may go on."""
+
+
+def nobody_waits() -> None:
+    """Give way to nobody."""
 
 
 class StorageError(Exception):
@@ -28,8 +35,12 @@ class Storage(Protocol):
         """Return the current revision and every (key, revision, document)."""
         ...
 
-    def commit(self, expected: Mapping[str, int], writes: Mapping[str, str | None]) -> int:
+    def commit(
+        self, expected: Mapping[str, int], writes: Mapping[str, str | None], give_way: GiveWay = nobody_waits
+    ) -> int:
         """Write documents (None deletes) in one transaction and return its revision.
+
+        ``give_way`` lets others have their turn meanwhile; none of them commits or loads.
 
         Raises ConflictError if a key in ``expected`` is not at its revision. On return the write survives the end of
         the process, however it ends.
@@ -56,7 +67,9 @@ class MemoryStorage:
         """Return the revision and the documents; see ``Storage.load``."""
         return self.revision, [(key, revision, text) for key, (revision, text) in self.documents.items()]
 
-    def commit(self, expected: Mapping[str, int], writes: Mapping[str, str | None]) -> int:
+    def commit(
+        self, expected: Mapping[str, int], writes: Mapping[str, str | None], give_way: GiveWay = nobody_waits
+    ) -> int:
         """Write documents if every expected revision holds; see ``Storage.commit``."""
         for key, revision in expected.items():
             found = self.documents.get(key, (0, ""))[0]

@@ -289,6 +289,8 @@ class Store:
         self._open: Transaction | None = None
         self._open_in = 0
         """The thread of the open transaction."""
+        self._drafted_in = 0
+        """The thread that writes a draft (``topology.draft``); no other can write meanwhile."""
         self._keeper: Keeper | None = None
         self.revision, documents = self._storage.load()
         for key, revision, text in documents:
@@ -340,6 +342,8 @@ class Store:
         cannot write, TypeError if a row holds a value of another type than declared.
         """
         with self._lock:
+            if self._drafted_in:
+                raise RuntimeError("what is written while a draft is open belongs into the draft")
             if self._open is not None:
                 with self._open.part():
                     yield self._open
@@ -365,7 +369,8 @@ class Store:
     @property
     def is_being_written(self) -> bool:
         """Whether whoever asks is within a transaction: what he has written so far is nobody else's yet."""
-        return self._open is not None and self._open_in == threading.get_ident()
+        own = threading.get_ident()
+        return self._drafted_in == own or (self._open is not None and self._open_in == own)
 
     def keep_for(self, keeper: Keeper | None) -> None:
         """Have a keeper told what writes replace from now on; None ends that. Raises RuntimeError in a transaction."""

@@ -1,7 +1,7 @@
 """Create, show, list, update and delete, for any resource. Each writing request is one transaction: all or nothing."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from neutron_lib import exceptions
@@ -9,7 +9,9 @@ from webob import Request, Response
 
 from sdnapp.api import audit, bodies, listing, quotas
 from sdnapp.api.errors import PolicyNotAuthorized, RevisionNumberConstraintFailed, json_response
+from sdnapp.api.pauses import Pauses
 from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
+from topology.draft import drafted
 from topology.store import Transaction
 
 _IF_MATCH = "revision_number="
@@ -35,17 +37,21 @@ class Controller:
         resource = self.resource
         body = bodies.read_json(request, ctx.services.settings.max_body)
         given, is_bulk = bodies.objects(body, resource.name, resource.collection)
-        wanted = [resource.attributes.for_create(ctx.who, each) for each in given]
-        with ctx.store.transaction() as tx:
-            quotas.check(ctx, resource, (values["project_id"] for values in wanted))
-            resource.check_together(ctx, wanted)
-            rows = []
-            for values in wanted:
-                rows.append(create(ctx, tx, resource, values))
+        if not is_bulk:
+            values = resource.attributes.for_create(ctx.who, given[0])
+            with ctx.store.transaction() as tx:
+                row = _check_and_create(ctx, tx, resource, [values])[0]
+            audit.add(request, created=[row.id])
+            return json_response({resource.name: self._view(ctx, row)}, 201)
+        pauses = Pauses()
+        wanted = [resource.attributes.for_create(ctx.who, each) for each in pauses.between(given)]
+        # Written aside, as others must not see half of it, nor wait for it.
+        with drafted(ctx.store, pauses.give_way) as (draft, tx):
+            rows = _check_and_create(replace(ctx, store=draft), tx, resource, wanted, pauses)
         audit.add(request, created=[row.id for row in rows])
         # Later objects of one request may have touched earlier ones.
-        views = [self._view(ctx, ctx.store.get(resource.row, row.id) or row) for row in rows]
-        return json_response({resource.collection: views} if is_bulk else {resource.name: views[0]}, 201)
+        latest = (ctx.store.get(resource.row, row.id) or row for row in pauses.between(rows))
+        return json_response({resource.collection: [self._view(ctx, row) for row in latest]}, 201)
 
     def update(self, ctx: Context, request: Request, row_id: str) -> Response:
         """Change one object."""
@@ -79,6 +85,19 @@ class Controller:
 
     def _view(self, ctx: Context, row: Any, fields: frozenset[str] = frozenset()) -> dict[str, Any]:
         return listing.show(ctx, self.resource, row, fields, listing.hidden_attributes(ctx, self.resource, row))
+
+
+def _check_and_create(
+    ctx: Context,
+    tx: Transaction,
+    resource: Resource[Any],
+    wanted: Sequence[dict[str, Any]],
+    pauses: Pauses | None = None,
+) -> list[Any]:
+    """Create objects from checked values, all that may be created together; return their rows."""
+    quotas.check(ctx, resource, (values["project_id"] for values in wanted))
+    resource.check_together(ctx, wanted)
+    return [create(ctx, tx, resource, values) for values in (pauses.between(wanted) if pauses else wanted)]
 
 
 def create(ctx: Context, tx: Transaction, resource: Resource[Any], values: dict[str, Any]) -> Any:

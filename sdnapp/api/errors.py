@@ -3,13 +3,13 @@
 Business rules raise neutron-lib's exceptions or webob's HTTP errors; this module adds those that neutron-lib lacks.
 """
 
-import json
 import logging
 
 import netaddr
 from neutron_lib import exceptions
 from webob import Response, exc
 
+from sdnapp.api.pauses import encoded
 from topology.storage import ConflictError, StorageError
 
 LOG = logging.getLogger(__name__)
@@ -90,4 +90,4 @@ def response_of(error: Exception, method: str, path: str) -> Response:
 
 def json_response(body: object, status: int = 200) -> Response:
     """Return a response with a JSON body."""
-    return Response(json.dumps(body).encode(), status=status, content_type="application/json", charset="UTF-8")
+    return Response(encoded(body), status=status, content_type="application/json", charset="UTF-8")
