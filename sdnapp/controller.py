@@ -334,7 +334,7 @@ class Controller:
         if known is not None and not chassis.datapath_id:
             # A database that has just started does not know it yet; the switch itself may never have stopped.
             chassis = replace(chassis, datapath_id=known.datapath_id)
-        observe(self.store, chassis, plugged)
+        observe(self.store, chassis, plugged, self._give_way)
         # Here, so that it is done when the flows that follow from it are: those are computed meanwhile.
         self.store.flush()
         if chassis.id not in self._speaking:
@@ -519,10 +519,10 @@ class Controller:
             LOG.info("%s%s yields flows again, or is not needed any more", unit, args)
         self._failures = now
 
-    def bindings_at(self, chassis_id: str) -> list[str]:
+    def bindings_at(self, chassis_id: str, give_way: GiveWay = nobody_waits) -> list[str]:
         """Return the ids of the ports bound to a chassis."""
         bindings = (
             self.engine.ask(facts.binding_in_force, b.port_id)
-            for b in self.store.find(PortBinding, "chassis", chassis_id)
+            for b in by_turns(self.store.find(PortBinding, "chassis", chassis_id), give_way)
         )
         return sorted(b.port_id for b in bindings if b is not None and b.chassis_id == chassis_id)

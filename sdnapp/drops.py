@@ -12,6 +12,7 @@ from flows.pipeline import DROPS
 from sdnapp.controller import Controller
 from sdnapp.openflow.counts import Counts
 from sdnapp.punts import Punts
+from sdnapp.turns import Turns
 from topology.values import Chassis, Port
 
 OVER_BUDGET = "over_budget"
@@ -54,13 +55,14 @@ class Drops:
 
     def _on(self, chassis_id: str, counts: Counts) -> dict[tuple[str | None, str], int]:
         found: dict[tuple[str | None, str], int] = {}
-        for key, flow in self._controller.engine.desired(chassis_id).items():
+        turns = Turns()
+        for key, flow in turns.between(list(self._controller.engine.desired(chassis_id).items())):
             if key[0] == DROPS.number:
                 kind, _, owner_id = flow.owner.partition("/")
                 port_id = owner_id if kind == "port" else None
                 found |= {(port_id, reason): packets for reason, packets in _counted(flow, counts)}
         if counts.meters:
-            for port_id in self._controller.bindings_at(chassis_id):
+            for port_id in self._controller.bindings_at(chassis_id, turns.give_way):
                 port = self._controller.store.get(Port, port_id)
                 if port is not None and (packets := counts.meters.get(port.key)):
                     found[port_id, OVER_BUDGET] = packets

@@ -6,6 +6,7 @@ Dictionaries of JSON values, served by the API; docs/operator-api.md says what i
 from collections.abc import Callable
 from typing import Any
 
+from flows.flow import Flow
 from flows.pipeline import TABLES
 from sdnapp import gateways
 from sdnapp.controller import Controller
@@ -15,6 +16,7 @@ from sdnapp.realization import DEAD, SILENT
 from sdnapp.restarts import Restarts
 from sdnapp.source_ports import SourcePorts
 from sdnapp.tracing import flow_row, trace
+from sdnapp.turns import Turns
 from topology import facts
 from topology.store import Store
 from topology.values import Chassis, Network, Port, PortBinding
@@ -56,10 +58,8 @@ class Operations:
 
     def chassis(self) -> list[dict[str, Any]]:
         """Return every chassis by host name, with its two sessions and the ports on it."""
-        switches = {each["datapath_id"]: each for each in self._switches()}
-        databases = {each["chassis"]: each for each in self._databases()}
-        rows = sorted(self._store.all(Chassis), key=lambda row: (row.hostname, row.id))
-        return [self._chassis_row(row, switches, databases) for row in rows]
+        turns = Turns()
+        return [self._chassis_row(row, *sessions) | self._ports_of(row, turns) for row, *sessions in self._sessions()]
 
     def chassis_details(self, name: str) -> dict[str, Any] | None:
         """Return the chassis with this id or host name, or None."""
@@ -70,7 +70,9 @@ class Operations:
         """Return counts, a line for each chassis, what is not realised and why, and what switches rejected."""
         controller = self._controller
         ports = self._store.all(Port)
-        reasons = [(port, reason) for port in ports if (reason := controller.why_down(port)) is not None]
+        # As each is when its turn comes: others have theirs in between.
+        judged = ((port, controller.why_down(port)) for port in Turns().between(ports))
+        reasons = [(port, reason) for port, reason in judged if reason is not None]
         names = {network.id: network.name for network in self._store.all(Network)}
         short = ("id", "hostname", "alive", "state", "confirmed_revision")
         return {
@@ -114,9 +116,11 @@ class Operations:
         if chassis_id is None:
             return None
         self._controller.catch_up()
-        desired = sorted(
-            self._controller.engine.desired(chassis_id).values(), key=lambda flow: (-flow.priority, flow.cookie)
-        )
+        turns = Turns()
+        found: dict[int, list[Flow]] = {each.number: [] for each in TABLES if table is None or each.name == table}
+        for flow in turns.between(list(self._controller.engine.desired(chassis_id).values())):
+            if flow.table in found and (owner is None or owner in (flow.owner, flow.owner.partition("/")[2])):
+                found[flow.table].append(flow)
         return {
             "chassis": chassis_id,
             "tables": [
@@ -125,13 +129,13 @@ class Operations:
                     "number": each.number,
                     "flows": [
                         flow_row(flow)
-                        for flow in desired
-                        if flow.table == each.number
-                        and (owner is None or owner in (flow.owner, flow.owner.partition("/")[2]))
+                        for flow in turns.between(
+                            sorted(found[each.number], key=lambda flow: (-flow.priority, flow.cookie))
+                        )
                     ],
                 }
                 for each in TABLES
-                if table is None or each.name == table
+                if each.number in found
             ],
         }
 
@@ -177,7 +181,7 @@ class Operations:
             f"sdnapp_networks {len(store.ids(Network))}",
             f"sdnapp_ports {len(store.ids(Port))}",
         ]
-        for each in self.chassis():
+        for each in (self._chassis_row(row, *sessions) for row, *sessions in self._sessions()):
             label = f'{{chassis="{each["id"]}"}}'
             lines.append(f"sdnapp_chassis_alive{label} {int(each['alive'])}")
             lines.append(f"sdnapp_chassis_confirmed_revision{label} {each['confirmed_revision']}")
@@ -209,11 +213,19 @@ class Operations:
         live = [each for each in named if self._controller.realization.progress(each).state != DEAD]
         return next((found[0] for found in (named, live) if len(found) == 1), None)
 
-    def _chassis_row(
-        self, row: Chassis, switches: dict[str, dict[str, Any]], databases: dict[str, dict[str, Any]]
-    ) -> dict[str, Any]:
+    def _sessions(self) -> list[tuple[Chassis, dict[str, Any], dict[str, Any]]]:
+        """Return every chassis by host name, with what its two sessions report: nothing where there is none."""
+        switches = {each["datapath_id"]: each for each in self._switches()}
+        databases = {each["chassis"]: each for each in self._databases()}
+        rows = sorted(self._store.all(Chassis), key=lambda row: (row.hostname, row.id))
+        return [(row, switches.get(row.datapath_id, {}), databases.get(row.id, {})) for row in rows]
+
+    def _ports_of(self, row: Chassis, turns: Turns) -> dict[str, list[str]]:
+        bound = self._controller.bindings_at(row.id, turns.give_way)
+        return {"ports": [port_id for port_id in bound if self._store.get(Port, port_id) is not None]}
+
+    def _chassis_row(self, row: Chassis, switch: dict[str, Any], database: dict[str, Any]) -> dict[str, Any]:
         progress = self._controller.realization.progress(row.id)
-        switch, database = switches.get(row.datapath_id, {}), databases.get(row.id, {})
         return {
             "id": row.id,
             "hostname": row.hostname,
@@ -226,7 +238,6 @@ class Operations:
             "alive": progress.state not in (DEAD, SILENT),
             "state": progress.state,
             "confirmed_revision": progress.confirmed,
-            "ports": [each for each in self._controller.bindings_at(row.id) if self._store.get(Port, each) is not None],
             "openflow": {"connected": bool(switch), **switch},
             "ovsdb": {"connected": bool(database), **database},
         }

@@ -9,8 +9,8 @@ from webob import Request, Response
 
 from sdnapp.api import audit, bodies, listing, quotas
 from sdnapp.api.errors import PolicyNotAuthorized, RevisionNumberConstraintFailed, json_response
-from sdnapp.api.pauses import Pauses
 from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
+from sdnapp.turns import Turns
 from topology.draft import drafted
 from topology.store import Transaction
 
@@ -43,14 +43,14 @@ class Controller:
                 row = _check_and_create(ctx, tx, resource, [values])[0]
             audit.add(request, created=[row.id])
             return json_response({resource.name: self._view(ctx, row)}, 201)
-        pauses = Pauses()
-        wanted = [resource.attributes.for_create(ctx.who, each) for each in pauses.between(given)]
+        turns = Turns()
+        wanted = [resource.attributes.for_create(ctx.who, each) for each in turns.between(given)]
         # Written aside, as others must not see half of it, nor wait for it.
-        with drafted(ctx.store, pauses.give_way) as (draft, tx):
-            rows = _check_and_create(replace(ctx, store=draft), tx, resource, wanted, pauses)
+        with drafted(ctx.store, turns.give_way) as (draft, tx):
+            rows = _check_and_create(replace(ctx, store=draft), tx, resource, wanted, turns)
         audit.add(request, created=[row.id for row in rows])
         # Later objects of one request may have touched earlier ones.
-        latest = (ctx.store.get(resource.row, row.id) or row for row in pauses.between(rows))
+        latest = (ctx.store.get(resource.row, row.id) or row for row in turns.between(rows))
         return json_response({resource.collection: [self._view(ctx, row) for row in latest]}, 201)
 
     def update(self, ctx: Context, request: Request, row_id: str) -> Response:
@@ -92,12 +92,12 @@ def _check_and_create(
     tx: Transaction,
     resource: Resource[Any],
     wanted: Sequence[dict[str, Any]],
-    pauses: Pauses | None = None,
+    turns: Turns | None = None,
 ) -> list[Any]:
     """Create objects from checked values, all that may be created together; return their rows."""
     quotas.check(ctx, resource, (values["project_id"] for values in wanted))
     resource.check_together(ctx, wanted)
-    return [create(ctx, tx, resource, values) for values in (pauses.between(wanted) if pauses else wanted)]
+    return [create(ctx, tx, resource, values) for values in (turns.between(wanted) if turns else wanted)]
 
 
 def create(ctx: Context, tx: Transaction, resource: Resource[Any], values: dict[str, Any]) -> Any:

@@ -9,7 +9,7 @@ import netaddr
 from neutron_lib import exceptions
 from webob import Response, exc
 
-from sdnapp.api.pauses import encoded
+from sdnapp.api.encoding import encoded
 from topology.storage import ConflictError, StorageError
 
 LOG = logging.getLogger(__name__)

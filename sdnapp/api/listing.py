@@ -9,7 +9,6 @@ from heapq import merge, nsmallest
 from ipaddress import ip_network
 from itertools import groupby, islice
 from operator import itemgetter
-from time import sleep
 from typing import Any
 
 from neutron_lib import exceptions
@@ -18,12 +17,13 @@ from webob import Request, exc
 from sdnapp.api.errors import invalid_input
 from sdnapp.api.resource import Context, Filter, Resource
 from sdnapp.api.tags import TAG_ATTRIBUTES, tag_filters
+from sdnapp.turns import Turns
 
 Groups = Sequence[Sequence[str]]
 """Sorted ids, in groups that may overlap: as indexes have them, and so without a copy."""
 _NOT_FILTERS = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
-# Rows between two turns for other green threads.
-_STRIDE = 200
+_SORTED_AT_ONCE = 500
+"""Rows: a millisecond or two."""
 
 
 @dataclass(frozen=True)
@@ -127,26 +127,21 @@ def answer(
 ) -> dict[str, Any]:
     """Return the body for a list request: the objects and, with a limit, links to the pages beside.
 
-    ``among``: the sorted ids of all that can be in it, where these are fewer than the caller may see.
+    ``among``: the sorted ids of all that can be in it, where these are fewer than the caller may see. Without a limit,
+    the objects are as all of them were at one moment, though others have their turn meanwhile; what is no attribute of
+    theirs, such as a status, is as of the moment in which it is written down.
     """
     query = read_query(ctx, resource, request)
     _marker(ctx, resource, query.marker)
     resource.before_list(ctx, request.GET)
     rows = _page(ctx, resource, query, among)
     shown = [
-        show(ctx, resource, row, query.fields, hidden_attributes(ctx, resource, row)) for row in _with_pauses(rows)
+        show(ctx, resource, row, query.fields, hidden_attributes(ctx, resource, row)) for row in Turns().between(rows)
     ]
     body: dict[str, Any] = {resource.collection: shown}
     if links := _links(request, query, rows):
         body[f"{resource.collection}_links"] = links
     return body
-
-
-def _with_pauses(rows: Sequence[Any]) -> Iterator[Any]:
-    for count, row in enumerate(rows, 1):
-        if count % _STRIDE == 0:
-            sleep(0)
-        yield row
 
 
 def _limit(request: Request) -> int:
@@ -256,7 +251,9 @@ def _candidates(ctx: Context, resource: Resource[Any], filters: Iterable[Filter]
 
 def _in_order(groups: Groups, marker: str | None = None, *, backwards: bool = False) -> Iterator[str]:
     """Yield the ids of all groups in order, each once, from behind a marker on, without a copy of any."""
-    parts = (_beyond(group, marker, backwards) for group in groups)
+    parts = [_beyond(group, marker, backwards) for group in groups]
+    if len(parts) == 1:
+        return parts[0]
     return (row_id for row_id, _ in groupby(merge(*parts, reverse=backwards)))
 
 
@@ -277,20 +274,22 @@ def _marker(ctx: Context, resource: Resource[Any], marker: str | None) -> Any:
     return row
 
 
-def _matching(ctx: Context, resource: Resource[Any], query: Query, ids: Iterable[str]) -> Iterator[Any]:
-    for row_id in ids:
-        row = ctx.store.get(resource.row, row_id)
-        if row is None or not resource.may_see(ctx, row):
-            continue
-        if all(condition.matches(ctx, row) for condition in query.filters):
+def _there(ctx: Context, resource: Resource[Any], ids: Iterable[str]) -> Iterator[Any]:
+    return (row for row_id in ids if (row := ctx.store.get(resource.row, row_id)) is not None)
+
+
+def _matching(ctx: Context, resource: Resource[Any], query: Query, rows: Iterable[Any]) -> Iterator[Any]:
+    for row in Turns().between(rows):
+        if resource.may_see(ctx, row) and all(condition.matches(ctx, row) for condition in query.filters):
             yield row
 
 
 def _page_by_id(ctx: Context, resource: Resource[Any], query: Query, groups: Groups, marker: Any) -> list[Any]:
     backwards = bool(query.page_reverse and query.limit)
-    ids = _in_order(groups, marker.id if marker is not None else None, backwards=backwards)
-    rows = _matching(ctx, resource, query, ids)
-    return list(islice(rows, query.limit)) if query.limit else list(rows)
+    rows = _there(ctx, resource, _in_order(groups, marker.id if marker is not None else None, backwards=backwards))
+    if query.limit:
+        return list(islice(_matching(ctx, resource, query, rows), query.limit))
+    return list(_matching(ctx, resource, query, list(rows)))
 
 
 def _page_by_keys(ctx: Context, resource: Resource[Any], query: Query, groups: Groups, marker: Any) -> list[Any]:
@@ -308,14 +307,21 @@ def _page_by_keys(ctx: Context, resource: Resource[Any], query: Query, groups: G
             parts.append(part if ascending else _Descending(part))
         return tuple(parts)
 
-    keyed: Iterable[tuple[tuple[Any, ...], Any]] = (
-        (key(row), row) for row in _matching(ctx, resource, query, _in_order(groups))
-    )
+    rows = list(_there(ctx, resource, _in_order(groups)))
+    keyed: Iterable[tuple[tuple[Any, ...], Any]] = ((key(row), row) for row in _matching(ctx, resource, query, rows))
     if marker is not None:
         after = key(marker)
         keyed = (pair for pair in keyed if after < pair[0])
-    chosen = nsmallest(query.limit, keyed, key=itemgetter(0)) if query.limit else sorted(keyed, key=itemgetter(0))
+    chosen = nsmallest(query.limit, keyed, key=itemgetter(0)) if query.limit else _in_sequence(keyed)
     return [row for _, row in chosen]
+
+
+def _in_sequence(keyed: Iterable[tuple[tuple[Any, ...], Any]]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Sort by keys, some at a time."""
+    turns, runs, left = Turns(), [], iter(keyed)
+    while run := sorted(islice(left, _SORTED_AT_ONCE), key=itemgetter(0)):
+        runs.append(run)
+    return turns.between(merge(*runs, key=itemgetter(0)))
 
 
 def _links(request: Request, query: Query, rows: Sequence[Any]) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from topology.placement import Plugged, forget, observe
+from topology.placement import AT_ONCE, Plugged, forget, observe
 from topology.store import Change, Store
 from topology.values import Chassis, Claim, PortBinding
 
@@ -97,3 +97,23 @@ def test_a_binding_of_a_version_without_zones_gets_one(store: Store) -> None:
     observe(store, A, {"p1": Plugged(1, "tap1")})
     assert zone(store, "p1@a") > 0
     assert sequence(store, "p1@a") == binding.sequence
+
+
+def test_many_claims_are_recorded_some_at_a_time(store: Store) -> None:
+    plugged = {f"p{number:03}": Plugged(number, f"tap{number}") for number in range(1, 3 * AT_ONCE)}
+    changes: list[Change] = []
+    store.watch(changes.append)
+    seen: list[int] = []
+    observe(store, A, plugged, lambda: seen.append(len(store.all(PortBinding))))
+    assert seen == [AT_ONCE, 2 * AT_ONCE]
+    assert len(changes) == 3 and all(len(change.rows) <= 3 * AT_ONCE for change in changes)
+    assert claims(store) == {f"{id_}@a": tuple(where) for id_, where in plugged.items()}
+    zones = {binding.zone for binding in store.all(PortBinding)}
+    assert len(zones) == len(plugged)
+
+
+def test_a_chassis_that_is_forgotten_halfway_stays_forgotten(store: Store) -> None:
+    plugged = {f"p{number:03}": Plugged(number, f"tap{number}") for number in range(1, 3 * AT_ONCE)}
+    observe(store, A, plugged, lambda: forget(store, "a"))
+    assert store.all(PortBinding) == [] and store.all(Chassis) == []
+    assert [claim for claim in store.all(Claim) if claim.scope == "zone:a"] == []

@@ -1,11 +1,17 @@
 """Lists: filters, fields, sort keys, pages and their links."""
 
+import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from webob import Request
 
+from sdnapp.api.encoding import encoded
+from sdnapp.turns import Turns
 from tests.sdnapp.api.stand_ins import BLUE, RED, Api
+from topology.values import Port
 
 
 @pytest.fixture
@@ -214,3 +220,37 @@ def test_a_marker_without_a_limit_is_ignored(api: Api, ports: dict[str, str]) ->
 
 def test_somebody_elses_object_is_no_marker(api: Api, ports: dict[str, str]) -> None:
     assert api.get("ports", RED, limit=2, marker=ports["a"]).error == (404, "PortNotFound")
+
+
+def test_a_list_without_limit_is_of_one_moment(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = api.network()
+    for number in range(5):
+        api.port(network, name=f"before-{number}")
+    ports = api.store.all(Port)
+
+    def change(turns: Turns) -> None:
+        with api.store.transaction() as tx:
+            tx.delete(Port, ports[0].id)
+            for port in ports[1:]:
+                tx.put(replace(port, name="after"))
+
+    def names(path: str) -> list[str]:
+        response = Request.blank(path).get_response(api.app)
+        with api.store.transaction() as tx:
+            for port in ports:
+                tx.put(port)
+        return sorted(port["name"] for port in response.json["ports"])
+
+    monkeypatch.setattr(Turns, "give_way", change)
+    wanted = [f"before-{number}" for number in range(5)]
+    for query in ("", "&sort_key=mac_address&sort_dir=asc", "&admin_state_up=true"):
+        assert names(f"/v2.0/ports?network_id={network}{query}") == wanted, query
+
+
+def test_long_lists_are_encoded_as_short_ones_are() -> None:
+    for body in (
+        {"a": list(range(1000)), "b": [{"c": 1}], "d": None},
+        {"ports": [{"name": "\u00e4"}] * 301},
+        [1] * 500,
+    ):
+        assert encoded(body) == json.dumps(body).encode()
