@@ -148,6 +148,9 @@ class Ours(ControlPlane):
         wait_until(lambda: self._active().issuperset(wanted), "all ports are ACTIVE", pause=0.05)
         self.api.wait_until_realized(30)
 
+    def list_ports(self) -> None:
+        self.api.request("GET", "/v2.0/ports")
+
     def _active(self) -> set[str]:
         found: set[str] = set()
         path = f"/v2.0/ports?fields=id&fields=status&limit={_PAGE}"

@@ -237,6 +237,9 @@ class ControlPlane(Plane):
     def wait_active(self, ports: Iterable[Port]) -> None:
         """Wait until all that was asked for is in force on every chassis, and every port is up. Raises TimeoutError."""
 
+    def list_ports(self) -> None:
+        """Have every port listed, with its status; nothing where there is no API that does."""
+
     # Processes
 
     @abstractmethod

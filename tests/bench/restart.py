@@ -39,6 +39,8 @@ def measure(plane: ControlPlane, size: int) -> Iterator[Found]:
         returned = time.monotonic()
         plane.return_after_crash()
         answers = time.monotonic() - returned
+        plane.list_ports()
+        lists = time.monotonic() - returned
         plane.wait_in_step()
         in_step = time.monotonic() - returned
         time.sleep(AFTER)
@@ -46,6 +48,7 @@ def measure(plane: ControlPlane, size: int) -> Iterator[Found]:
     yield Found("longest time dark", "ms", [echoes.longest_gap(crashed) * 1e3])
     if plane.has_api:
         yield Found("its API answers again", "s", [answers])
+        yield Found("its API has listed all ports", "s", [lists])
     yield Found("in step again", "s", [in_step])
     yield Found("flows changed", "flows", [float(_younger(plane, crashed))])
 
@@ -67,5 +70,10 @@ WORKLOAD = Workload(
     sizes=(4_000,),
     quick=(400,),
     rounds=1,
-    aims=(Aim("pings lost", 0), Aim("flows changed", 0), Aim("its API answers again", 3)),
+    aims=(
+        Aim("pings lost", 0),
+        Aim("flows changed", 0),
+        Aim("its API answers again", 3),
+        Aim("its API has listed all ports", 3),
+    ),
 )
