@@ -232,8 +232,8 @@ EXTERNAL_SOURCE = Table(
     "external_source",
     "The MAC address that goes with an external source address. What found no source port is tried with the chassis's "
     "next ones, and comes here again. What was not translated, though it had to be, ends.",
-    match=frozenset({"network", "interface", "ipv4_src", "attempt", "eth_type", "ct_state"}),
-    priorities={"floating": 110, "router": 100, "retry": 50},
+    match=frozenset({"network", "interface", "ipv4_src", "attempt", "translating", "eth_type", "ct_state"}),
+    priorities={"translated": 120, "retry": 115, "untranslated": 112, "floating": 110, "router": 100},
     next=("doors", "forwarding", "drops"),
     again=("external_source",),
     unmatched="not_translated",
@@ -488,6 +488,7 @@ REGISTERS: dict[str, Register] = {
         Register("interface", 5, 0, 32, "Key of the interface by which it leaves.", "routes", "door_choice"),
         Register("too_big", 9, 16, 1, "1 when it is larger than its way on takes.", "routes", "external_addresses"),
         Register("attempt", 9, 17, 2, "Which source ports it has been tried with.", "source_nat", "external_source"),
+        Register("translating", 9, 21, 1, "1 when its source must become a router's.", "source_nat", "external_source"),
         Register("door", 9, 0, 16, "Watch port of the gateway chassis by which it leaves.", "doors", "door_choice"),
         Register("fenced", 9, 19, 1, "1 where others have this chassis's roles.", "classification", "fences"),
         Register("generation", 10, 0, 32, "Since when (`Fence` rows) it is asked.", "classification", "fences"),

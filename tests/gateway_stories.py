@@ -442,6 +442,33 @@ def source_of(packet: Packet) -> str:
 
 
 @story
+def where_no_port_is_left_nobody_leaves_by_the_floating_ip_of_another(cloud: Cloud) -> None:
+    """An instance that may send from any address, whose packets found no translation, once left with that address."""
+    net, blue = outward(cloud), lan(cloud, "blue", 2)
+    cloud.change(net.one, port_security_enabled=False)
+    other = cloud.router("other", blue)
+    cloud.gateway(other, net.world, SECOND)
+    floating = {"victim": "203.0.113.30", "colleague": "203.0.113.31"}
+    for name, network, inside, router in (
+        ("victim", blue, "10.0.2.11", other),
+        ("colleague", net.red, "10.0.1.13", net.hub),
+    ):
+        port = cloud.port(name, network, inside, "hv1")
+        cloud.floating_ip(net.world, floating[name], port, router_id=router.id)
+    forwarded = cloud.floating_ip(net.world, "203.0.113.32", router_id=net.hub.id)
+    cloud.forward(forwarded, net.one, 8080, 80, "udp")
+    ends = net.one.mac_address, net.to_red.mac_address
+    first = udp(*ends, address(net.one), FAR, udp_src=40000, udp_dst=53)
+    assert len(outside(cloud.inject("one@hv1", first))) == 1
+    for spoofed in (*floating.values(), "203.0.113.32"):
+        assert not outside(cloud.inject("one@hv1", first.but(ipv4_src=spoofed, udp_src=40001))), spoofed
+    # Nor does an error about a connection that there never was.
+    never = tcp(UPSTREAM_MAC, net.one.mac_address, FAR, address(net.one), tcp_dst=81)
+    for spoofed in floating.values():
+        assert not outside(cloud.inject("one@hv1", icmp_error(never, *ends, spoofed))), spoofed
+
+
+@story
 def a_block_that_grows_keeps_its_connections(cloud: Cloud) -> None:
     net = outward(cloud)
     first, second, third = (ask_far(net, net.one, udp_src=port, udp_dst=53) for port in (40000, 40001, 40002))

@@ -311,6 +311,8 @@ class Reference:
         for each in self._store.all(FloatingIP):
             if each.network_id != network_id or number(each.address) != packet["ipv4_dst"] or each.router_id is None:
                 continue
+            # Of ports that are nobody's, the router reports.
+            self.routers.add(each.router_id)
             if each.fixed_ip_address is not None:
                 quoted = packet.quoted and packet.quoted._replace(ipv4_src=number(each.fixed_ip_address))
                 yield each.router_id, _with_ends(packet, target=number(each.fixed_ip_address), quoted=quoted)

@@ -15,6 +15,8 @@ from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4, ETH_TYPE_RARP, FIELDS
 from flows.flow import Flow, Term
 from flows.packets import BROADCAST_MAC, ETH_TYPE_IPV6, Packet
 from flows.pipeline import (
+    ADDRESSES,
+    ARP_ANSWER,
     ARP_GUARD,
     ARP_RESPONDER,
     EGRESS_TRACKING,
@@ -31,9 +33,9 @@ from tests.isolation.near_flows import headers, shaped
 from tests.storytelling import address
 from topology.values import Network, Port
 
-PATHS = 2
-"""How many targets of a sender are tried."""
-OF_A_NETWORK = tuple(table.number for table in (ARP_RESPONDER, ROUTING, FORWARDING))
+PATHS, BITS = 2, 6
+"""How many targets of a sender are tried, and how many bits of ports for each where all targets are."""
+OF_A_NETWORK = tuple(table.number for table in (ARP_RESPONDER, ARP_ANSWER, ADDRESSES, ROUTING, FORWARDING))
 UNFILTERED = (EGRESS_TRACKING.number, INGRESS_TRACKING.number)
 OF_SENDERS = ("eth_src", "ipv4_src", "arp_spa", "arp_sha")
 
@@ -53,7 +55,7 @@ class Systematic:
         """Yield every one."""
         for chassis in CHASSIS:
             for flow in self._cloud.flows(chassis).values():
-                if not flow.match or flow.table >= TABLES["drops"].number:
+                if not flow.match or flow.table == TABLES["drops"].number:
                     continue
                 terms = {term.field: term for term in flow.match}
                 if flow.actions and flow.actions[-1] == Goto("drops"):
@@ -158,19 +160,23 @@ class Systematic:
             for other in self._ports:
                 sender, target = (port, other) if sent else (other, port)
                 macs = [target.mac_address] if port.network_id == other.network_id else gateways(self._cloud, sender)
-                if port.id == other.id or not macs or self._random.randrange(len(self._ports)) > PATHS:
+                if port.id == other.id or not macs:
                     continue
                 said = packets.udp(sender.mac_address, macs[0], address(sender), address(target))
                 exact = self._exactly(said, wanted)
-                for name in ("udp_src", "udp_dst"):
-                    for bit in _bits(wanted[name]):
-                        yield (Sent(sender, shaped(exact, {name: exact[name] ^ bit})),)
+                missed = [(name, bit) for name in ("udp_src", "udp_dst") for bit in _bits(wanted[name])]
+                for name, bit in self._random.sample(missed, BITS):
+                    yield (Sent(sender, shaped(exact, {name: exact[name] ^ bit})),)
 
     def _elsewhere(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
         there = [port for port in self._ports if self._is_on(port, terms["network"])]
         wanted = headers(terms)
         for sender in self._here[chassis]:
             if self._is_on(sender, terms["network"]):
+                continue
+            if "next_hop" in terms:
+                whose = terms["next_hop"].value
+                yield (Sent(sender, packets.arp_request(sender.mac_address, address(sender), whose)),)
                 continue
             if "arp_tpa" in wanted or "arp_op" in wanted:
                 asked = packets.arp_request(sender.mac_address, address(sender), "10.0.0.1")
