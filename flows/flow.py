@@ -102,15 +102,13 @@ def flow(
         raise ValueError(f"table {table.name} has no priority named {priority}")
     if feature not in FEATURES:
         raise ValueError(f"{feature} is no feature of the pipeline")
-    for position, action in enumerate(actions):
-        if isinstance(action, Goto | Resubmit | Track | Learn) and action.table not in _reachable(table, action):
-            raise ValueError(f"table {table.name} does not lead to {action.table}")
-        if isinstance(action, Goto) and position != len(actions) - 1:
-            raise ValueError("goto must be the last action")
-        if isinstance(action, Meter) and position != 0:
-            raise ValueError("a meter must be the first action")
-        if isinstance(action, SetField):
-            parse(field_named(action.field), action.value)
+    # Flooding a large network takes very many actions, most of which were met before.
+    actions = tuple([_checked(table.number, action) for action in actions])
+    types = [type(action) for action in actions]
+    if Goto in types[:-1]:
+        raise ValueError("goto must be the last action")
+    if Meter in types[1:]:
+        raise ValueError("a meter must be the first action")
     terms: dict[str, Term] = {}
     for name, value in match.items():
         described = field_named(name)
@@ -128,7 +126,8 @@ def flow(
     match_kept = tuple([_kept(term) for term in sorted(terms.values())])
     if len(match_kept) == 1:
         match_kept = _alone(match_kept[0])
-    actions = _alone(actions[0]) if len(actions) == 1 else tuple([_kept(each) for each in actions])
+    if len(actions) == 1:
+        actions = _alone(actions[0])
     return Flow(table.number, number, match_kept, actions, feature, intern(owner))
 
 
@@ -142,6 +141,17 @@ def _joined(parts: tuple[Term | Action, ...]) -> str:
 @lru_cache(maxsize=1 << 12, typed=True)
 def _kept(part: T) -> T:
     return part
+
+
+@lru_cache(maxsize=1 << 12, typed=True)
+def _checked(number: int, action: Action) -> Action:
+    """Return an action that a table may take, which is kept. Raises ValueError for one that it may not."""
+    table = TABLES.by_number[number]
+    if isinstance(action, Goto | Resubmit | Track | Learn) and action.table not in _reachable(table, action):
+        raise ValueError(f"table {table.name} does not lead to {action.table}")
+    if isinstance(action, SetField):
+        parse(field_named(action.field), action.value)
+    return action
 
 
 @lru_cache(maxsize=1 << 12, typed=True)
