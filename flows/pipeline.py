@@ -314,11 +314,20 @@ INBOUND_VERDICT = Table(
 FLOODING = Table(
     50,
     "flooding",
-    "Copies to every local port of the network and, when the packet is from here, once to each other chassis that "
-    "hosts it (overlay) or once to the physical network.",
+    "Copies to every local port of the network and, when the packet is from here, to the other chassis that host it "
+    "(overlay) or once to the physical network.",
     match=frozenset({"network", "from_core"}),
     priorities={"from_here": 100, "from_core": 90},
-    next=("core_output", "ingress_stateless"),
+    next=("remote_copies", "core_output", "ingress_stateless"),
+)
+REMOTE_COPIES = Table(
+    55,
+    "remote_copies",
+    "Copies once to each chassis that hosts the network. The flow is the same on all of them: that for the chassis "
+    "itself ends in core_output.",
+    match=frozenset({"network"}),
+    priorities={"copies": 100},
+    next=("core_output",),
 )
 DELIVERY = Table(
     60,
@@ -336,8 +345,8 @@ CORE_OUTPUT = Table(
     "Leaves this chassis by the network's own way: a tunnel with its VNI, or a patch port with its VLAN tag. What was "
     "routed has the chassis's own MAC address on a physical network, so that a router's is in one place. Where there "
     "is no such way, a gateway chassis is one.",
-    match=frozenset({"network", "eth_src"}),
-    priorities={"routed": 110, "encapsulate": 100},
+    match=frozenset({"network", "eth_src", "tun_dst"}),
+    priorities={"own": 120, "routed": 110, "encapsulate": 100},
     next=("door_output", "transit_output", "fences"),
 )
 DOOR_OUTPUT = Table(
@@ -464,7 +473,7 @@ TABLES = TableList(
         *(ROUTING, ROUTES, PATHS, NEIGHBOURS, ROUTER_OUTPUT),
         *(SOURCE_NAT, UPSTREAM, EXTERNAL_SOURCE, DOORS, DOOR_CHOICE),
         *(FORWARDING, EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT),
-        *(FLOODING, DELIVERY, CORE_OUTPUT, DOOR_OUTPUT, TRANSIT_OUTPUT, FENCES),
+        *(FLOODING, REMOTE_COPIES, DELIVERY, CORE_OUTPUT, DOOR_OUTPUT, TRANSIT_OUTPUT, FENCES),
         *(INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
         *(GROUP_RULES, REMOTE_MEMBERS, PERMISSIONS),
         *(DROPS, ADDRESSES),

@@ -36,6 +36,10 @@ def encapsulate(view: View, chassis_id: str, network_id: str) -> Published:
     here, leave = on_chassis(chassis_id), (*tag, Output(ofport))
     match: dict[str, int | str] = {"network": network.key}
     yield here, flow(CORE_OUTPUT, "encapsulate", "core_output", f"network/{network.id}", *leave, **match)
+    if segment.is_overlay and chassis.encap_ip is not None:
+        # Its own copies it has already. What came by tunnel was sent there, too: it never leaves on an overlay.
+        itself = {"tun_dst": chassis.encap_ip, **match}
+        yield here, flow(CORE_OUTPUT, "own", "core_output", f"network/{network.id}", **itself)
     own = SetField("eth_src", mac_to_int(chassis_mac(chassis_id)))
     for port_id in view.ask(provider_interfaces, network_id):
         interface = view.ask(live_interface, port_id)

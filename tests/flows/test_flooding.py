@@ -7,6 +7,7 @@ import pytest
 from flows.actions import SetField
 from flows.engine import Engine
 from flows.fields import parse_ipv4
+from flows.pipeline import CORE_OUTPUT, REMOTE_COPIES
 from topology.placement import Plugged, observe
 from topology.store import Store
 from topology.values import Chassis, Network, Port, Segment
@@ -22,12 +23,15 @@ def far_ends(encap_ips: Mapping[str, str | None]) -> list[int]:
     for chassis_id, address in encap_ips.items():
         row = Chassis(chassis_id, encap_ip=address, encap_types=("geneve",), tunnel_ports=(("geneve", 1),))
         observe(store, row, {f"p{chassis_id}": Plugged(7, "tap")})
+    flows = Engine(store).desired("a").values()
+    nothing = [flow for flow in flows if flow.table == CORE_OUTPUT.number and not flow.actions]
+    itself = {term.value for flow in nothing for term in flow.match if term.field == "tun_dst"}
     return [
         action.value
-        for flow in Engine(store).desired("a").values()
-        if flow.feature == "flooding"
+        for flow in flows
+        if flow.table == REMOTE_COPIES.number
         for action in flow.actions
-        if isinstance(action, SetField) and action.field == "tun_dst"
+        if isinstance(action, SetField) and action.value not in itself
     ]
 
 
