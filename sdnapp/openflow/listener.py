@@ -47,6 +47,28 @@ def is_known(address: Any) -> None:
         visit.leave()
 
 
+class Untraced:
+    """A socket whose timeouts leave nothing behind.
+
+    An exception of eventlet's and its timer know one another by the traceback. os-ken looks up from each switch that
+    says nothing every few seconds, so that they would be most of what only the garbage collector can remove.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def recv(self, size: int) -> bytes:
+        """Return up to so many bytes. Raises OSError."""
+        try:
+            return bytes(self._sock.recv(size))
+        except OSError as error:
+            error.__traceback__ = None
+            raise
+
+
 class StreamServer(hub.StreamServer):  # type: ignore[misc]
     """What os-ken makes to listen; ``handle`` serves a connection until it ends."""
 
@@ -88,7 +110,7 @@ class StreamServer(hub.StreamServer):  # type: ignore[misc]
             LOG.warning("OpenFlow connection from %s refused: %s", address_text(address), error)
             sock.close()
         else:
-            self._handle(sock, address)
+            self._handle(Untraced(sock), address)
         finally:
             visit.leave()
             if _strangers.get(address) is visit:

@@ -172,7 +172,9 @@ class Connection:
             self._send()
             try:
                 data = self._socket.recv(_RECEIVE)
-            except TimeoutError:
+            except TimeoutError as error:
+                # Eventlet's exception and its timer know one another by this: a cycle each second for each switch.
+                error.__traceback__ = None
                 changed = False
             else:
                 if not data:

@@ -1,10 +1,14 @@
 """The listener for switches, on real sockets: how long it waits for whoever does not become one."""
 
+import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -35,7 +39,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 
 
 def read_on(sock: socket.socket, address: tuple[str, int]) -> None:
-    with sock:
+    with closing(sock):
         while sock.recv(100):
             pass
 
@@ -83,3 +87,27 @@ def test_who_does_not_end_his_tls_handshake_is_closed(serve: Serve, tmp_path: Pa
         client.settimeout(0.2)
         with pytest.raises(TimeoutError):
             client.recv(1)
+
+
+def test_a_silent_switch_leaves_no_garbage() -> None:
+    script = """
+import eventlet; eventlet.monkey_patch()
+import gc, socket
+from sdnapp.openflow.listener import Untraced
+ours, theirs = socket.socketpair()
+ours.settimeout(0.001)
+def look_up(sock):
+    gc.collect()
+    for _ in range(20):
+        try:
+            sock.recv(10)
+        except TimeoutError:
+            pass
+    return gc.collect()
+print(look_up(ours), look_up(Untraced(ours)))
+"""
+    environment = os.environ | {"OSKEN_HUB_TYPE": "eventlet"}
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    bare, untraced = map(int, done.stdout.split())
+    assert bare > 200 and untraced < 100
