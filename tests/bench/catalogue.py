@@ -17,6 +17,7 @@ from tests.bench import (
     reconnect,
     remote_group,
     restart,
+    routers,
     subjects,
 )
 from tests.bench.planes import Plane
@@ -30,6 +31,7 @@ WORKLOADS: Mapping[str, Workload] = {
     "restart": restart.WORKLOAD,
     "dhcp": dhcp.WORKLOAD,
     "failover": failover.WORKLOAD,
+    "routers": routers.WORKLOAD,
     "remote_group": remote_group.WORKLOAD,
     "many_switches": many_switches.WORKLOAD,
     "encoding": encoding.WORKLOAD,

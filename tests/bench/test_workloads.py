@@ -49,6 +49,12 @@ def test_remote_group(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> N
     assert found["flows of the rule"] >= 20 and found["flows more for a member elsewhere"] > 0
 
 
+def test_routers(plane: ControlPlane) -> None:
+    found = measured("routers", plane, 60)
+    assert found["flows on a gateway chassis"] > found["flows on a chassis, nothing leads outside"] > 60
+    assert found["flows more for a router's way outside"] > 0
+
+
 def test_churn(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(churn, "CYCLES", 10)
     monkeypatch.setattr(churn, "BATCH", 4)
