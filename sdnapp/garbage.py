@@ -18,7 +18,7 @@ YOUNG, MIDDLE, NEVER = 5_000, 5, 1 << 30
 """Collections of young objects come after so many new ones, of middle-aged ones after so many of those: some
 milliseconds each."""
 STEP = 8 << 20
-"""Bytes by which the process grows between two collections of all that is not set aside: some 50 ms each."""
+"""Bytes by which the process grows between two collections of all that is not set aside: some 30 ms each."""
 _PAGE = 4096
 _MEMORY = Path("/proc/self/statm")
 
