@@ -11,7 +11,7 @@ from tests.bench import bulk
 from tests.bench.planes import ControlPlane
 from tests.bench.workload import Aim, Found, Workload
 
-CYCLES = 300
+CYCLES = 500
 BATCH = 20
 _MAC = "02:00:00:00:03:{:02x}"
 
