@@ -4,7 +4,8 @@ Everything else names these; no table, register bit or priority is written as a 
 
 A packet that connection tracking has taken comes back to the table, and with the registers, of before a change. So
 whoever gives a table or a register that exists another place or another meaning gives all tables but the first numbers
-that none had before (docs/performance.md, upgrades); adding tables, registers or priorities needs none of that.
+that none had before (docs/performance.md, upgrades); adding tables, registers or priorities needs none of that. Where a
+packet that comes back has all that the later tables ask for, new numbers for those that it comes back to suffice.
 """
 
 from flows.declarations import Feature, Register, Table, TableList, check
@@ -15,10 +16,10 @@ MISS_PRIORITY = 0
 CLASSIFICATION = Table(
     0,
     "classification",
-    "Where a packet comes from: an instance's port, a tunnel, or a physical network. Sets the network. "
-    "Anything else is dropped.",
+    "Where a packet comes from: an instance's port, a tunnel, or a physical network. Sets the network, and of what a "
+    "port sends, how it is filtered. Anything else is dropped.",
     match=frozenset({"in_port", "tun_id", "vlan_vid"}),
-    priorities={"origin": 100, "tagged": 90},
+    priorities={"origin": 100},
     next=("tunnel_peers", "physical_arp", "port_security", "forwarding", "fences", "drops"),
     unmatched="unknown_origin",
 )
@@ -54,11 +55,22 @@ PORT_SECURITY = Table(
     10,
     "port_security",
     "Lets an instance send only from its own MAC and IPv4 addresses and its allowed address pairs. "
-    "What no flow permits is dropped, and however wide the pairs are, so are malformed sources and DHCP servers.",
+    "What no flow permits is dropped, and however wide the pairs are, so are malformed sources and DHCP servers. "
+    "What a port with port security asks a DHCP server, the controller answers from the port's row. No port sends with "
+    "a VLAN tag.",
     match=frozenset(
         {"from_port", "eth_src", "eth_type", "ipv4_src", "ipv4_dst", "udp_src", "udp_dst", "arp_spa", "arp_sha"}
-    ),
-    priorities={"unsecured": 130, "client": 125, "malformed": 120, "server": 110, "permit": 100, "known": 50},
+    )
+    | {"vlan_vid"},
+    priorities={
+        "tagged": 140,
+        "unsecured": 130,
+        "client": 125,
+        "malformed": 120,
+        "server": 110,
+        "permit": 100,
+        "known": 50,
+    },
     next=("refusal", "arp_guard", "arp_responder", "drops"),
     unmatched="spoofed_mac",
 )
@@ -103,16 +115,16 @@ ARP_ANSWER = Table(
     miss="dhcp",
 )
 DHCP = Table(
-    30,
+    26,
     "dhcp",
-    "Sends DHCP requests of served ports to the controller, which answers from the port's row.",
+    "Sends DHCP requests of served ports without port security to the controller, which answers from the port's row.",
     match=frozenset({"from_port", "udp_src", "udp_dst"}),
     priorities={"request": 100},
     next=("egress_stateless",),
     miss="egress_stateless",
 )
 EGRESS_STATELESS = Table(
-    31,
+    27,
     "egress_stateless",
     "Asks the stateless security groups of the port that sends, if it has any.",
     match=frozenset({"from_port", "eth_type"}),
@@ -121,22 +133,23 @@ EGRESS_STATELESS = Table(
     miss="egress_tracking",
 )
 EGRESS_TRACKING = Table(
-    32,
+    28,
     "egress_tracking",
     "Looks up the connection that the packet of a filtered port belongs to, in a zone that is the port's own. "
     "What a stateless group permits, what asks a DHCP server, and what is not IPv4 needs no connection.",
-    match=frozenset({"allowed", "from_port", "eth_type", "udp_src", "udp_dst"}),
+    match=frozenset({"allowed", "filtered", "eth_type", "udp_src", "udp_dst"}),
     priorities={"permitted": 120, "dhcp": 110, "filtered": 100},
     next=("egress_filter", "routing"),
     miss="routing",
 )
 EGRESS_FILTER = Table(
-    33,
+    29,
     "egress_filter",
     "Asks the security groups of the port that sends: their egress rules about a connection that others answer, "
-    "their ingress rules about one that the packet is an answer in. Invalid packets are dropped.",
-    match=frozenset({"from_port", "eth_type", "ct_state"}),
-    priorities={"groups": 100},
+    "their ingress rules about one that the packet is an answer in. Most ports have one group, which is known by now. "
+    "Invalid packets are dropped.",
+    match=frozenset({"from_port", "one_group", "eth_type", "ct_state"}),
+    priorities={"groups": 100, "group": 90},
     next=("egress_verdict", "group_rules", "drops"),
     unmatched="egress_rules",
 )
@@ -318,7 +331,7 @@ FLOODING = Table(
     "(overlay) or once to the physical network.",
     match=frozenset({"network", "from_core"}),
     priorities={"from_here": 100, "from_core": 90},
-    next=("remote_copies", "core_output", "ingress_stateless"),
+    next=("remote_copies", "core_output", "receiver"),
 )
 REMOTE_COPIES = Table(
     55,
@@ -336,7 +349,7 @@ DELIVERY = Table(
     "What came from the core never returns to it.",
     match=frozenset({"network", "to_port", "peer", "from_core"}),
     priorities={"local": 100, "here": 90, "physical": 70, "unplaced": 60, "remote": 50},
-    next=("core_output", "ingress_stateless", "drops"),
+    next=("core_output", "receiver", "drops"),
     unmatched="not_here",
 )
 CORE_OUTPUT = Table(
@@ -372,6 +385,14 @@ FENCES = Table(
     match=frozenset({"network", "generation"}),
     priorities={"fenced": 100},
 )
+RECEIVER = Table(
+    78,
+    "receiver",
+    "How the port is filtered that shall receive the packet, if it is.",
+    match=frozenset({"to_port"}),
+    priorities={"filtered": 100, "unfiltered": 10},
+    next=("ingress_stateless",),
+)
 INGRESS_STATELESS = Table(
     80,
     "ingress_stateless",
@@ -387,18 +408,18 @@ INGRESS_TRACKING = Table(
     "Looks up the connection of a packet for a filtered port, in a zone that is the port's own. "
     "What a stateless group permits, what a DHCP server answers, and ARP need no connection. "
     "A filtered port receives nothing but IPv4 and ARP.",
-    match=frozenset({"allowed", "to_port", "eth_type", "udp_src", "udp_dst"}),
+    match=frozenset({"allowed", "filtered", "eth_type", "udp_src", "udp_dst"}),
     priorities={"permitted": 120, "dhcp": 110, "arp": 105, "filtered": 100, "other": 90},
     next=("ingress_filter", "local_output", "drops"),
     miss="local_output",
 )
 INGRESS_FILTER = Table(
-    84,
+    85,
     "ingress_filter",
     "Asks the security groups of the port that shall receive a packet: their ingress rules about a connection that it "
     "answers, their egress rules about one that it has begun. Invalid packets are dropped.",
-    match=frozenset({"to_port", "eth_type", "ct_state"}),
-    priorities={"groups": 100},
+    match=frozenset({"to_port", "one_group", "eth_type", "ct_state"}),
+    priorities={"groups": 100, "group": 90},
     next=("ingress_verdict", "group_rules", "drops"),
     unmatched="ingress_rules",
 )
@@ -474,7 +495,7 @@ TABLES = TableList(
         *(SOURCE_NAT, UPSTREAM, EXTERNAL_SOURCE, DOORS, DOOR_CHOICE),
         *(FORWARDING, EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT),
         *(FLOODING, REMOTE_COPIES, DELIVERY, CORE_OUTPUT, DOOR_OUTPUT, TRANSIT_OUTPUT, FENCES),
-        *(INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
+        *(RECEIVER, INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
         *(GROUP_RULES, REMOTE_MEMBERS, PERMISSIONS),
         *(DROPS, ADDRESSES),
     )
@@ -503,7 +524,7 @@ REGISTERS: dict[str, Register] = {
         Register("generation", 10, 0, 32, "Since when (`Fence` rows) it is asked.", "classification", "fences"),
         Register(
             "security_group", 6, 0, 32, "Key of the security group that is asked.",
-            "egress_stateless", "permissions",
+            "classification", "permissions",
         ),
         Register(
             "remote_group", 7, 0, 32, "Key of the remote group whose rules are asked, or 0.",
@@ -511,7 +532,15 @@ REGISTERS: dict[str, Register] = {
         ),
         Register(
             "zone", 8, 0, 16, "Connection tracking zone of the port that is filtered.",
-            "egress_tracking", "ingress_verdict",
+            "classification", "ingress_verdict",
+        ),
+        Register(
+            "filtered", 8, 19, 1, "1 where the port that sends, then the one that receives, is filtered.",
+            "classification", "ingress_tracking",
+        ),
+        Register(
+            "one_group", 8, 20, 1, "1 where one stateful group is all that this port asks.",
+            "classification", "ingress_filter",
         ),
         Register(
             "direction", 8, 16, 1, "Which rules are asked: 0 for egress, 1 for ingress.",

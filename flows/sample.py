@@ -114,7 +114,7 @@ def sample_cloud() -> SampleCloud:
             transit = Segment("geneve", TRANSITS[network_id]) if network_id in TRANSITS else None
             values: dict[str, Any] = {"transit": transit, "mtu": 1500 if network_id == "lab" else 1450}
             tx.put(Network(network_id, "sample", key, segment, external=network_id == "world", **values))
-            served = segment.is_overlay
+            served = segment.is_overlay or network_id == "plant"
             cidr, gateway = f"10.0.{key - 1}.0/24", f"10.0.{key - 1}.1"
             pool = "company" if network_id in SCOPED else None
             values = {"gateway_ip": gateway, "enable_dhcp": served, "subnetpool_id": pool}

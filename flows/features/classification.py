@@ -1,8 +1,8 @@
 """Where a packet comes from: an instance's port, a tunnel, or a physical network."""
 
 from flows.actions import Action, Goto, PopVlan, SetField
-from flows.drops import drop
 from flows.features.fences import ask_fence
+from flows.features.port_filter import how_filtered
 from flows.fields import VLAN_PRESENT
 from flows.flow import flow
 from flows.pipeline import CLASSIFICATION
@@ -15,21 +15,14 @@ from topology.values import Chassis, Port
 
 
 def from_port(view: View, port_id: str) -> Published:
-    """Packets of an instance, by the number of its port; only untagged ones, as a tag might name another's VLAN."""
+    """Packets of an instance, by the number of its port."""
     port = view.ask(live_port, port_id)
     if port is None:
         return
     audience, owner = on_chassis(port.chassis_id), f"port/{port.id}"
-    origin, go_on = (SetField("network", port.network.key), SetField("from_port", port.key)), Goto("port_security")
-    number = port.ofport
-    yield (
-        audience,
-        flow(CLASSIFICATION, "origin", "classification", owner, *origin, go_on, in_port=number, vlan_vid=0),
-    )
-    yield (
-        audience,
-        flow(CLASSIFICATION, "tagged", "classification", owner, *origin, *drop("vlan_tag"), in_port=number),
-    )
+    origin = SetField("network", port.network.key), SetField("from_port", port.key), *how_filtered(view, port)
+    go_on = Goto("port_security")
+    yield audience, flow(CLASSIFICATION, "origin", "classification", owner, *origin, go_on, in_port=port.ofport)
 
 
 def from_core(view: View, chassis_id: str, network_id: str) -> Published:

@@ -21,7 +21,7 @@ def to_port(view: View, port_id: str) -> Published:
         return
     here, owner = on_chassis(port.chassis_id), f"port/{port.id}"
     if peer(view, port) is None:
-        yield here, flow(DELIVERY, "local", "delivery", owner, Goto("ingress_stateless"), to_port=port.key)
+        yield here, flow(DELIVERY, "local", "delivery", owner, Goto("receiver"), to_port=port.key)
     yield here, flow(LOCAL_OUTPUT, "port", "delivery", owner, Output(port.ofport), to_port=port.key)
 
 
@@ -37,7 +37,7 @@ def at_peer(view: View, chassis_id: str) -> Published:
     chassis = view.get(Chassis, chassis_id)
     if chassis is None or chassis.encap_ip is None:
         return
-    arrived, own = Goto("ingress_stateless"), parse_ipv4(chassis.encap_ip)
+    arrived, own = Goto("receiver"), parse_ipv4(chassis.encap_ip)
     yield on_chassis(chassis_id), flow(DELIVERY, "here", "delivery", f"chassis/{chassis_id}", arrived, peer=own)
 
 

@@ -24,7 +24,7 @@ def copies(view: View, chassis_id: str, network_id: str) -> Published:
     keys = (view.ask(key_of, port_id) for port_id in view.ask(local_ports, chassis_id, network_id))
     local: list[Action] = []
     for key in sorted(key for key in keys if key is not None):
-        local += [SetField("to_port", key), Resubmit("ingress_stateless")]
+        local += [SetField("to_port", key), Resubmit("receiver")]
     audience, owner = on_chassis(chassis_id), f"network/{network.id}"
     away = Resubmit("remote_copies" if network.segment.is_overlay else "core_output")
     yield audience, flow(FLOODING, "from_here", "flooding", owner, *local, away, network=network.key, from_core=0)

@@ -4,6 +4,9 @@ A port is filtered while it has port security. It exchanges what one of its grou
 ARP and DHCP. Neutron API reference, "Security groups": established and related traffic passes without a rule of its
 own.
 
+Most ports have one group, a stateful one. It is noted of a packet with the port, so that all such ports ask by the same
+flows; ports with several groups, or stateless ones, ask by flows of their own.
+
 A packet is judged by its connection as it was begun, and anew each time: so a rule that goes, or a member of a remote
 group, ends the connections that it alone permitted, in both directions, and nothing else has to be told. Each port has
 a connection tracking zone of its own, so that tenants with equal addresses never share state.
@@ -23,6 +26,7 @@ from flows.pipeline import (
     INGRESS_STATELESS,
     INGRESS_TRACKING,
     INGRESS_VERDICT,
+    RECEIVER,
 )
 from flows.units import EVERYONE, Published, Unit, on_chassis
 from topology.facts import LivePort, View, live_port
@@ -36,29 +40,37 @@ AFTER_EGRESS, AFTER_INGRESS = "routing", "local_output"
 """Where packets go on that a port may send, and those that it may receive."""
 
 
+def how_filtered(view: View, port: LivePort) -> tuple[SetField, ...]:
+    """Return what is noted of a filtered port for what it sends, and anew for what it receives; nothing of others."""
+    if not port.port_security_enabled:
+        return ()
+    only, noted = _only_group(_groups(view, port)), (SetField("filtered", 1), SetField("zone", port.zone))
+    if only is None:
+        return *noted, SetField("one_group", 0)
+    return *noted, SetField("one_group", 1), SetField("security_group", only.key)
+
+
 def asked(view: View, port_id: str) -> Published:
-    """Which groups one port asks about what it sends and receives."""
+    """Which groups one port asks about what it sends and receives, where that is not one that is known by then."""
     port = view.ask(live_port, port_id)
     if port is None or not port.port_security_enabled:
         return
-    here, owner = on_chassis(port.chassis_id), f"port/{port.id}"
-    track = SetField("zone", port.zone)
-    sent, received = {"from_port": port.key}, {"to_port": port.key}
-    ip = {"eth_type": ETH_TYPE_IPV4}
-    yield here, flow(EGRESS_TRACKING, "filtered", FEATURE, owner, track, Track("zone", "egress_filter"), **sent, **ip)
-    # What was looked up for the sender, perhaps in the same zone, must not be taken for what is asked now.
-    yield (
-        here,
-        flow(
-            INGRESS_TRACKING, "filtered", FEATURE, owner, track, Untrack(), Track("zone", "ingress_filter"),
-            **received, **ip,
-        ),
-    )  # fmt: skip
-    yield here, flow(INGRESS_TRACKING, "other", FEATURE, owner, *drop("ingress_rules"), **received)
-    found = (view.ask(group, group_id) for group_id in view.ask(asked_groups, port_id))
-    groups = [each for each in found if each is not None]
+    here, owner, go_on = on_chassis(port.chassis_id), f"port/{port.id}", Goto("ingress_stateless")
+    yield here, flow(RECEIVER, "filtered", FEATURE, owner, *how_filtered(view, port), go_on, to_port=port.key)
+    groups = _groups(view, port)
     yield from _ask_stateless(port, [each for each in groups if not each.stateful])
-    yield from _ask_stateful(port, [each for each in groups if each.stateful])
+    if _only_group(groups) is None:
+        yield from _ask_stateful(port, [each for each in groups if each.stateful])
+
+
+def _groups(view: View, port: LivePort) -> list[Group]:
+    found = (view.ask(group, group_id) for group_id in view.ask(asked_groups, port.id))
+    return [each for each in found if each is not None]
+
+
+def _only_group(groups: list[Group]) -> Group | None:
+    """Return the one stateful group where there is no other."""
+    return groups[0] if len(groups) == 1 and groups[0].stateful else None
 
 
 def _ask_stateless(port: LivePort, groups: list[Group]) -> Published:
@@ -78,28 +90,51 @@ def _ask_stateful(port: LivePort, groups: list[Group]) -> Published:
     """About the connection as it was begun: what a port sends in reply is for the rules by which it was asked."""
     if not groups:
         return
-    for table, key, begins, replies, verdict in (
-        (EGRESS_FILTER, "from_port", EGRESS, INGRESS, "egress_verdict"),
-        (INGRESS_FILTER, "to_port", INGRESS, EGRESS, "ingress_verdict"),
-    ):
-        for state, direction in (("+trk-inv-rpl", begins), ("+trk-inv+rpl", replies)):
-            actions = (*_ask(groups, direction), Goto(verdict))
+    questions = {direction: _ask(groups, direction) for direction in DIRECTION_NUMBERS}
+    for table, key in ((EGRESS_FILTER, "from_port"), (INGRESS_FILTER, "to_port")):
+        for state, direction, verdict in _sides(table):
+            actions = (*questions[direction], Goto(verdict))
             match: dict[str, int | str] = {key: port.key, "eth_type": ETH_TYPE_IPV4, "ct_state": state}
             yield on_chassis(port.chassis_id), flow(table, "groups", FEATURE, f"port/{port.id}", *actions, **match)
 
 
+def _sides(table: Table) -> tuple[tuple[str, str, str], ...]:
+    """Return connection state, direction of the rules that are asked then, and the table with the verdict."""
+    begins, replies, verdict = {
+        EGRESS_FILTER.name: (EGRESS, INGRESS, "egress_verdict"),
+        INGRESS_FILTER.name: (INGRESS, EGRESS, "ingress_verdict"),
+    }[table.name]
+    return ("+trk-inv-rpl", begins, verdict), ("+trk-inv+rpl", replies, verdict)
+
+
+def _rules_of(direction: str, stateful: bool) -> tuple[SetField, SetField]:
+    return SetField("direction", DIRECTION_NUMBERS[direction]), SetField("stateful", int(stateful))
+
+
 def _ask(groups: list[Group], direction: str) -> list[Action]:
-    actions: list[Action] = [
-        SetField("direction", DIRECTION_NUMBERS[direction]),
-        SetField("stateful", int(groups[0].stateful)),
-    ]
+    actions: list[Action] = [*_rules_of(direction, groups[0].stateful)]
     for each in groups:
         actions += [SetField("security_group", each.key), Resubmit("group_rules")]
     return actions
 
 
-def verdicts(view: View) -> Published:
+def all_filtered(view: View) -> Published:
     """What all filtered ports have in common."""
+    # What was noted of the sender does not hold for the receiver.
+    of_others = SetField("filtered", 0), Goto("ingress_stateless")
+    yield EVERYONE, flow(RECEIVER, "unfiltered", FEATURE, "table/receiver", *of_others)
+    filtered: dict[str, int | str] = {"filtered": 1, "eth_type": ETH_TYPE_IPV4}
+    track = Track("zone", "egress_filter")
+    yield EVERYONE, flow(EGRESS_TRACKING, "filtered", FEATURE, "table/egress_tracking", track, **filtered)
+    # What was looked up for the sender, perhaps in the same zone, must not be taken for what is asked now.
+    track_anew, owner = (Untrack(), Track("zone", "ingress_filter")), "table/ingress_tracking"
+    yield EVERYONE, flow(INGRESS_TRACKING, "filtered", FEATURE, owner, *track_anew, **filtered)
+    yield EVERYONE, flow(INGRESS_TRACKING, "other", FEATURE, owner, *drop("ingress_rules"), filtered=1)
+    for table in (EGRESS_FILTER, INGRESS_FILTER):
+        for state, direction, verdict in _sides(table):
+            actions = (*_rules_of(direction, stateful=True), Resubmit("group_rules"), Goto(verdict))
+            match: dict[str, int | str] = {"one_group": 1, "eth_type": ETH_TYPE_IPV4, "ct_state": state}
+            yield EVERYONE, flow(table, "group", FEATURE, f"table/{table.name}", *actions, **match)
     yield from _exceptions(EGRESS_TRACKING, AFTER_EGRESS, udp_src=DHCP_CLIENT, udp_dst=DHCP_SERVER)
     yield from _exceptions(INGRESS_TRACKING, AFTER_INGRESS, udp_src=DHCP_SERVER, udp_dst=DHCP_CLIENT)
     arp = flow(INGRESS_TRACKING, "arp", FEATURE, "table/ingress_tracking", Goto(AFTER_INGRESS), eth_type=ETH_TYPE_ARP)
@@ -118,4 +153,4 @@ def _exceptions(table: Table, goes_on: str, **dhcp: int) -> Published:
     yield EVERYONE, flow(table, "dhcp", FEATURE, owner, Goto(goes_on), **dhcp)
 
 
-UNITS = (Unit(verdicts), Unit(asked, over=Port, together=True))
+UNITS = (Unit(all_filtered), Unit(asked, over=Port, together=True))

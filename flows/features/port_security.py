@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from flows.actions import Goto
 from flows.drops import drop
-from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4, ETH_TYPE_RARP
+from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4, ETH_TYPE_RARP, VLAN_PRESENT
 from flows.flow import flow
 from flows.pipeline import PORT_SECURITY, REFUSAL
 from flows.units import EVERYONE, Published, Unit, on_chassis
@@ -50,7 +50,7 @@ def permitted(view: View, port_id: str) -> Published:
         harmless = not speaks_freely(port) and (address == NO_ADDRESS or address in own_addresses(port))
         deed = known if harmless else go_on
         yield audience, flow(PORT_SECURITY, priority, "port_security", owner, deed, from_port=port.key, **match)
-    for mac in _macs(port):
+    for mac in mac_addresses(port):
         refused = Goto("refusal")
         yield (
             audience,
@@ -59,7 +59,9 @@ def permitted(view: View, port_id: str) -> Published:
 
 
 def refused(view: View) -> Published:
-    """What no port with port security may send, and the reasons for all else that it may not."""
+    """What no port may send: a tag might name another's VLAN. Then, what none with port security may, and why not."""
+    tagged = f"{VLAN_PRESENT:#x}/{VLAN_PRESENT:#x}"
+    yield EVERYONE, flow(PORT_SECURITY, "tagged", "port_security", "drop/vlan_tag", *drop("vlan_tag"), vlan_vid=tagged)
     for match in _malformed():
         yield EVERYONE, flow(PORT_SECURITY, "malformed", "port_security", "drop/malformed", *drop("malformed"), **match)
     answers: Match = {"udp_dst": DHCP_CLIENT}
@@ -73,14 +75,15 @@ def _sources(port: LivePort, served: bool) -> Iterator[tuple[str, Match]]:
     for mac, address in _senders(port):
         yield "permit", {"eth_src": mac, "ipv4_src": address}
         yield "permit", {"eth_src": mac, "arp_sha": mac, "arp_spa": address}
-    for mac in _macs(port):
+    for mac in mac_addresses(port):
         if not port.network.segment.is_overlay:
             yield "permit", {"eth_src": mac, "eth_type": ETH_TYPE_RARP}
         # RFC 5227: a probe names no sender address. RFC 2131: neither does a client without a lease.
         yield "client", {"eth_src": mac, "arp_sha": mac, "arp_spa": NO_ADDRESS}
-        asking: Match = {"eth_src": mac, "udp_src": DHCP_CLIENT, "udp_dst": DHCP_SERVER}
-        # What a served port asks goes to the controller, whatever its addresses; all else would travel on.
-        yield "client", asking if served else {**asking, "ipv4_src": NO_ADDRESS, "ipv4_dst": "255.255.255.255"}
+        if not served:
+            # What a served port asks goes to the controller (``dhcp``). This travels on.
+            asking: Match = {"eth_src": mac, "udp_src": DHCP_CLIENT, "udp_dst": DHCP_SERVER}
+            yield "client", {**asking, "ipv4_src": NO_ADDRESS, "ipv4_dst": "255.255.255.255"}
 
 
 def _senders(port: LivePort) -> list[tuple[str, str]]:
@@ -90,7 +93,8 @@ def _senders(port: LivePort) -> list[tuple[str, str]]:
     return sorted({(mac, address) for mac, address in own + pairs if ":" not in address})
 
 
-def _macs(port: LivePort) -> list[str]:
+def mac_addresses(port: LivePort) -> list[str]:
+    """Return the MAC addresses that a port with port security may send from, sorted."""
     return sorted({port.mac_address, *(mac for mac, _ in _senders(port))})
 
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from flows.actions import Goto
+from flows.actions import Goto, SetField
 from flows.flow import Flow
 from flows.pipeline import TABLES
 from tests.clouds import OPEN, SimulatedCloud
@@ -50,7 +50,7 @@ def without(field: str) -> Callable[[Flow], Flow]:
 
 def unasked(flow: Flow) -> Flow:
     """Let a packet go on to the port without a question to its security groups."""
-    return replace(flow, actions=(Goto("local_output"),))
+    return replace(flow, actions=(SetField("filtered", 0), Goto("ingress_stateless")))
 
 
 def became(cloud: SimulatedCloud, planted: Fault, honest_only: bool = False) -> Effect:
@@ -59,7 +59,7 @@ def became(cloud: SimulatedCloud, planted: Fault, honest_only: bool = False) -> 
 
 
 def test_what_permits_too_much_is_found_by_a_forbidden_arrival(cloud):
-    planted = fault(cloud, "ingress_tracking", "port/red12", unasked, eth_type=0x0800)
+    planted = fault(cloud, "receiver", "port/red12", unasked)
     assert became(cloud, planted) is Effect.FOUND
 
 

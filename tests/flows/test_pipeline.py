@@ -152,7 +152,7 @@ def test_the_cookie_tells_where_tables_and_registers_are(monkeypatch):
         flow_module._text.cache_clear()
         flow_module._place.cache_clear()
         made = (
-            flow(DELIVERY, "local", "delivery", "port/1", Goto("ingress_stateless"), to_port=1),
+            flow(DELIVERY, "local", "delivery", "port/1", Goto("receiver"), to_port=1),
             flow(FLOODING, "from_here", "flooding", "network/1", SetField("to_port", 1), network=1, from_core=0),
             flow(FLOODING, "from_here", "flooding", "network/1", network=1, from_core=0),
         )
@@ -164,7 +164,7 @@ def test_the_cookie_tells_where_tables_and_registers_are(monkeypatch):
     moved = cookies()
     assert [one == other for one, other in zip(before, moved, strict=True)] == [False, False, True]
     monkeypatch.undo()
-    table = TABLES["ingress_stateless"]
+    table = TABLES["receiver"]
     monkeypatch.setitem(TABLES.by_name, table.name, replace(table, number=240))
     moved = cookies()
     assert [one == other for one, other in zip(before, moved, strict=True)] == [False, True, True]

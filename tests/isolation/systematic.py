@@ -85,8 +85,9 @@ class Systematic:
     # What is dropped
 
     def _dropped(self, chassis: str, flow: Flow, terms: dict[str, Term]) -> Iterator[Case]:
-        if "to_port" in terms:
-            yield from self._for_receiver(terms)
+        if flow.table == INGRESS_TRACKING.number:
+            for target in self._here[chassis]:
+                yield from self._for_receiver(target, terms)
             return
         for sender in self._here[chassis]:
             if "from_port" in terms and terms["from_port"].value != sender.key:
@@ -94,15 +95,13 @@ class Systematic:
             if flow.table <= ARP_GUARD.number and not self._is_on(sender, terms.get("network")):
                 continue
             for base in self._bases(sender, terms):
-                yield (Sent(sender, self._exactly(base, headers(terms))),)
+                packet = self._exactly(base, headers(terms))
+                yield (Sent(sender, packet.tagged(1) if "vlan_vid" in terms else packet),)
 
     def _is_on(self, port: Port, network: Term | None) -> bool:
         return network is None or self._networks[network.value].id == port.network_id
 
-    def _for_receiver(self, terms: dict[str, Term]) -> Iterator[Case]:
-        (target,) = [port for port in self._ports if port.key == terms["to_port"].value] or [None]
-        if target is None:
-            return
+    def _for_receiver(self, target: Port, terms: dict[str, Term]) -> Iterator[Case]:
         for sender in self._ports:
             if sender.id != target.id and sender.network_id == target.network_id:
                 for base in self._frames(sender.mac_address, target.mac_address):

@@ -83,7 +83,7 @@ FAULTS = (
     Fault("classification", "origin", "tun_id"),
     Fault("forwarding", "known", "network"),
     Fault("permissions", "rule", "security_group"),
-    Fault("ingress_filter", "groups", "ct_state"),
+    Fault("ingress_filter", "group", "ct_state"),
 )
 
 
