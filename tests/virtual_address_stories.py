@@ -1,6 +1,6 @@
 """Stories of addresses that move between ports. See ``tests.packet_stories``."""
 
-from flows.packets import arp_request, udp
+from flows.packets import arp_request, tcp, udp
 from flows.simulator import Delivery
 from tests.clouds import UPSTREAM, UPSTREAM_MAC, Cloud
 from tests.gateway_stories import FAR, FLAT, Outward, floating, from_far, mac_of, outside, outward, seen
@@ -98,3 +98,21 @@ def a_floating_ip_of_an_address_that_moves_is_where_that_is(cloud: Cloud) -> Non
         assert place == f"{port.id}@{at}" and packet == arrived.but(ipv4_dst=VIRTUAL)
         answer = udp(port.mac_address, net.to_red.mac_address, VIRTUAL, FAR, udp_src=53, udp_dst=7)
         assert outside(cloud.inject(place, answer)) == [(at, seen(answer, mac, each.address))]
+
+
+@story
+def forwarded_ports_of_an_address_that_moves_lead_to_where_that_is(cloud: Cloud) -> None:
+    net = outward(cloud)
+    reserved = cloud.port("reserved", net.red, VIRTUAL)
+    sharing(cloud, net)
+    each = cloud.floating_ip(net.world, "203.0.113.30", router_id="hub")
+    cloud.forward(each, reserved, 2222, 22)
+    mac = mac_of(cloud, each)
+    for port, at in ((net.one, "hv1"), (net.two, "hv2"), (net.one, "hv1")):
+        claim(cloud, net, port, at)
+        begun = tcp(UPSTREAM_MAC, mac, FAR, each.address, tcp_src=7, tcp_dst=2222)
+        arrived = arrives(begun, net.to_red, port).but(ipv4_dst=VIRTUAL, tcp_dst=22)
+        assert cloud.inject_physical(FLAT, begun).deliveries == [Delivery(f"{port.id}@{at}", arrived)]
+        answer = tcp(port.mac_address, net.to_red.mac_address, VIRTUAL, FAR, tcp_src=22, tcp_dst=7)
+        expected = seen(answer, mac, each.address, tcp_src=2222)
+        assert outside(cloud.inject(f"{port.id}@{at}", answer)) == [("hv3", expected)]
