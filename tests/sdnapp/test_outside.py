@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flows.flow import Flow
 from flows.packets import Packet, arp_reply, arp_request, gratuitous_arp
-from sdnapp import arp
+from sdnapp import arp, outside
 from sdnapp.outages import PATIENCE, Outages
 from sdnapp.outside import FORGOTTEN, MAX_ASKED, REFRESH, TRIES, Outside, sender
 from sdnapp.realization import DEAD, IN_SYNC, SYNCING
@@ -36,7 +36,7 @@ class World:
         self._sent: list[Sent] = []
         self.away: set[str] = set()
         """Chassis that are not connected."""
-        self.outside = Outside(self.cloud.store, lambda: self.cloud.engine.view, self._send)
+        self.outside = Outside(self.cloud.store, lambda: self.cloud.engine.view, self._send, self.as_of)
         # What is there is announced when the controller begins.
         for _ in range(TRIES):
             self.outside.tick()
@@ -60,6 +60,9 @@ class World:
         row = self.known(address)
         if row is not None:
             self.cloud.delete(row)
+
+    def as_of(self) -> tuple[int, int]:
+        return self.cloud.store.revision, self.cloud.engine.revision
 
     def known(self, address: str) -> Neighbour | None:
         return self.cloud.store.get(Neighbour, f"world/{address}")
@@ -254,7 +257,7 @@ def announced(sent: list[Sent]) -> list[tuple[str, int]]:
 def test_all_addresses_are_announced_when_the_controller_begins_some_at_a_time() -> None:
     world = World()
     each = floating(world.cloud, world.net, 20, world.net.one)
-    world.outside = Outside(world.cloud.store, lambda: world.cloud.engine.view, world._send)
+    world.outside = Outside(world.cloud.store, lambda: world.cloud.engine.view, world._send, world.as_of)
     both = [("hv3", number(OUTSIDE)), ("hv3", number(each.address))]
     assert sorted(announced(world.tick(TRIES))) == sorted(both * TRIES) and announced(world.tick(3)) == []
     many = [floating(world.cloud, world.net, last, None) for last in range(30, 34)]
@@ -268,6 +271,19 @@ def test_all_addresses_are_announced_when_the_controller_begins_some_at_a_time()
         assert sorted(announced(world.tick(4)) + first + second) == sorted(
             [("hv3", number(one.address)) for one in many] * TRIES
         )
+
+
+def test_where_addresses_are_is_looked_at_when_something_has_changed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        world.tick()
+    looked, look = list[int](), outside._sites
+    monkeypatch.setattr(outside, "_sites", lambda *args: (looked.append(1), look(*args))[1])
+    world.tick()
+    assert not looked
+    each = floating(world.cloud, world.net, 20, world.net.one)
+    assert number(each.address) in [packet["arp_tpa"] for _, _, packet in world.tick()] and looked
 
 
 def test_who_cannot_be_reached_announces_when_he_can() -> None:
