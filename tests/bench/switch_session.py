@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from flows.actions import Goto, SetField
@@ -51,11 +52,12 @@ class Side:
         from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_cls
 
         from sdnapp.garbage import Garbage
+        from sdnapp.openflow.connection import Callbacks
         from sdnapp.openflow.switches import Switches, set_defaults
 
         self.events: list[tuple[Any, ...]] = []
-        names = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packet_in", "ports")
-        switches = self.switches = Switches(**{f"on_{name}": self._teller(name) for name in names})
+        names = [field.name for field in fields(Callbacks)]
+        switches = self.switches = Switches(**{name: self._teller(name.removeprefix("on_")) for name in names})
 
         class App(OSKenApp):  # type: ignore[misc]
             OFP_VERSIONS = (4,)
