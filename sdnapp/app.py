@@ -1,6 +1,7 @@
 """``osken-manager sdnapp``: the os-ken application that ties everything to sockets and green threads."""
 
 import logging
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -47,6 +48,8 @@ from topology.values import Chassis
 LOG = logging.getLogger(__name__)
 OVSDB_GRACE = 3.0
 """Seconds that a switch's database has to speak for it before its ports bind by name."""
+THREADS_WAIT = 0.0005
+"""Seconds that another thread waits at most until Python is taken from this one."""
 
 
 class ApiServices:
@@ -90,7 +93,9 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         credentials = self._options.credentials
         if credentials is not None:
             listen_securely(credentials)
+        # One thread waits for the disk, and then does not have to wait long for Python.
         tpool.set_num_threads(1)
+        sys.setswitchinterval(THREADS_WAIT)
         self._store = Store(open_storage(self._options.store_url, aside=tpool.execute))
         if self._store.revision == 0:
             LOG.info("the store is new: %s; switches that hold flows of another lose them", self._options.store_url)
