@@ -7,15 +7,17 @@ touches it copies, so that putting it in place replaces whole lists, and takes s
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from topology.index import Index
 from topology.storage import GiveWay, Storage
 from topology.store import Store, Transaction
 
 _ABSENT = object()
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Draft(Store):
@@ -24,8 +26,10 @@ class Draft(Store):
     def __init__(self, store: Store, give_way: GiveWay) -> None:
         # Deliberately not the base's: nothing is loaded, what there is lies beneath.
         self._beneath = store
-        self._over_rows = {kind: _Over(rows) for kind, rows in store._rows.items()}
-        self._over_indexes = {name: _IndexOver(index) for name, index in store._indexes.items()}
+        self._over_rows: _WhereAsked[type[Any], _Over] = _WhereAsked(lambda kind: _Over(store._rows[kind]))
+        self._over_indexes: _WhereAsked[tuple[type[Any], str], _IndexOver] = _WhereAsked(
+            lambda name: _IndexOver(store._indexes[name])
+        )
         self._over_claimed = _ListsOver(store._claimed)
         self._rows = cast(Any, self._over_rows)
         self._indexes = cast(Any, self._over_indexes)
@@ -82,6 +86,18 @@ def drafted(store: Store, give_way: GiveWay) -> Iterator[tuple[Draft, Transactio
         if change is not None:
             store._untold.append(change)
             store._tell()
+
+
+class _WhereAsked(dict[K, V]):
+    """Makes what is asked for: a draft of a few rows touches few of the kinds and indexes."""
+
+    def __init__(self, make: Callable[[K], V]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: K) -> V:
+        value = self[key] = self._make(key)
+        return value
 
 
 class _Over:
