@@ -21,7 +21,8 @@ from stations import CommandFailed, Station
 
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 DURATION = re.compile(r"duration=([\d.]+)s")
-COUNTER = re.compile(r"table=200,.* priority=110,")
+LEARNT = re.compile(r"learn\([^)]*delete_learned,cookie=(0x[0-9a-f]+)")
+"""The cookie of what a flow lets the switch make."""
 STATISTICS = re.compile(r"(duration|n_packets|n_bytes|idle_age|hard_age)=[\d.]+s?, ?")
 BFD_INTERVALS = re.compile(r"  RX Interval: Approx (\d+)ms.*  Local Minimum RX Interval: (\d+)ms", re.DOTALL)
 PHYSICAL_NETWORK = "physnet1"
@@ -151,7 +152,9 @@ class Hypervisor(Station):
 
         Those that it has made itself, to count what it drops, come with packets and are left out.
         """
-        return {STATISTICS.sub("", line) for line in self._dump() if not COUNTER.search(line)}
+        lines = self._dump()
+        learnt = {f"cookie={cookie}," for line in lines for cookie in LEARNT.findall(line)}
+        return {STATISTICS.sub("", line) for line in lines if line.split()[0] not in learnt}
 
     def youngest_flow(self) -> float:
         """How many seconds ago a flow was last added or replaced."""

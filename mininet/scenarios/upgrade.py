@@ -62,9 +62,9 @@ def _change(cloud: Cloud, checks: Checks, what: str, manager: tuple[str, ...]) -
     receipts = {row["hostname"]: row for row in cloud.api.request("GET", "/sdnapp/restarts")["restarts"]}
     for name, flows in before.items():
         receipt = receipts[name]
-        checks.check(
-            f"{what}: flows read and lacking on {name}", [len(flows)] * 2, [receipt["read"], receipt["lacking"]]
-        )
+        # The switch's own counters of drops are read as well, and go with the flows that have made them.
+        found = receipt["lacking"], receipt["read"] >= len(flows)
+        checks.check(f"{what}: flows lacking on {name}, and all read", (len(flows), True), found)
     deadline = time.monotonic() + PATIENCE
     while any(_kept(cloud, before).values()) and time.monotonic() < deadline:
         time.sleep(0.2)
