@@ -49,7 +49,7 @@ class Fence:
             self._init.kill()
             # The kernel keeps the namespace's init until those started from outside are reaped from outside.
             for process in self._processes:
-                process.wait()
+                _reap(process)
             # One interrupted while it was being started may be nobody's to reap: it is dead, only its number stays.
             with suppress(subprocess.TimeoutExpired):
                 self._init.wait(timeout=3)
@@ -57,3 +57,13 @@ class Fence:
                 self._init.stdin.close()
             self._init = None
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _reap(process: subprocess.Popen[Any]) -> None:
+    """Wait for a process that has been killed, also from a signal's handler that interrupted another wait for it."""
+    try:
+        process.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        # The wait without an end holds the process's lock, and goes on only when the handler is done.
+        with suppress(ChildProcessError):
+            os.waitpid(process.pid, 0)

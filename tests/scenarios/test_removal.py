@@ -30,6 +30,23 @@ demo.run(run.cloud, run.checks)
 run.stop()
 """
 
+WAIT = """
+import os, signal, sys
+sys.path.insert(0, "mininet")
+from fence import Fence
+
+def end(*_):
+    fence.tear_down()
+    os._exit(7)
+
+fence = Fence()
+fence.raise_up()
+process = fence.popen(["sleep", "60"])
+signal.signal(signal.SIGALRM, end)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+process.wait()
+"""
+
 
 class Builder:
     """A process that builds the demo's cloud, and runs the demo after a line of input.
@@ -103,6 +120,12 @@ def test_a_signal_at_any_moment_removes_all(builder: Builder, moment: float) -> 
     builder.wait_for_the_end_of_all()
     assert list(builder.directory.iterdir()) == []
     assert builder.process.returncode == 128 + number
+
+
+def test_a_signal_while_a_process_is_waited_for() -> None:
+    # The interrupted wait holds the lock of its process, and goes on only when the signal has been dealt with.
+    interrupted = subprocess.run([sys.executable, "-c", WAIT], cwd=ROOT, timeout=30, check=False)
+    assert interrupted.returncode == 7
 
 
 def test_nothing_is_made_outside_its_own_namespaces(builder: Builder) -> None:
