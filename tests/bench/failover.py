@@ -56,8 +56,11 @@ def _all_hear(hypervisors: Iterable["Hypervisor"]) -> bool:
 
 
 def _serving(plane: ControlPlane, world: "Station") -> str:
-    """Return the gateway chassis by which the external network reaches the router, as its switches have learnt."""
-    neighbours = [line.split() for line in world.run("ip", "neigh", "show", "dev", "eth0").splitlines()]
+    """Return the gateway chassis by which the external network reaches the router that talks to it, as its switches
+    have learnt."""
+    (talking,) = world.run("ss", "-Htn", "state", "established", f"sport = :{_ECHO}").splitlines()
+    router = talking.split()[-1].rpartition(":")[0]
+    neighbours = [line.split() for line in world.run("ip", "neigh", "show", router, "dev", "eth0").splitlines()]
     macs = {words[words.index("lladdr") + 1] for words in neighbours if "lladdr" in words}
     for lan in plane.fabric.lans:
         for line in lan.run("bridge", "fdb", "show").splitlines():

@@ -153,6 +153,7 @@ def test_the_second_switch_with_one_system_id_is_refused(watcher: Watcher, caplo
         [line] = warnings(caplog)
         assert first.address in line and second.address in line and "hv1" in line and "system-id" in line
         assert second.transactions == 0
+        wait_for(lambda: len(watcher.server.status()) == 1, "the second is not listed any more")
         [status] = watcher.server.status()
         assert status["address"] == first.address
         assert status["problems"] == ["another switch, at 127.0.0.1, has the same system-id and is refused"]
