@@ -17,7 +17,7 @@ from controller import sdnapp
 from conversations import Conversation, last_heard, seen_as, serve
 from leases import lease
 from neutron import Neutron
-from pings import Ping, until_answered
+from pings import Answers, Ping, until_answered
 from stations import Instance
 
 SCAN = Path(__file__).resolve().parent.parent / "scan.py"
@@ -99,12 +99,7 @@ class Scan:
                 link.read()
                 time.sleep(0.1)
             check(f"SYNs to {what}", SYNS, int(scan.communicate()[0]))
-            for each, beside in zip(self.others, pings, strict=True):
-                answers = beside.result()
-                lost = answers.sent - answers.received
-                what = f"pings of {each.name}, of {answers.sent}, that are lost meanwhile"
-                check(what, f"{CHANCE} at most", lost, lost <= CHANCE)
-                check(f"and its new connections that opened, of {tries}", tries, opened[each.name])
+            self._others_notice_nothing("", [each.result() for each in pings], tries, opened)
             came = link.count(lambda frame: frame.payload[16:20] == DARK_BYTES)
         deadline = time.monotonic() + SETTLED
         while (
@@ -115,6 +110,13 @@ class Scan:
             check("SYNs that find a source port", f"{BLOCK} at least, not all", came, BLOCK <= came < SYNS)
         what = f"{came} are seen in the world, {more} counted as not_translated: together"
         check(what, f"all but {LOST} at most", came + more, SYNS - LOST <= came + more <= SYNS)
+
+    def _others_notice_nothing(self, when: str, pings: list[Answers], tries: int, opened: Counter[str]) -> None:
+        for each, answers in zip(self.others, pings, strict=True):
+            lost = answers.sent - answers.received
+            what = f"{when}pings of {each.name}, of {answers.sent}, that are lost meanwhile"
+            self.checks.check(what, f"{CHANCE} at most", lost, lost <= CHANCE)
+            self.checks.check(f"and its new connections that opened, of {tries}", tries, opened[each.name])
 
     def exhaust(self, tenant: Neutron) -> None:
         """Let the scanner go on until its chassis has all the source ports that it may have, and finds none."""
@@ -129,12 +131,7 @@ class Scan:
             tries += 1
             opened.update(each.name for each in self.others if seen_as(each, FAR, SEEN) is not None)
         scan.kill()
-        for each, beside in zip(self.others, pings, strict=True):
-            answers = beside.stop()
-            lost = answers.sent - answers.received
-            what = f"it goes on; pings of {each.name}, of {answers.sent}, that are lost meanwhile"
-            check(what, f"{CHANCE} at most", lost, lost <= CHANCE)
-            check(f"and its new connections that opened, of {tries}", tries, opened[each.name])
+        self._others_notice_nothing("it goes on; ", [each.stop() for each in pings], tries, opened)
         ports = sum(each["last_port"] - each["first_port"] + 1 for each in row["blocks"] if each["chassis"] == "h1")
         check("source ports that the scanner's chassis has got", SHARE, ports)
         check("which is too few, as sdnapp gateways says", ["h1"], row["short"])

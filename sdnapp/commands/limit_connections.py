@@ -11,6 +11,7 @@ from typing import Any
 
 from sdnapp.commands.errors import CommandError
 from sdnapp.commands.output import show_json
+from sdnapp.ovsdb.complaints import complaint
 from sdnapp.ovsdb.settings import CONNECTIONS_PER_PORT
 
 KERNEL = "system@"
@@ -85,7 +86,7 @@ def _appctl(*arguments: str) -> str:
         raise CommandError("Open vSwitch is not installed: apt install openvswitch-switch") from None
     if done.returncode == 0:
         return done.stdout
-    reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit status {done.returncode}"
+    reason = complaint(done)
     if "ermission denied" in reason:
         raise CommandError(f"Open vSwitch obeys only root: sudo sdnapp chassis limit-connections ({reason})")
     raise CommandError(f"Open vSwitch cannot be told: {reason}")

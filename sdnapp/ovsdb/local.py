@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from sdnapp.ovsdb import settings
+from sdnapp.ovsdb.complaints import complaint
 from sdnapp.ovsdb.naming import OWNED, is_owned
 from sdnapp.ovsdb.provisioning import MAX_BACKOFF
 from sdnapp.ovsdb.targets import DEFAULT_PORT, target
@@ -195,7 +196,7 @@ def _vsctl(run: Run, *arguments: str) -> str:
         raise InitError("Open vSwitch is not installed: apt install openvswitch-switch") from None
     if done.returncode == 0:
         return done.stdout
-    reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit status {done.returncode}"
+    reason = complaint(done)
     if "Permission denied" in reason:
         raise InitError(f"Open vSwitch lets only root change its settings: sudo sdnapp chassis init ... ({reason})")
     if "database connection failed" in reason:
