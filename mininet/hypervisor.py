@@ -152,13 +152,16 @@ class Hypervisor(Station):
 
         Those that it has made itself, to count what it drops, come with packets and are left out.
         """
-        lines = self._dump()
-        learnt = {f"cookie={cookie}," for line in lines for cookie in LEARNT.findall(line)}
-        return {STATISTICS.sub("", line) for line in lines if line.split()[0] not in learnt}
+        return {STATISTICS.sub("", line) for line in self._given()}
 
     def youngest_flow(self) -> float:
-        """How many seconds ago a flow was last added or replaced."""
-        return min(float(age) for line in self._dump() for age in DURATION.findall(line))
+        """How many seconds ago a flow was last added or replaced by whom the switch obeys."""
+        return min(float(age) for line in self._given() for age in DURATION.findall(line))
+
+    def _given(self) -> list[str]:
+        lines = self._dump()
+        learnt = {f"cookie={cookie}," for line in lines for cookie in LEARNT.findall(line)}
+        return [line for line in lines if line.split()[0] not in learnt]
 
     def daemon(self, program: str, *arguments: str, nice: int = 0) -> None:
         """Start one of Open vSwitch's daemons; it is known by its name in ``daemons``."""
