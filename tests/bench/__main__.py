@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.bench import catalogue, page
 from tests.bench.catalogue import API, Options
-from tests.bench.machine import Others, ProcessTree, describe
+from tests.bench.machine import Others, ProcessTree, awake, describe
 from tests.bench.results import Result
 
 ALL = "all"
@@ -66,14 +66,15 @@ def run(name: str, options: Options) -> Result:
     started, figures, versions = time.monotonic(), [], {}
     print(f"{name}: {catalogue.titles()[name]}", flush=True)
     others = Others(ProcessTree(os.getpid()))
-    for figure in catalogue.measure(name, options, versions):
-        print(page.terminal_row(figure), flush=True)
-        figures.append(figure)
+    with awake() as kept_awake:
+        for figure in catalogue.measure(name, options, versions):
+            print(page.terminal_row(figure), flush=True)
+            figures.append(figure)
     result = Result(
         benchmark=name,
         command=f"{'' if name == API else 'sudo '}./run bench {shlex.join(sys.argv[1:])}",
         date=f"{datetime.now(UTC):%Y-%m-%d}",
-        machine=describe(),
+        machine={**describe(), "kept_awake": kept_awake},
         others_busy=round(others.cores_busy(), 2),
         seconds=round(time.monotonic() - started),
         versions=versions,

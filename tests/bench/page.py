@@ -19,9 +19,12 @@ _HEAD = """\
 (`--json FILE` keeps the figures). Figures are medians; where *p99* is given, 99 of 100 samples were as good or better.
 Where a peer is named it is the unmodified product; it ran on the same machine in the same run, and the subjects took
 turns. *Times better* is the ratio of the medians; *CPU ms* is the server's processor time for one request. Only ratios
-carry over to other machines. What bounds the figures, and what was tried to better them, is in
-[performance.md](performance.md).
+carry over to other machines. *Processors kept awake*: for the whole run, all subjects alike, they were not let sleep
+between packets, as on servers that are set for latency (`tuned-adm profile latency-performance`). What
+bounds the figures, and what was tried to better them, is in [performance.md](performance.md).
 """
+
+_AWAKE = {True: ", processors kept awake", False: ", processors free to sleep", None: ""}
 
 
 def render(results: Iterable[Result]) -> str:
@@ -68,7 +71,7 @@ def _section(result: Result) -> str:
     lines += [f"- Command: `{result.command}`, {result.date}, {result.seconds / 60:.0f} minutes"]
     lines += [
         f"- Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"Linux {machine['kernel']}, Python {machine['python']}"
+        f"Linux {machine['kernel']}, Python {machine['python']}{_AWAKE[machine.get('kept_awake')]}"
     ]
     lines += [f"- {name}: {version}" for name, version in result.versions.items()]
     noise = "**the figures are noisy**, run it again on a quiet machine" if result.is_noisy else "the machine was quiet"

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,7 +18,7 @@ import pytest
 from tests.bench import page, plots, subjects
 from tests.bench.api import Plan, measure
 from tests.bench.client import Client, at_once
-from tests.bench.machine import Others, ProcessTree, describe
+from tests.bench.machine import Others, ProcessTree, awake, describe
 from tests.bench.results import Figure, Result, Value, growth, once, value_of
 from tests.bench.workload import Aim, Found, Workload
 
@@ -143,6 +144,18 @@ def test_our_own_work_is_not_that_of_others() -> None:
     assert nobodys.cores_busy() > ours.cores_busy() >= 0
 
 
+def test_processors_are_kept_awake_where_that_may_be_said(tmp_path: Path) -> None:
+    device = tmp_path / "cpu_dma_latency"
+    with awake(device) as held:
+        assert not held
+    device.touch()
+    with awake(device) as held:
+        assert held
+        assert device.read_bytes() == bytes(4)  # No microsecond.
+        assert _is_open(device)
+    assert not _is_open(device)
+
+
 def test_a_result_survives_json_and_the_page_says_all_of_it() -> None:
     result = replace(RESULT, figures=[FASTER, MORE])
     assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
@@ -150,6 +163,9 @@ def test_a_result_survives_json_and_the_page_says_all_of_it() -> None:
     assert "| POST port | 100 | ms | at most 10 | 2 | 250 | 125 |" in text
     assert "| GET port | 100 | requests/s |  | 3,000 |" in text
     assert "the machine was quiet" in text and "Every aim is met." in text
+    for kept, words in ((True, ", processors kept awake\n"), (False, ", processors free to sleep\n")):
+        machine = {**result.machine, "kept_awake": kept}
+        assert f"Python {machine['python']}{words}" in page.render([replace(result, machine=machine)])
     missed = replace(result, figures=[replace(FASTER, aim=1.0)], others_busy=1.0)
     assert "the figures are noisy" in page.render([missed])
     assert "Aims missed: POST port with 100 ports (at most 1)." in page.render([missed])
@@ -191,3 +207,7 @@ def test_a_picture_has_lines_for_several_sizes_and_bars_for_one() -> None:
     assert kinds.count("circle") == 3
     lengths = [float(each.get("width", 0)) for each in drawn.iter() if each.get("height") == "17"]
     assert lengths[0] == pytest.approx(100 * lengths[1], rel=0.05)
+
+
+def _is_open(path: Path) -> bool:
+    return any(os.path.realpath(each) == str(path) for each in Path("/proc/self/fd").iterdir())
