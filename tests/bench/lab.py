@@ -26,11 +26,18 @@ class Lab:
 
     def launch(self, chassis: str) -> tuple[Port, str]:
         """Start an instance with its port; return that and the interface, when the port is in force."""
-        mac, address, name = self.prepare(chassis)
-        port = self.plane.make_port(self.tenant, self.network, mac, address)
-        self.plane.claim({chassis: {name: port.id}})
-        self.plane.wait_active([port])
+        ((name, port),) = self.launch_all(chassis, 1).items()
         return port, name
+
+    def launch_all(self, chassis: str, count: int) -> dict[str, Port]:
+        """Start instances with their ports; return these by interface, when they are in force."""
+        ports = {}
+        for _ in range(count):
+            mac, address, name = self.prepare(chassis)
+            ports[name] = self.plane.make_port(self.tenant, self.network, mac, address)
+        self.plane.claim({chassis: {name: port.id for name, port in ports.items()}})
+        self.plane.wait_active(ports.values())
+        return ports
 
     def prepare(self, chassis: str) -> tuple[str, str, str]:
         """Start an instance whose port is still to come; return MAC address, address and interface."""

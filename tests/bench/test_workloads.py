@@ -38,8 +38,10 @@ def test_one_more(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_dhcp(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dhcp, "ASKED", 3)
+    for name, value in {"ASKED": 3, "CLIENTS": 2, "TURNS": 3}.items():
+        monkeypatch.setattr(dhcp, name, value)
     found = measured("dhcp", plane, 12)
+    assert sum(what.startswith("latency") for what in found) == 4
     assert found["boot storm, not answered"] == 0 and found["exchanges"] > 0
 
 
