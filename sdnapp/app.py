@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ from sdnapp.dhcp.service import DhcpSettings
 from sdnapp.garbage import Garbage
 from sdnapp.holds import Holds
 from sdnapp.openflow.encoding import PORT_CONTROLLER
+from sdnapp.openflow.messages import PacketIn
 from sdnapp.openflow.receipt import Receipt
 from sdnapp.openflow.switches import Switches, listen_securely, set_defaults
 from sdnapp.operations import Operations
@@ -113,8 +114,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             on_confirmed=lambda datapath_id, revision: self._controller.confirmed(datapath_id, revision),
             on_rejected=lambda datapath_id, flow, reason: self._controller.rejected(datapath_id, flow, reason),
             on_reconciled=self._reconciled,
-            on_packet_in=lambda *punt: self._punts.arrived(*punt),
-            on_packets_taken=self._answer_some,
+            on_packets=self._packets_arrived,
             on_ports=lambda datapath_id, names: self._controller.ports_named(datapath_id, names),
         )
         send = sender(
@@ -233,6 +233,11 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
 
     def _send_back(self, datapath_id: str, port: int, frame: bytes) -> None:
         self._switches.packet_out(datapath_id, port, port, as_received(self._store, datapath_id, port, frame))
+
+    def _packets_arrived(self, datapath_id: str, packets: Sequence[PacketIn]) -> None:
+        self._punts.arrived(datapath_id, packets)
+        if self._punts.waiting:
+            self._answer_some()
 
     def _answer(self) -> None:
         while True:

@@ -5,10 +5,11 @@ have no meters, and for a tenant with very many ports.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sdnapp.fair_queue import FairQueue
+from sdnapp.openflow.messages import PacketIn
 from sdnapp.responders import Responders
 
 LARGEST = 9216
@@ -22,12 +23,10 @@ OVERHEAD = 512
 
 
 class Punt(NamedTuple):
-    """A packet that came by a port of a switch, and the cookie of the flow that sent it."""
+    """A packet that a switch has sent."""
 
     datapath_id: str
-    in_port: int
-    cookie: int
-    frame: bytes
+    packet: PacketIn
 
 
 class Punts:
@@ -40,15 +39,23 @@ class Punts:
         self._packet_out = packet_out
         self._queue: FairQueue[Punt] = FairQueue()
 
-    def arrived(self, datapath_id: str, in_port: int, cookie: int, frame: bytes) -> None:
-        """Let a packet wait for its answer."""
-        account = self._responders.account(cookie)
+    def arrived(self, datapath_id: str, packets: Sequence[PacketIn]) -> None:
+        """Let packets that have come together wait for their answers. Where nobody waits, one alone is answered."""
+        is_alone = len(packets) == 1 and not self._queue
+        for packet in packets:
+            if len(packet.data) > LARGEST:
+                self.refused["oversized"] += 1
+            elif is_alone:
+                self._answer(datapath_id, packet)
+            else:
+                self._wait(datapath_id, packet)
+
+    def _wait(self, datapath_id: str, packet: PacketIn) -> None:
+        account = self._responders.account(packet.cookie)
         if account is None:
             self.refused["stale flow"] += 1
-        elif len(frame) > LARGEST:
-            self.refused["oversized"] += 1
         else:
-            self._queue.put(*account, Punt(datapath_id, in_port, cookie, frame), OVERHEAD + len(frame))
+            self._queue.put(*account, Punt(datapath_id, packet), OVERHEAD + len(packet.data))
 
     def answer_some(self) -> bool:
         """Answer those whose turn it is, as many as may be at once; return whether more may wait."""
@@ -59,10 +66,13 @@ class Punts:
         punt = self._queue.take()
         if punt is None:
             return False
-        reply = self._responders.answer(punt.cookie, punt.frame)
-        if reply is not None:
-            self._packet_out(punt.datapath_id, punt.in_port, reply)
+        self._answer(punt.datapath_id, punt.packet)
         return True
+
+    def _answer(self, datapath_id: str, packet: PacketIn) -> None:
+        reply = self._responders.answer(packet.cookie, packet.data)
+        if reply is not None and packet.in_port is not None:
+            self._packet_out(datapath_id, packet.in_port, reply)
 
     @property
     def waiting(self) -> int:

@@ -8,7 +8,7 @@ The same green thread writes: one piece of a bundle, then whatever else is in th
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -79,10 +79,8 @@ class Callbacks:
     """It does not take a flow: (datapath id, flow, the switch's reason). Told before the revision is confirmed."""
     on_reconciled: Callable[[str, Receipt, float], None]
     """It is in sync for the first time since it came: (datapath id, receipt, seconds since its first assignment)."""
-    on_packet_in: Callable[[str, int, int, bytes], None]
-    """A flow sent a packet to the controller: (datapath id, port, cookie, packet)."""
-    on_packets_taken: Callable[[], None]
-    """So it is with all packets that the switch has sent so far; they may be answered."""
+    on_packets: Callable[[str, Sequence[PacketIn]], None]
+    """Flows sent packets to the controller, all that have come so far: (datapath id, packets). Each has a port."""
     on_ports: Callable[[str, Mapping[int, str]], None]
     """Its ports are now these: (datapath id, names by number)."""
 
@@ -96,7 +94,8 @@ class Connection:
         self.address = address_text(datapath.address)
         self.session = Session(give_way=Turns().give_way)
         self.packets_dropped = 0
-        self._packets_taken = self._packets_told = 0
+        self._packets: list[PacketIn] = []
+        """Those that nobody has been told about yet."""
         self._callbacks = callbacks
         self._since = datetime.now(UTC)
         self._assigned_at = 0.0
@@ -206,18 +205,17 @@ class Connection:
         return True
 
     def packet_arrived(self, packet: PacketIn) -> None:
-        """Pass on a packet, at once; now and then, let others than this switch have their turn."""
-        self._packets_taken += 1
-        if self._packets_taken % PACKETS_AT_ONCE == 0:
-            hub.sleep(0)
+        """Keep a packet until all that came with it are there; now and then, let others than this switch have turns."""
         if packet.in_port is not None:
-            self.tell(self._callbacks.on_packet_in, self.datapath_id, packet.in_port, packet.cookie, packet.data)
+            self._packets.append(packet)
+            if len(self._packets) % PACKETS_AT_ONCE == 0:
+                hub.sleep(0)
 
     def all_taken(self) -> None:
-        """All that had come has been passed on."""
-        if self._packets_told != self._packets_taken:
-            self._packets_told = self._packets_taken
-            self.tell(self._callbacks.on_packets_taken)
+        """Pass on the packets that have come."""
+        if self._packets:
+            packets, self._packets = self._packets, []
+            self.tell(self._callbacks.on_packets, self.datapath_id, packets)
 
     def tell(self, callback: Callable[..., None], *arguments: Any) -> None:
         """Call back, unless the connection is over."""

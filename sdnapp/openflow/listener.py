@@ -50,8 +50,9 @@ def is_known(address: Any) -> None:
 class Untraced:
     """A socket whose timeouts leave nothing behind.
 
-    An exception of eventlet's and its timer know one another by the traceback. os-ken looks up from each switch that
-    says nothing every few seconds, so that they would be most of what only the garbage collector can remove.
+    An exception of eventlet's and its timer know one another by the traceback. Under TLS, every few seconds somebody
+    looks up from each switch that says nothing, so that they would be most of what only the garbage collector can
+    remove. (Without TLS, ``arrivals`` waits.)
     """
 
     def __init__(self, sock: Any) -> None:

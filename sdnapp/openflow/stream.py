@@ -2,14 +2,15 @@
 
 os-ken reads a message in two pieces, parses each into objects before an application sees it (some 200 us an entry of a
 flow-stats reply: read-back of 100,000 flows would hold the loop for 20 seconds), and lets another green thread send.
-Here a read takes all that lies ready, an application has a first look at its messages, and what need not wait is sent
-at once.
+Here a read takes all that lies ready, without much ado (see ``arrivals``), an application has a first look at its
+messages, and what need not wait is sent at once.
 """
 
 import ssl
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import os_ken.base.app_manager  # noqa: F401 (comes before the controller, as they import each other)
 from os_ken.controller import ofp_event
@@ -18,6 +19,7 @@ from os_ken.controller.handler import DEAD_DISPATCHER
 from os_ken.lib import hub
 from os_ken.ofproto import ofproto_parser
 
+from sdnapp.openflow.arrivals import Arrivals
 from sdnapp.openflow.encoding import VERSION
 from sdnapp.openflow.messages import HEADER_SIZE
 
@@ -41,9 +43,13 @@ def tap(types: frozenset[int], first_look: FirstLook, all_taken: AllTaken) -> No
     """
 
     def receive(datapath: Datapath) -> None:
+        plain = _plain(datapath)
+        source = datapath.socket if plain is None else Arrivals(plain, datapath.socket.gettimeout())
         try:
-            _receive(datapath, types, first_look, all_taken)
+            _receive(datapath, source, types, first_look, all_taken)
         finally:
+            if source is not datapath.socket:
+                source.close()
             with suppress(OSError):
                 datapath.socket.close()
 
@@ -52,9 +58,8 @@ def tap(types: frozenset[int], first_look: FirstLook, all_taken: AllTaken) -> No
 
 def send_at_once(datapath: Datapath, data: bytes) -> bool:
     """Send a message if that needs no waiting; return whether it is on its way. It may overtake what waits."""
-    waiting, plain = datapath.send_q, getattr(datapath.socket, "fd", None)
-    # os-ken's sender waits for work, so that it is in the middle of nothing. Under TLS nobody can send without waiting,
-    # and on native threads nobody knows who waits.
+    waiting, plain = datapath.send_q, _plain(datapath)
+    # os-ken's sender waits for work, so that it is in the middle of nothing.
     if plain is None or waiting is None or not hasattr(waiting, "getting") or not waiting.getting():
         return False
     if waiting.qsize():
@@ -68,11 +73,21 @@ def send_at_once(datapath: Datapath, data: bytes) -> bool:
     return True
 
 
-def _receive(datapath: Datapath, types: frozenset[int], first_look: FirstLook, all_taken: AllTaken) -> None:
-    unread, wanted, taken = bytearray(), HEADER_SIZE, 0
+def _plain(datapath: Datapath) -> Any:
+    """Return the socket that never waits under one of eventlet's.
+
+    None under TLS, where nobody can send without waiting, and on native threads, where nobody knows who waits.
+    """
+    return getattr(datapath.socket, "fd", None)
+
+
+def _receive(
+    datapath: Datapath, source: Any, types: frozenset[int], first_look: FirstLook, all_taken: AllTaken
+) -> None:
+    unread, wanted, taken = b"", HEADER_SIZE, 0
     while datapath.state != DEAD_DISPATCHER:
         try:
-            received = datapath.socket.recv(CHUNK)
+            received = source.recv(CHUNK)
         except (TimeoutError, ssl.SSLError):
             # Nothing was said for a while; under TLS, eventlet says it so.
             continue
@@ -80,15 +95,17 @@ def _receive(datapath: Datapath, types: frozenset[int], first_look: FirstLook, a
             return
         if not received:
             return
-        unread += received
-        if len(unread) < wanted:
+        data = unread + received
+        at, end = 0, len(data)
+        if end < wanted:
+            unread = data
             continue
-        data, at, wanted = bytes(unread), 0, HEADER_SIZE
+        wanted = HEADER_SIZE
         try:
-            while len(data) - at >= HEADER_SIZE and datapath.state != DEAD_DISPATCHER:
+            while end - at >= HEADER_SIZE and datapath.state != DEAD_DISPATCHER:
                 version, kind, length, xid = _HEADER.unpack_from(data, at)
                 length = max(length, HEADER_SIZE)
-                if len(data) - at < length:
+                if end - at < length:
                     wanted = length
                     break
                 message = data[at : at + length]
@@ -100,7 +117,7 @@ def _receive(datapath: Datapath, types: frozenset[int], first_look: FirstLook, a
                     hub.sleep(0)
         finally:
             all_taken(datapath)
-        unread = bytearray(data[at:])
+        unread = data[at:]
 
 
 def _leave_to_os_ken(datapath: Datapath, version: int, kind: int, xid: int, data: bytes) -> None:

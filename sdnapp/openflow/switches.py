@@ -10,7 +10,7 @@ master would only matter to a second controller of the same switch, which there 
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import os_ken.base.app_manager  # noqa: F401 (comes before the controller, as they import each other)
@@ -87,8 +87,7 @@ class Switches:
         on_confirmed: Callable[[str, int], None],
         on_rejected: Callable[[str, Flow, str], None],
         on_reconciled: Callable[[str, Receipt, float], None],
-        on_packet_in: Callable[[str, int, int, bytes], None],
-        on_packets_taken: Callable[[], None],
+        on_packets: Callable[[str, Sequence[messages.PacketIn]], None],
         on_ports: Callable[[str, Mapping[int, str]], None],
     ) -> None:
         """See ``Callbacks`` for what each is called with, and when."""
@@ -98,8 +97,7 @@ class Switches:
             on_confirmed,
             on_rejected,
             on_reconciled,
-            on_packet_in,
-            on_packets_taken,
+            on_packets,
             on_ports,
         )
         self._connections: dict[Datapath, Connection] = {}

@@ -146,6 +146,7 @@ def serve(descriptor: int, port: int) -> None:
     from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_cls
     from os_ken.lib import hub
 
+    from sdnapp.openflow.messages import PacketIn
     from sdnapp.openflow.switches import Switches, set_defaults
 
     parent = socket.socket(fileno=descriptor)
@@ -163,8 +164,12 @@ def serve(descriptor: int, port: int) -> None:
     def teller(name: str) -> Callable[..., None]:
         return lambda *arguments: tell(name, *arguments)
 
-    names = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packet_in", "packets_taken", "ports")
-    switches = Switches(**{f"on_{name}": teller(name) for name in names})
+    def tell_packets(datapath_id: str, packets: list[PacketIn]) -> None:
+        for packet in packets:
+            tell("packet_in", datapath_id, packet.in_port, packet.cookie, packet.data)
+
+    names = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "ports")
+    switches = Switches(**{f"on_{name}": teller(name) for name in names}, on_packets=tell_packets)
 
     class App(OSKenApp):  # type: ignore[misc]
         OFP_VERSIONS = [4]  # noqa: RUF012

@@ -1,6 +1,7 @@
 """What switches send to the controller is answered in fair turns, and has bounds."""
 
 from sdnapp.fair_queue import FairQueue
+from sdnapp.openflow.messages import PacketIn
 from sdnapp.punts import AT_ONCE, LARGEST, OVERHEAD
 from tests.sdnapp.controlled_world import World
 from tests.sdnapp.dhcp.messages import DISCOVER, request
@@ -20,9 +21,9 @@ def world_with_cookies() -> tuple[World, dict[str, int]]:
 
 def test_a_flood_of_one_project_delays_anothers_answer_by_one_turn() -> None:
     world, cookies = world_with_cookies()
-    for _ in range(5000):
-        world.punts.arrived("a" * 16, 11, cookies["p1"], b"junk")
-    world.punts.arrived("a" * 16, 12, cookies["p2"], request(DISCOVER, chaddr="fa:16:3e:00:00:02"))
+    world.punts.arrived("a" * 16, [PacketIn(cookies["p1"], 0, 11, b"junk")] * 5000)
+    world.punts.arrived("a" * 16, [PacketIn(cookies["p2"], 0, 12, request(DISCOVER, chaddr="fa:16:3e:00:00:02"))])
+    assert not world.sent_out, "it is alone, but others were there before"
     for _ in range(2):
         assert world.punts.answer_next()
     ((datapath_id, port, _),) = world.sent_out
@@ -48,15 +49,25 @@ def test_a_project_with_a_thousand_ports_may_boot_them_all_at_one_moment() -> No
 def test_some_are_answered_at_once_and_then_others_have_their_turn() -> None:
     world, cookies = world_with_cookies()
     asked = request(DISCOVER, chaddr="fa:16:3e:00:00:02")
-    for _ in range(AT_ONCE + 1):
-        world.punts.arrived("a" * 16, 12, cookies["p2"], asked)
+    world.punts.arrived("a" * 16, [PacketIn(cookies["p2"], 0, 12, asked)] * (AT_ONCE + 1))
+    assert not world.sent_out
     assert world.punts.answer_some() and len(world.sent_out) == AT_ONCE
     assert not world.punts.answer_some() and len(world.sent_out) == AT_ONCE + 1
 
 
+def test_who_asks_alone_does_not_wait() -> None:
+    world, cookies = world_with_cookies()
+    asked = PacketIn(cookies["p2"], 0, 12, request(DISCOVER, chaddr="fa:16:3e:00:00:02"))
+    world.punts.arrived("a" * 16, [asked])
+    ((datapath_id, port, _),) = world.sent_out
+    assert (datapath_id, port) == ("a" * 16, 12) and not world.punts.waiting
+
+
 def test_what_no_flow_of_ours_sent_and_what_is_too_large_does_not_wait() -> None:
     world, cookies = world_with_cookies()
-    world.punts.arrived("a" * 16, 11, 0xBAD, b"frame")
-    world.punts.arrived("a" * 16, 11, cookies["p1"], bytes(LARGEST + 1))
-    assert world.punts.refused == {"stale flow": 1, "oversized": 1}
+    strange, large = PacketIn(0xBAD, 0, 11, b"frame"), PacketIn(cookies["p1"], 0, 11, bytes(LARGEST + 1))
+    for packets in ([strange, large], [large], [strange]):
+        world.punts.arrived("a" * 16, packets)
+    assert world.punts.refused == {"stale flow": 1, "oversized": 2}
+    assert world.controller.responders.counts == {("unknown", "stale flow"): 1}, "it did not have to wait"
     assert not world.punts.answer_next()

@@ -15,7 +15,7 @@ from sdnapp.openflow.connection import PACKETS_WAITING, PIECE, PROBE, Callbacks,
 from sdnapp.openflow.session import Session
 from tests.sdnapp.openflow.wire import a_flow, nothing_read
 
-NAMES = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packet_in", "packets_taken", "ports")
+NAMES = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packets", "ports")
 
 
 def until(condition: Callable[[], Any], what: str) -> None:
@@ -99,6 +99,7 @@ def test_what_is_told_first_and_last(connection: Connection, told: Told, datapat
     connection.stop()
     connection.post(lambda session: session.assign([], 1))
     connection.packet_arrived(messages.PacketIn(7, 30, 1, b"late"))
+    connection.all_taken()
     assert told.events[2:] == [("disconnected", "00000000000000ab")]
     assert datapath.state == DEAD_DISPATCHER
 
@@ -164,14 +165,17 @@ def test_no_answer_but_an_error_half_of_one_or_an_end(connection: Connection, da
     assert not datapath.sent
 
 
-def test_packets_are_passed_on_and_then_that_these_were_all(connection: Connection, told: Told) -> None:
+def test_packets_that_came_together_are_passed_on_together(connection: Connection, told: Told) -> None:
     until(lambda: len(told.events) == 2, "ports are told")
+    first, second, nowhere = (
+        messages.PacketIn(number, 30, port, b"packet") for number, port in ((1, 1), (2, 2), (3, None))
+    )
     connection.all_taken()
-    for number in (1, 2):
-        connection.packet_arrived(messages.PacketIn(number, 30, 1, b"packet"))
+    for packet in (first, second, nowhere):
+        connection.packet_arrived(packet)
     connection.all_taken()
     connection.all_taken()
-    assert [event[0] for event in told.events[2:]] == ["packet_in", "packet_in", "packets_taken"]
+    assert told.events[2:] == [("packets", "00000000000000ab", [first, second])]
 
 
 def test_a_slow_switch_holds_nobody_up(connection: Connection, datapath: FakeDatapath) -> None:
