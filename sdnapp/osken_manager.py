@@ -78,11 +78,14 @@ def _run(arguments: Sequence[str]) -> int:
     from os_ken import log
     from os_ken.base.app_manager import AppManager
 
+    from sdnapp.time_slices import ask_for_short_slices
+
     names = _parse(arguments)
     log.init_log()
     _format_log()
     _listen_alone()
     _open_more_files()
+    ask_for_short_slices()
     manager = AppManager.get_instance()
     end = _End()
     try:
