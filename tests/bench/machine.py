@@ -48,6 +48,18 @@ def awake(device: Path = _WAKE_UP) -> Iterator[bool]:
         os.close(held)
 
 
+@contextmanager
+def ahead_of_others() -> Iterator[None]:
+    """Let this thread run as soon as it is woken, whoever has the processor: as if it had its own. Needs root."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    # What it starts meanwhile is not ahead.
+    os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
+
+
 @dataclass(frozen=True)
 class ProcessTree:
     """A process and all its descendants."""
