@@ -235,8 +235,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self._switches.packet_out(datapath_id, port, port, as_received(self._store, datapath_id, port, frame))
 
     def _packets_arrived(self, datapath_id: str, packets: Sequence[PacketIn]) -> None:
-        self._punts.arrived(datapath_id, packets)
-        if self._punts.waiting:
+        if self._punts.arrived(datapath_id, packets):
             self._answer_some()
 
     def _answer(self) -> None:

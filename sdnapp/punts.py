@@ -39,8 +39,11 @@ class Punts:
         self._packet_out = packet_out
         self._queue: FairQueue[Punt] = FairQueue()
 
-    def arrived(self, datapath_id: str, packets: Sequence[PacketIn]) -> None:
-        """Let packets that have come together wait for their answers. Where nobody waits, one alone is answered."""
+    def arrived(self, datapath_id: str, packets: Sequence[PacketIn]) -> bool:
+        """Let packets that have come together wait for their answers; return whether any may wait now.
+
+        Where nobody waits, one alone is answered.
+        """
         is_alone = len(packets) == 1 and not self._queue
         for packet in packets:
             if len(packet.data) > LARGEST:
@@ -49,6 +52,7 @@ class Punts:
                 self._answer(datapath_id, packet)
             else:
                 self._wait(datapath_id, packet)
+        return not is_alone
 
     def _wait(self, datapath_id: str, packet: PacketIn) -> None:
         account = self._responders.account(packet.cookie)

@@ -57,6 +57,8 @@ class Untraced:
 
     def __init__(self, sock: Any) -> None:
         self._sock = sock
+        self.fd = getattr(sock, "fd", None)
+        """The socket under eventlet's, None under TLS: looked for at each answer to an instance."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)

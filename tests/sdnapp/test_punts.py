@@ -49,7 +49,7 @@ def test_a_project_with_a_thousand_ports_may_boot_them_all_at_one_moment() -> No
 def test_some_are_answered_at_once_and_then_others_have_their_turn() -> None:
     world, cookies = world_with_cookies()
     asked = request(DISCOVER, chaddr="fa:16:3e:00:00:02")
-    world.punts.arrived("a" * 16, [PacketIn(cookies["p2"], 0, 12, asked)] * (AT_ONCE + 1))
+    assert world.punts.arrived("a" * 16, [PacketIn(cookies["p2"], 0, 12, asked)] * (AT_ONCE + 1))
     assert not world.sent_out
     assert world.punts.answer_some() and len(world.sent_out) == AT_ONCE
     assert not world.punts.answer_some() and len(world.sent_out) == AT_ONCE + 1
@@ -58,7 +58,7 @@ def test_some_are_answered_at_once_and_then_others_have_their_turn() -> None:
 def test_who_asks_alone_does_not_wait() -> None:
     world, cookies = world_with_cookies()
     asked = PacketIn(cookies["p2"], 0, 12, request(DISCOVER, chaddr="fa:16:3e:00:00:02"))
-    world.punts.arrived("a" * 16, [asked])
+    assert not world.punts.arrived("a" * 16, [asked]), "nobody waits"
     ((datapath_id, port, _),) = world.sent_out
     assert (datapath_id, port) == ("a" * 16, 12) and not world.punts.waiting
 
