@@ -7,6 +7,7 @@ it: IPv4 addresses, colon-separated octets in hexadecimal, a decimal number, or 
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 
 from sdnapp.dhcp.packet import Code
@@ -34,6 +35,9 @@ _BELONG_TO_THE_EXCHANGE = frozenset(
     }
 )
 """Options whose value each message determines."""
+
+_REMEMBERED = 1024
+"""Options that are kept as they were written last: some ten for each subnet that boots."""
 
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _OCTETS = re.compile(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2})+")
@@ -220,6 +224,8 @@ _KNOWN: dict[str, tuple[int, Encoder]] = {
 _ENCODERS = dict(_KNOWN.values())
 
 
+# Ports of a network say nearly all the same, and a whole cloud may boot at one moment.
+@lru_cache(_REMEMBERED)
 def encode(name: str, value: str) -> tuple[int, bytes]:
     """Return an option's number and its octets; no octets where it is switched off by an empty value.
 
