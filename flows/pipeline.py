@@ -48,8 +48,19 @@ PHYSICAL_ARP = Table(
         "seen": 95,
         "announced": 90,
     },
-    next=("routing", "core_output", "fences"),
+    next=("routing", "physical_answer", "fences"),
     miss="routing",
+)
+PHYSICAL_ANSWER = Table(
+    8,
+    "physical_answer",
+    "An answer to ARP for a router's or floating address leaves by the network's own way. While the controller cannot "
+    "reach a gateway chassis, its secret goes out after each answer: where it has heard the question, too, it has "
+    "answered this one, and answers no more.",
+    match=frozenset({"network", "arp_op"}),
+    priorities={"silencing": 100},
+    next=("core_output",),
+    miss="core_output",
 )
 PORT_SECURITY = Table(
     10,
@@ -488,7 +499,7 @@ ADDRESSES = Table(
 
 TABLES = TableList(
     (
-        *(CLASSIFICATION, TUNNEL_PEERS, PHYSICAL_ARP, PORT_SECURITY, REFUSAL, ARP_GUARD),
+        *(CLASSIFICATION, TUNNEL_PEERS, PHYSICAL_ARP, PHYSICAL_ANSWER, PORT_SECURITY, REFUSAL, ARP_GUARD),
         *(ARP_RESPONDER, ARP_ANSWER, DHCP),
         *(EGRESS_STATELESS, EGRESS_TRACKING, EGRESS_FILTER, EGRESS_VERDICT),
         *(ROUTING, ROUTES, PATHS, NEIGHBOURS, ROUTER_OUTPUT),

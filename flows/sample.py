@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from topology.gateway_values import Fence, GatewayBinding, Neighbour, Translation, VirtualAddress
+from topology.gateway_values import Fence, GatewayBinding, Neighbour, Outage, Translation, VirtualAddress
 from topology.placement import Plugged, observe
 from topology.store import Store
 from topology.values import (
@@ -51,6 +51,7 @@ DESCRIPTION = (
     "`world` and `blue` are in one address scope: `hub` translates nothing between these, and routes nothing to `red`.",
     "`servers`: the security group of `web`, `db`, `proxy` and `scope`. They may begin any connection, and receive "
     "those of one another, HTTP from anybody, and pings from the address group `offices` (198.51.100.0/24).",
+    "The controller cannot reach `hv2` just now, and nobody has taken its roles yet.",
     "`probes`: a stateless security group of `scope`, which may exchange SNMP with `servers`.",
 )
 
@@ -149,6 +150,7 @@ def sample_cloud() -> SampleCloud:
             tx.put(Translation(row_id, owner, chassis_id, 100 + number, subject, first, ports))
             if owner == "hub":
                 tx.put(Fence(chassis_id, 1, 0x5EC2E7000000 + number))
+        tx.put(Outage("hv2", 0x5EC2E7FFFFFF))
     for number, chassis_id in enumerate(("hv1", "hv2"), 1):
         plugged = {
             port_id: Plugged(ofport, f"tap-{port_id}") for port_id, _, place, ofport, _ in PORTS if place == chassis_id

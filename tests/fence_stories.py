@@ -1,20 +1,21 @@
 """Stories of gateway chassis that the controller has lost. See ``tests.packet_stories``."""
 
+from flows.fields import ARP_REPLY, ARP_REQUEST
 from flows.packets import Packet, arp_request, gratuitous_arp, icmp_echo
 from sdnapp import arp
 from tests.clouds import UPSTREAM, UPSTREAM_MAC, Cloud
 from tests.gateway_stories import FLAT, OUTSIDE, ask_far, block_of, floating, outside, outward, seen
 from tests.real_ovs.frames import from_bytes
+from tests.router_stories import lan
 from tests.storytelling import story
-from topology.gateway_values import Fence
+from topology.gateway_values import Fence, Outage
 from topology.values import Port
 
 
 def answering(cloud: Cloud, address: str) -> list[str]:
     """The chassis that answer ARP for an address on the external network."""
-    return [
-        chassis for chassis, _ in outside(cloud.inject_physical(FLAT, arp_request(UPSTREAM_MAC, UPSTREAM, address)))
-    ]
+    walk = cloud.inject_physical(FLAT, arp_request(UPSTREAM_MAC, UPSTREAM, address))
+    return [chassis for chassis, packet in outside(walk) if packet["arp_op"] == ARP_REPLY]
 
 
 @story
@@ -49,6 +50,45 @@ def a_gateway_chassis_is_silenced_as_soon_as_it_is_heard_again(cloud: Cloud) -> 
     assert len(answering(cloud, OUTSIDE)) == 2, "the two halves of the network do not hear one another"
     cloud.look()
     assert answering(cloud, OUTSIDE) == [name for name in ("hv1", "hv3") if name != former]
+
+
+@story
+def two_gateway_chassis_that_hear_one_another_again_answer_one_question_both_at_most(cloud: Cloud) -> None:
+    outward(cloud, ("hv1", "hv3"), ("hv1", "hv3"))
+    silences_with_its_next_answer(cloud, FLAT)
+
+
+@story
+def so_they_do_on_a_vlan(cloud: Cloud) -> None:
+    cloud.doors(("hv1", "hv3"), ("hv1", "hv3"))
+    world, red = cloud.external(kind="vlan", vlan=300), lan(cloud, "red", 1)
+    cloud.port("one", red, "10.0.1.11", "hv1")
+    cloud.gateway(cloud.router("hub", red), world, OUTSIDE)
+    silences_with_its_next_answer(cloud, "physnet1", 300)
+
+
+def silences_with_its_next_answer(cloud: Cloud, physical_network: str, vlan_id: int | None = None) -> None:
+    """No tick of the controller's is waited for."""
+    asked = arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE)
+    asked = asked if vlan_id is None else asked.tagged(vlan_id)
+
+    def heard() -> list[tuple[str, Packet]]:
+        return outside(cloud.inject_physical(physical_network, asked))
+
+    ((former, _),) = heard()
+    (successor,) = {"hv1", "hv3"} - {former}
+    cloud.lose(former, is_heard=False)
+    both = heard()
+    assert sorted(chassis for chassis, packet in both if packet["arp_op"] == ARP_REPLY) == ["hv1", "hv3"]
+    ((shows, shown),) = [(chassis, packet) for chassis, packet in both if packet["arp_op"] == ARP_REQUEST]
+    outage = cloud.store.get(Outage, former)
+    assert outage is not None
+    assert shows == successor
+    assert shown == from_bytes(arp.silencing(successor, former, outage.secret, vlan_id))
+    assert outside(cloud.inject_physical(physical_network, shown)) == []
+    assert [chassis for chassis, packet in heard() if packet["arp_op"] == ARP_REPLY] == [successor]
+    cloud.regain(former)
+    assert [chassis for chassis, _ in heard()] == [former], "with its answers goes nothing else"
 
 
 @story

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from flows.fields import ARP_REPLY, ARP_REQUEST
 from flows.packets import Packet, arp_reply, arp_request, icmp_echo, udp
 from flows.simulator import Delivery, Walk
 from tests.clouds import CHASSIS, Cloud
@@ -206,7 +207,11 @@ def a_door_without_controller_falls_silent_on_a_provider_network_too(cloud: Clou
     ((former, _),) = outside(said(cloud, net, asked))
     (successor,) = {"hv1", "hv3"} - {former}
     cloud.lose(former)
-    assert [chassis for chassis, _ in outside(said(cloud, net, asked))] == [successor]
+    # After the answer, the successor shows its secret once more.
+    assert [(chassis, packet["arp_op"]) for chassis, packet in outside(said(cloud, net, asked))] == [
+        (successor, ARP_REPLY),
+        (successor, ARP_REQUEST),
+    ]
     # Each chassis sends with a MAC address of its own, but for the one that stands for the router.
     for at, mac in ((former, chassis_mac(former)), (successor, net.to_plant.mac_address)):
         sent = ping(local[at], net.to_red, ROBOT)

@@ -159,7 +159,7 @@ def answer(feature: str, owner: str, network_key: int, mac: str, address: str, *
     ``unless`` is ``unless_fenced`` where it answers in a role that others may have, and else empty.
     """
     asked: dict[str, int | str] = {"network": network_key, "arp_op": ARP_REQUEST, "arp_tpa": address, **unless}
-    back = (*turned(mac, address), SetField("in_port", NO_PORT), Goto("core_output"))
+    back = (*turned(mac, address), SetField("in_port", NO_PORT), Goto("physical_answer"))
     return flow(PHYSICAL_ARP, "answer", feature, owner, *back, **asked)
 
 

@@ -1,5 +1,6 @@
 """Gateways that fail before the controller knows: the other chassis find the next one by themselves."""
 
+from flows.fields import ARP_REPLY
 from flows.packets import arp_request
 from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FLAT, OUTSIDE, Outward, ask_far, outside, outward
@@ -51,7 +52,8 @@ def test_a_forwarding_address_is_where_its_router_is() -> None:
     asked = [arp_request(UPSTREAM_MAC, UPSTREAM, address) for address in (OUTSIDE, each.address)]
 
     def answering() -> list[str]:
-        return [chassis_id for packet in asked for chassis_id, _ in outside(cloud.inject_physical(FLAT, packet))]
+        said = [each for packet in asked for each in outside(cloud.inject_physical(FLAT, packet))]
+        return [chassis_id for chassis_id, packet in said if packet["arp_op"] == ARP_REPLY]
 
     first, second = cloud.engine.ask(ways_out, "hub", "hv1")
     assert answering() == [first, first]

@@ -1,0 +1,115 @@
+"""Tunnels and the LAN outside break in two, and heal: never do two gateway chassis go on answering for one address."""
+
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+
+from checks import Checks
+from cloud import UPSTREAM, Cloud
+from controller import sdnapp
+from questions import Answers, Place, Questions
+from stations import Instance
+
+MOMENT = 1.2
+"""Seconds of questions around a change, which comes in the middle."""
+BOTH = 2
+"""Questions that two may answer where the controller has lost one of them while the LAN was in two parts: by the first
+that both have heard, the one learns that it has been replaced; the next one may be on its way meanwhile."""
+
+
+def run(cloud: Cloud, checks: Checks) -> None:
+    """One gateway chassis on each half of the LAN, and somebody who asks for the router's address by ARP."""
+    world, upstream, other = cloud.make_world(), cloud.add_upstream(), _on_the_other_half(cloud)
+    cloud.make_gateway("h2", "h3")
+    network = cloud.make_network(cloud.api, "10.0.1.0/24", name="inside")
+    router = cloud.api.create("router", name="hub", external_gateway_info={"network_id": world["id"]})
+    (subnet,) = cloud.api.show("network", network["id"])["subnets"]
+    cloud.api.request("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet})
+    cloud.api.wait_until_realized()
+    (door,) = cloud.api.find("port", device_id=router["id"], device_owner="network:router_gateway")
+    (fixed,) = door["fixed_ips"]
+    places = Place(upstream, UPSTREAM), Place(other, "203.0.113.77")
+    controller, split = cloud.controller, Split(cloud)
+    assert controller is not None
+    with Questions(door["mac_address"], fixed["ip_address"], *places) as questions:
+        _all_kinds(questions, checks, split, "the controller reaches both")
+        controller.kill_app()
+        _all_kinds(questions, checks, split, "no controller")
+        controller.start_app()
+        cloud.api.wait_until_in_sync(cloud.hypervisors)
+        _healed_without_controller(cloud, checks, questions, split)
+
+
+class Split:
+    """What lies between the two gateway chassis, to be cut and mended."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._tunnels, self._lan = partial(cloud.hypervisors["h2"].ip), partial(cloud.lans[0].ip)
+
+    def tunnels(self, state: str) -> None:
+        """Let h2's tunnels be ``up`` or ``down``."""
+        self._tunnels(f"link set underlay {state}")
+
+    def lan(self, state: str) -> None:
+        """Let what joins the two halves of the LAN be ``up`` or ``down``."""
+        self._lan(f"link set lan2 {state}")
+
+
+def _all_kinds(questions: Questions, checks: Checks, split: Split, who: str) -> None:
+    changes: tuple[tuple[str, Callable[[], None]], ...] = (
+        ("tunnels split", lambda: split.tunnels("down")),
+        ("the LAN, too", lambda: split.lan("down")),
+        ("tunnels mended", lambda: split.tunnels("up")),
+        ("the LAN, too", lambda: split.lan("up")),
+    )
+    for what, change in changes:
+        answers = questions.ask(MOMENT, change)
+        checks.check(f"{who}; {what}: answers to one question", "1 at most", _said(answers), answers.most == 1)
+
+
+def _healed_without_controller(cloud: Cloud, checks: Checks, questions: Questions, split: Split) -> None:
+    """The one that stands for the router is cut off from the controller and from the other, and hears it again."""
+    active = next(each for each, state in _told(cloud).items() if state == "active")
+    split.lan("down")
+    split.tunnels("down")
+    cloud.hypervisors[active].ip("link set mgmt down")
+    _wait_for(lambda: _told(cloud)[active] == "out")
+    answers = questions.ask(MOMENT)
+    what = f"{active} is cut off from all but its half of the LAN: halves that are answered"
+    checks.check(what, 2, sum(map(any, answers.by_station.values())))
+    answers = questions.ask(2 * MOMENT, lambda: split.lan("up"))
+    what = "the LAN is mended: questions that two answer"
+    checks.check(what, f"{BOTH} at most", _said(answers), answers.doubled <= BOTH)
+    last = {count for counts in answers.by_station.values() for count in counts[-20:]}
+    checks.check("and then, each question is answered", {1}, last)
+    split.tunnels("up")
+    cloud.hypervisors[active].ip("link set mgmt up")
+
+
+def _said(answers: Answers) -> str:
+    return f"{answers.most} at most, {answers.doubled} doubled of {answers.asked}"
+
+
+def _on_the_other_half(cloud: Cloud) -> Instance:
+    """A physical server where h1 and h3 are."""
+    server = cloud.add("elsewhere", Instance)
+    cloud.connect(server, "eth0", cloud.lans[0], "elsewhere")
+    cloud.lans[0].enslave("elsewhere")
+    server.ip("addr add 203.0.113.77/24 dev eth0", "link set eth0 up")
+    return server
+
+
+def _told(cloud: Cloud) -> dict[str, str]:
+    """What ``sdnapp gateways`` says of the chassis that can serve the router."""
+    assert cloud.controller is not None
+    (row,) = json.loads(sdnapp(cloud.controller, "gateways", "--json"))["gateways"]
+    return {each["id"]: each["state"] for each in row["chassis"]}
+
+
+def _wait_for(is_so: Callable[[], bool], timeout: float = 20) -> None:
+    deadline = time.monotonic() + timeout
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise AssertionError("it does not come about")
+        time.sleep(0.1)
