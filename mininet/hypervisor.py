@@ -156,7 +156,11 @@ class Hypervisor(Station):
 
     def youngest_flow(self) -> float:
         """How many seconds ago a flow was last added or replaced by whom the switch obeys."""
-        return min(float(age) for line in self._given() for age in DURATION.findall(line))
+        return min(self.flow_ages())
+
+    def flow_ages(self) -> list[float]:
+        """The seconds since each flow was added or replaced by whom the switch obeys."""
+        return [float(age) for line in self._given() for age in DURATION.findall(line)]
 
     def _given(self) -> list[str]:
         lines = self._dump()
@@ -189,7 +193,7 @@ class Hypervisor(Station):
                 return
 
     def _dump(self) -> list[str]:
-        dump = self.run("ovs-ofctl", "-O", "OpenFlow13,OpenFlow15", "dump-flows", "br-int")
+        dump = self.run("ovs-ofctl", "-O", "OpenFlow13,OpenFlow15", "dump-flows", "br-int", timeout=120)
         return [line.strip() for line in dump.splitlines() if "table=" in line]
 
 
