@@ -19,7 +19,7 @@ from sdnapp.tracing import flow_row, trace
 from sdnapp.turns import Turns
 from topology import facts
 from topology.store import Store
-from topology.values import Chassis, Network, Port, PortBinding
+from topology.values import FLOATING_IP, Chassis, Network, Port, PortBinding
 
 Report = Callable[[], list[dict[str, Any]]]
 
@@ -69,7 +69,8 @@ class Operations:
     def status(self) -> dict[str, Any]:
         """Return counts, a line for each chassis, what is not realised and why, and what switches rejected."""
         controller = self._controller
-        ports = self._store.all(Port)
+        # The port of a floating IP holds an address, and is plugged in nowhere.
+        ports = [port for port in self._store.all(Port) if port.device_owner != FLOATING_IP]
         # As each is when its turn comes: others have theirs in between.
         judged = ((port, controller.why_down(port)) for port in Turns().between(ports))
         reasons = [(port, reason) for port, reason in judged if reason is not None]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from sdnapp.operations import Operations
 from tests.sdnapp.controlled_world import World
 from topology.placement import Plugged
-from topology.values import Network, Segment
+from topology.values import FLOATING_IP, Network, Port, Segment
 
 
 def operations(world: World) -> Operations:
@@ -19,6 +19,16 @@ def test_an_interface_that_claims_a_port_that_nobody_made_is_told() -> None:
     world.connect("a")
     assert operations(world).status()["strangers"] == [{"chassis": "a", "interface": "tapx", "port_id": "px"}]
     assert operations(world).chassis()[0]["ports"] == ["p1"], "what is no port is bound nowhere"
+
+
+def test_nobody_is_told_to_plug_in_what_holds_the_address_of_a_floating_ip() -> None:
+    world = World()
+    before = operations(world).status()
+    with world.store.transaction() as tx:
+        held = replace(world.store.get(Port, "p1"), id="held", mac_address="fa:16:3e:00:00:77", fixed_ips=())  # type: ignore[type-var]
+        tx.put(replace(held, device_owner=FLOATING_IP))
+    after = operations(world).status()
+    assert [after[each] for each in ("ports", "unrealized")] == [before[each] for each in ("ports", "unrealized")]
 
 
 def test_a_host_name_means_the_living_chassis_rather_than_its_former_self() -> None:
