@@ -22,6 +22,9 @@ def run_list(given: argparse.Namespace) -> int:
     if given.json:
         show_json(document)
         return 0
+    if not document["chassis"]:
+        print("no chassis has connected: `sdnapp chassis init --controller ADDRESS` on a hypervisor brings one")
+        return 0
     titles = ("id", "hostname", "encap ip", "encap types", "alive", "ovsdb", "openflow", "flows", "ports")
     print(
         table(

@@ -30,6 +30,8 @@ def run(given: argparse.Namespace) -> int:
 def _cells(row: dict[str, Any]) -> list[Any]:
     chassis = ", ".join(f"{each['id']} ({each['state']})" for each in row["chassis"])
     blocks = ", ".join(_ports(chassis, row) for chassis in dict.fromkeys(each["chassis"] for each in row["blocks"]))
+    if row["blocks_left"]:
+        blocks += f"; room for {row['blocks_left']} more"
     if row["without_block"]:
         blocks += f"; none left for {', '.join(row['without_block'])}"
     if row["short"]:
@@ -55,8 +57,9 @@ def _heard(chassis: dict[str, Any]) -> str:
 
 
 def _ports(chassis: str, row: dict[str, Any]) -> str:
-    """Return a chassis and its blocks; which address they are of where the router has several."""
+    """Return a chassis and its blocks; the address of each where the router has several, and whether none is needed."""
     blocks = [each for each in row["blocks"] if each["chassis"] == chassis]
     several = len(row["addresses"]) > 1
     told = (f"{each['address']}:" * several + f"{each['first_port']}-{each['last_port']}" for each in blocks)
-    return f"{chassis}: {' '.join(told)}"
+    idle = " (idle)" * (not any(each["in_use"] for each in blocks))
+    return f"{chassis}: {' '.join(told)}{idle}"

@@ -69,9 +69,9 @@ def test_chassis_list(stub, sdnapp):
     )
 
 
-def test_chassis_list_of_none_is_its_titles(stub, sdnapp):
+def test_chassis_list_of_none_says_how_one_comes(stub, sdnapp):
     stub.answer("/sdnapp/chassis", {"chassis": []})
-    assert sdnapp("chassis", "list")[1].startswith("ID  HOSTNAME")
+    assert "`sdnapp chassis init --controller ADDRESS`" in sdnapp("chassis", "list")[1]
 
 
 def test_chassis_show(stub, sdnapp):
@@ -329,7 +329,7 @@ GATEWAY = {
     ],
     "blocks": [
         {"chassis": "hv1", "address": "203.0.113.10", "first_port": 1024, "last_port": 2047, "in_use": True},
-        {"chassis": "hv2", "address": "203.0.113.10", "first_port": 2048, "last_port": 3071, "in_use": True},
+        {"chassis": "hv2", "address": "203.0.113.10", "first_port": 2048, "last_port": 3071, "in_use": False},
         {"chassis": "hv1", "address": "203.0.113.10", "first_port": 4096, "last_port": 8191, "in_use": True},
     ],
     "blocks_left": 62,
@@ -342,7 +342,7 @@ GATEWAY = {
 def test_gateways(stub, sdnapp):
     lonely = GATEWAY | {"router_name": "", "chassis": [], "since": None, "enable_snat": False}
     lonely |= {"blocks": [], "without_block": []}
-    ports = "hv1: 1024-2047 4096-8191, hv2: 2048-3071; none left for hv9; too few for hv1"
+    ports = "hv1: 1024-2047 4096-8191, hv2: 2048-3071 (idle); room for 62 more; none left for hv9; too few for hv1"
     stub.answer("/sdnapp/gateways", {"gateways": [GATEWAY, lonely]})
     status, out, _ = sdnapp("gateways")
     first, second = out.splitlines()[1:]
