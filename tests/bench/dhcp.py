@@ -108,7 +108,7 @@ def turns(lab: Lab) -> tuple[list[float], list[float]]:
 class Client:
     """What an instance asks by, and hears answers on: its interface itself. Use it as a context manager."""
 
-    def __init__(self, guest: "Instance", port: Port) -> None:
+    def __init__(self, guest: "Instance", port: Port, patience: float = 5) -> None:
         import namespaces
 
         self._port = port
@@ -116,7 +116,7 @@ class Client:
         with namespaces.visiting(namespaces.NET, guest.pid):
             self._end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ANY_PROTOCOL))
             self._end.bind(("eth0", _ANY_PROTOCOL))
-        self._end.settimeout(5)
+        self._end.settimeout(patience)
 
     def __enter__(self) -> Self:
         return self
