@@ -167,7 +167,9 @@ def _explain(walk: Walk, port_id: str, known: str) -> str:
         case "controller":
             return f"{known}; the controller answers"
         case "physical":
-            return f"{known}; it leaves for the physical network {walk.on_physical[0].physical_network}"
+            frame = walk.on_physical[0]
+            sender = f", as {IPv4Address(frame.packet['ipv4_src'])}" if "ipv4_src" in frame.packet else ""
+            return f"{known}; it leaves {frame.chassis_id} for the physical network {frame.physical_network}{sender}"
     last = walk.steps[-1]
     if last.flow is not None and (reason := reason_of(last.flow)) is not None:
         return f"{known}; dropped on {last.chassis_id}, counted as {reason.name} of {last.flow.owner}. {reason.doc}"

@@ -1,9 +1,10 @@
-"""``sdnapp trace`` follows a packet through routers."""
+"""``sdnapp trace`` follows a packet through routers, translation and gateways."""
 
 from typing import Any
 
 from sdnapp.tracing import trace
 from tests.clouds import SimulatedCloud
+from tests.gateway_stories import FAR, OUTSIDE, floating, outward
 from tests.router_stories import chain, joined
 
 
@@ -29,3 +30,25 @@ def test_a_packet_through_a_chain_of_routers() -> None:
     found = traced(cloud, "10.0.2.12")
     assert found["verdict"] == "delivered"
     assert [step["owner"] for step in found["steps"] if step["table"] == "routes"] == ["router/west", "router/east"]
+
+
+def test_a_packet_out_by_a_gateway_tells_how_it_is_seen_there() -> None:
+    cloud = SimulatedCloud()
+    net = outward(cloud)
+    found = traced(cloud, FAR)
+    assert found["verdict"] == "physical"
+    assert found["explanation"].endswith(f"; it leaves hv3 for the physical network physnet2, as {OUTSIDE}")
+    passed = [(step["chassis"], step["table"], step["owner"]) for step in found["steps"]]
+    assert ("hv1", "source_nat", "router/hub") in passed and ("hv1", "doors", "router/hub") in passed
+    assert passed[-1] == ("hv3", "core_output", "network/world")
+    each = floating(cloud, net, 21, net.one)
+    assert traced(cloud, FAR)["explanation"].endswith(f", as {each.address}")
+
+
+def test_a_packet_to_a_floating_ip_is_followed_to_its_instance() -> None:
+    cloud = SimulatedCloud()
+    net = outward(cloud)
+    each = floating(cloud, net, 20, net.two)
+    found = traced(cloud, each.address)
+    assert (found["verdict"], found["delivered_to"]) == ("delivered", [{"port_id": "two", "chassis": "hv2"}])
+    assert [step["chassis"] for step in found["steps"] if step["owner"] == f"floatingip/{each.id}"][-1] == "hv2"
