@@ -96,6 +96,7 @@ def test_restart(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restart, "AFTER", 0.5)
     found = measured("restart", plane, 0)
     assert 0 < found["in step again"] < 60
+    assert 0 < found["a killed switch, pings answered again"] < 60
 
 
 def test_failover(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
