@@ -59,6 +59,7 @@ def terminal_row(figure: Figure) -> str:
         f"{name} {_number(value.median)}" + (f" (p99 {_number(value.p99)})" if value.p99 is not None else "")
         for name, value in figure.values.items()
     ]
+    each += [f"{_times_better(figure, peer)} times better than {peer}" for peer in figure.against]
     verdict = {None: "", True: f"  aim {_aim(figure)} met", False: f"  AIM {_aim(figure)} MISSED"}[figure.aim_is_met]
     return f"{figure.present:>7,} ports  {figure.what:<44} {figure.unit:>10}  {', '.join(each)}{verdict}"
 
@@ -81,6 +82,8 @@ def _section(result: Result) -> str:
     lines += ["Time with the most ports, against that with the fewest:", f"{', '.join(grown)}.", ""] if grown else []
     missed = [f"{_place(figure)} ({_aim(figure)})" for figure in result.figures if figure.aim_is_met is False]
     lines += [f"Aims missed: {'; '.join(missed)}." if missed else "Every aim is met."]
+    open_ones = [f"{_place(figure)} (of {peer})" for figure in result.figures for peer in figure.undecided]
+    lines += ["", f"Not decided, as the aim is within the range: {'; '.join(open_ones)}."] if open_ones else []
     return "\n".join(lines) + "\n"
 
 
@@ -100,8 +103,15 @@ def _table(figures: list[Figure], peers: list[str]) -> Iterator[str]:
         cells = [figure.what, f"{figure.present:,}", figure.unit, _aim(figure)]
         shown = [figure.values.get(name) for name in names]
         cells += [_number(getattr(value, kind, None)) for value in shown for kind in kinds.values()]
-        cells += [_number(figure.times_better(peer)) for peer in peers]
+        cells += [_times_better(figure, peer) for peer in peers]
         yield f"| {' | '.join(cells)} |"
+
+
+def _times_better(figure: Figure, peer: str) -> str:
+    if peer not in figure.against:
+        return _number(figure.times_better(peer))
+    ratio = figure.against[peer]
+    return f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
 
 
 def _place(figure: Figure) -> str:

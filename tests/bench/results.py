@@ -25,10 +25,20 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Ratio:
+    """How many times better than a peer ours is: the median over turns, and its range with a certainty of 95 %."""
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Figure:
     """What was measured, with so many ports present, by subject.
 
-    ``aim`` is for our median; ``ratios`` are aims, too: so much of the median of each of these peers.
+    ``aim`` is for our median; ``ratios`` are aims, too: so much of the median of each of these peers. ``against``, of
+    subjects that took turns side by side: how many times better than each peer ours is.
     """
 
     what: str
@@ -38,10 +48,13 @@ class Figure:
     values: dict[str, Value]
     more_is_better: bool = False
     ratios: dict[str, float] = field(default_factory=dict)
+    against: dict[str, Ratio] = field(default_factory=dict)
 
     @property
     def aim_is_met(self) -> bool | None:
         """Whether our median reaches every aim; None if there is none, or if nobody was measured for it."""
+        if self.against and self.ratios and self.aim is None:
+            return all(self.against[peer].median >= self._least(peer) for peer in self.ratios if peer in self.against)
         limits = [ratio * self.values[peer].median for peer, ratio in self.ratios.items() if peer in self.values]
         limits += [] if self.aim is None else [self.aim]
         if not limits or OURS not in self.values:
@@ -49,8 +62,20 @@ class Figure:
         ours = self.values[OURS].median
         return all(ours >= limit if self.more_is_better else ours <= limit for limit in limits)
 
+    @property
+    def undecided(self) -> list[str]:
+        """Return the peers of which this run does not decide whether the aim is met: it is within the range."""
+        known = [(peer, self.against[peer]) for peer in self.ratios if peer in self.against]
+        return [peer for peer, ratio in known if ratio.low < self._least(peer) <= ratio.high]
+
+    def _least(self, peer: str) -> float:
+        """Return how many times better than a peer's ours has to be."""
+        return self.ratios[peer] if self.more_is_better else 1 / self.ratios[peer]
+
     def times_better(self, peer: str) -> float | None:
         """Return how many times better than a peer's our median is; None if either is missing, or there is no ratio."""
+        if peer in self.against:
+            return self.against[peer].median
         if peer not in self.values or OURS not in self.values:
             return None
         ours, theirs = self.values[OURS].median, self.values[peer].median
@@ -94,7 +119,11 @@ class Result:
     def from_json(read: dict[str, Any]) -> "Result":
         """Return the run that ``to_json`` wrote."""
         figures = [
-            Figure(**{**each, "values": {name: Value(**value) for name, value in each["values"].items()}})
+            Figure(
+                **each
+                | {"values": {name: Value(**value) for name, value in each["values"].items()}}
+                | {"against": {name: Ratio(**ratio) for name, ratio in each.get("against", {}).items()}}
+            )
             for each in read["figures"]
         ]
         return Result(**{**read, "figures": figures})
@@ -110,6 +139,20 @@ def value_of(samples: Sequence[float], cpu_ms: float | None = None) -> Value:
 def once(figure: float) -> Value:
     """Return a figure that was taken once."""
     return Value(_rounded(figure), None, 1, None)
+
+
+def ratio_of(samples: Sequence[float]) -> Ratio:
+    """Return the median of ratios, and the range that holds the true median with a certainty of at least 95 %.
+
+    Whatever their distribution: each sample is above it as likely as below, so that the number of those below is
+    binomial (David and Nagaraja, Order Statistics, 7.1). Of fewer than six samples the range is less certain.
+    """
+    ordered, outside = sorted(samples), 0
+    count = len(ordered)
+    while 2 * sum(math.comb(count, below) for below in range(outside + 1)) <= 0.05 * 2**count:
+        outside += 1
+    aside = max(0, outside - 1)
+    return Ratio(_rounded(median(ordered)), _rounded(ordered[aside]), _rounded(ordered[-1 - aside]))
 
 
 def _rounded(value: Any) -> Any:

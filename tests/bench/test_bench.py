@@ -19,8 +19,8 @@ from tests.bench import page, plots, subjects
 from tests.bench.api import Plan, measure
 from tests.bench.client import Client, at_once
 from tests.bench.machine import Others, ProcessTree, awake, describe
-from tests.bench.results import Figure, Result, Value, growth, once, value_of
-from tests.bench.workload import Aim, Found, Workload
+from tests.bench.results import Figure, Ratio, Result, Value, growth, once, ratio_of, value_of
+from tests.bench.workload import Aim, Found, SideBySide, Workload
 
 TINY = Plan(sizes=(2, 6), peer_top=2, batches=2, batch=2, bulk=3, clients=2, seconds=0.05)
 FASTER = Figure("POST port", 100, "ms", 10.0, {"sdnapp": value_of([2.0]), "neutron": value_of([250.0])})
@@ -211,3 +211,30 @@ def test_a_picture_has_lines_for_several_sizes_and_bars_for_one() -> None:
 
 def _is_open(path: Path) -> bool:
     return any(os.path.realpath(each) == str(path) for each in Path("/proc/self/fd").iterdir())
+
+
+def test_subjects_side_by_side_are_compared_turn_by_turn() -> None:
+    def measure(planes: Any, turns: int) -> Iterator[dict[str, Found]]:
+        assert set(planes) == {"sdnapp", "ovn"}
+        slowness = [1.0, 9.0, 1.0, 1.0, 5.0, 1.0, 2.0, 1.0, 1.0][:turns]
+        yield {"sdnapp": Found("speed", "ms", slowness), "ovn": Found("speed", "ms", [2 * each for each in slowness])}
+        yield {"ovn": Found("died", "switches", [1.0])}
+
+    workload = SideBySide("title", "text", measure, aims=(Aim("speed", 0.5, of="ovn"),))
+    starts: Any = {name: lambda chassis: ExitStack() for name in ("sdnapp", "ovn")}
+    speed, died = workload.run(starts, [0], rounds=9)
+    assert speed.against == {"ovn": Ratio(2.0, 2.0, 2.0)} and speed.times_better("ovn") == 2.0
+    assert (speed.aim_is_met, speed.undecided, died.against) == (True, [], {})
+
+
+def test_a_range_of_ratios_says_whether_the_aim_is_decided() -> None:
+    samples = [1.3, 0.7, 0.9, 0.95, 1.0, 1.05, 1.1, 0.98, 1.02]
+    assert ratio_of(samples) == Ratio(1.0, 0.9, 1.1), "of nine, the second to the eighth"
+    assert ratio_of(samples[:3]) == Ratio(0.9, 0.7, 1.3), "of few, all"
+    figure = replace(MORE, ratios={"neutron": 0.95}, against={"neutron": ratio_of(samples)})
+    assert (figure.aim_is_met, figure.undecided) == (True, ["neutron"])
+    assert (replace(figure, ratios={"neutron": 1.2}).aim_is_met, figure.times_better("neutron")) == (False, 1.0)
+    result = replace(RESULT, figures=[figure])
+    assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
+    assert "| 1.00 (0.90 to 1.10) |" in page.render([result])
+    assert "Not decided, as the aim is within the range: GET port with 100 ports (of neutron)." in page.render([result])

@@ -3,11 +3,12 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.bench.planes import CHASSIS, Plane
-from tests.bench.results import OURS, Figure, value_of
+from tests.bench.results import OURS, Figure, Ratio, ratio_of, value_of
 
 Start = Callable[[int], Plane]
 """Makes a control plane with so many chassis, to be used as a context manager."""
@@ -46,7 +47,7 @@ class Workload:
 
     title: str
     text: str
-    measure: Callable[[Any, int], Iterator[Found]]
+    measure: Callable[[Any, int], Iterator[Any]]
     sizes: tuple[int, ...] = (0,)
     quick: tuple[int, ...] = (0,)
     rounds: int = 3
@@ -91,3 +92,34 @@ class Workload:
             any_one.more_is_better,
             {aim.of: aim.limit for aim in aims if aim.of is not None and OURS in found},
         )
+
+
+@dataclass(frozen=True)
+class SideBySide(Workload):
+    """One whose subjects are all there at the same time, and take short turns in which only one of them has work.
+
+    ``measure`` is given planes by name and how many turns each has, and yields what was found by subject, samples in
+    the turns' order. Each turn is compared with those beside it, so that what slows the machine down slows both.
+    """
+
+    def run(self, starts: Mapping[str, Start], sizes: Sequence[int], rounds: int) -> Iterator[Figure]:
+        """Start all subjects, let them take ``rounds`` turns at each measure, and yield its figure."""
+        with ExitStack() as stack:
+            planes = {name: stack.enter_context(start(self.chassis)) for name, start in starts.items()}
+            for by_subject in self.measure(planes, rounds):
+                any_one = next(iter(by_subject.values()))
+                figure = self._figure(any_one.what, sizes[0], by_subject)
+                yield replace(figure, against=_against(by_subject))
+
+
+def _against(found: Mapping[str, Found]) -> dict[str, Ratio]:
+    """Return how many times better than each peer ours is."""
+    if OURS not in found:
+        return {}
+    ours, against = found[OURS], {}
+    for name in found.keys() - {OURS}:
+        pairs = list(zip(ours.samples, found[name].samples, strict=False))  # A peer may have left before the end.
+        better = [(mine, other) if ours.more_is_better else (other, mine) for mine, other in pairs]
+        if all(under > 0 for _, under in better):
+            against[name] = ratio_of([over / under for over, under in better])
+    return dict(sorted(against.items()))
