@@ -9,7 +9,19 @@ from statistics import median
 
 import pytest
 
-from tests.bench import catalogue, churn, data_plane, dhcp, failover, one_more, punt_storm, remote_group, restart, ways
+from tests.bench import (
+    catalogue,
+    churn,
+    data_plane,
+    dhcp,
+    failover,
+    many_switches,
+    one_more,
+    punt_storm,
+    remote_group,
+    restart,
+    ways,
+)
 from tests.bench.planes import ControlPlane, Plane
 from tests.bench.results import OURS
 
@@ -117,7 +129,9 @@ def test_failover(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     assert measured("failover", plane, 0)["pings lost"] > 0
 
 
-def test_many_switches() -> None:
+def test_many_switches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many_switches, "STEP", 100)
+    monkeypatch.setattr(many_switches, "TIMES", 3)
     with catalogue.plane(OURS)(0) as plane:
         found = measured("many_switches", plane, 100)
     assert found["flows sent"] > 1_000
