@@ -165,7 +165,9 @@ def _explain(walk: Walk, port_id: str, known: str) -> str:
         case "answered":
             return f"{known}; the network answers by itself"
         case "controller":
-            return f"{known}; the controller answers"
+            asks = any(each.flow.table == TABLES["upstream"].number for each in walk.to_controller)
+            what = "asks by ARP for the next hop outside, which nobody has answered for yet" if asks else "answers"
+            return f"{known}; the controller {what}"
         case "physical":
             frame = walk.on_physical[0]
             sender = f", as {IPv4Address(frame.packet['ipv4_src'])}" if "ipv4_src" in frame.packet else ""

@@ -41,6 +41,7 @@ def test_a_packet_out_by_a_gateway_tells_how_it_is_seen_there() -> None:
     passed = [(step["chassis"], step["table"], step["owner"]) for step in found["steps"]]
     assert ("hv1", "source_nat", "router/hub") in passed and ("hv1", "doors", "router/hub") in passed
     assert passed[-1] == ("hv3", "core_output", "network/world")
+    assert "the controller asks by ARP for the next hop outside" in traced(cloud, "203.0.113.200")["explanation"]
     each = floating(cloud, net, 21, net.one)
     assert traced(cloud, FAR)["explanation"].endswith(f", as {each.address}")
 
