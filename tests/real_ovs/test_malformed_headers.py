@@ -1,0 +1,104 @@
+"""IPv4 headers that make no sense, on real Open vSwitch: what is dropped, and under which reason it is counted."""
+
+import re
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from flows import packets
+from flows.drops import BY_NUMBER
+from flows.pipeline import DROPS, REGISTERS
+from tests.real_ovs.frames import to_bytes
+from tests.real_ovs.ovs_dummy import missing
+from tests.real_ovs.real_cloud import BRIDGE, RealChassis, RealCloud, real_chassis
+
+pytestmark = pytest.mark.ovs
+
+SENDER, RECEIVER = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
+GOOD = to_bytes(packets.tcp(SENDER, RECEIVER, "10.0.0.11", "10.0.0.12"))
+LENGTH = len(GOOD) - 14
+Setting = tuple[RealCloud, RealChassis]
+
+
+@pytest.fixture(scope="module")
+def setting() -> Iterator[Setting]:
+    """Two ports on one chassis, whose security group permits everything."""
+    if absent := missing():
+        pytest.skip(f"needs Open vSwitch: {', '.join(absent)} not found")
+    with real_chassis() as chassis:
+        cloud = RealCloud(chassis)
+        network = cloud.network("red")
+        cloud.port("sender", network, "10.0.0.11", "hv1", mac_address=SENDER)
+        cloud.port("receiver", network, "10.0.0.12", "hv1", mac_address=RECEIVER)
+        yield cloud, chassis["hv1"]
+        cloud.clear()
+
+
+def with_bytes(place: int, new: bytes) -> bytes:
+    """The good frame with other bytes at a place of its IPv4 header, and the checksum that goes with them."""
+    header = bytearray(GOOD[14:34])
+    header[place : place + len(new)] = new
+    header[10:12] = bytes(2)
+    total = sum(struct.unpack("!10H", header))
+    total = (total & 0xFFFF) + (total >> 16)
+    header[10:12] = struct.pack("!H", ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF)
+    return GOOD[:14] + bytes(header) + GOOD[34:]
+
+
+def with_length(length: int) -> bytes:
+    return with_bytes(2, struct.pack("!H", length))
+
+
+def reasons(setting: Setting, frame: bytes) -> set[str]:
+    """Send a frame twice, as the first packet makes the counter; return what for it is counted. Nobody may get it."""
+    cloud, chassis = setting
+    before = _counted(chassis)
+    for _ in range(2):
+        assert cloud.inject_frame("sender@hv1", frame).deliveries == []
+    after = _counted(chassis)
+    return {reason for reason, count in after.items() if count != before.get(reason, 0)}
+
+
+def _counted(chassis: RealChassis) -> dict[str, int]:
+    chassis.ovs.appctl("revalidator/purge")
+    target = f"{chassis.ovs.directory}/{BRIDGE}.mgmt"
+    shown = chassis.ovs.ofctl("dump-flows", target, f"table={DROPS.number}")
+    pattern = rf"n_packets=(\d+).*priority={DROPS.priorities['counter']},.*reg0=(0x[0-9a-f]+)/"
+    offset = REGISTERS["drop_reason"].offset
+    return {BY_NUMBER[int(value, 16) >> offset].name: int(count) for count, value in re.findall(pattern, shown)}
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(with_bytes(0, b"\x40"), id="a header of no words"),
+        pytest.param(with_bytes(0, b"\x44"), id="a header of four words"),
+        pytest.param(with_bytes(0, b"\x4f"), id="a header longer than the packet"),
+        pytest.param(with_length(0), id="a total length of nothing"),
+        pytest.param(with_length(19), id="a total length below the header's"),
+        pytest.param(with_length(LENGTH + 1), id="a total length beyond the frame"),
+        pytest.param(GOOD[:30], id="a frame that ends within the header"),
+    ],
+)
+def test_a_header_that_makes_no_sense_is_malformed(setting: Setting, frame: bytes) -> None:
+    assert reasons(setting, frame) == {"malformed"}
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(GOOD[:24] + b"\xde\xad" + GOOD[26:], id="a wrong checksum"),
+        pytest.param(with_length(20), id="nothing after the header"),
+        pytest.param(with_length(LENGTH - 1), id="an end within the TCP header"),
+    ],
+)
+def test_what_connection_tracking_cannot_read_belongs_to_no_connection(setting: Setting, frame: bytes) -> None:
+    assert reasons(setting, frame) == {"egress_rules"}
+
+
+@pytest.mark.parametrize("version", [0, 6, 15])
+def test_the_version_is_not_looked_at(setting: Setting, version: int) -> None:
+    cloud, _ = setting
+    walk = cloud.inject_frame("sender@hv1", with_bytes(0, bytes([version << 4 | 5])))
+    assert [place for place, _ in walk.deliveries] == ["receiver@hv1"]
