@@ -30,6 +30,13 @@ packets are forwarded in user space: 0.3 us for each packet. Who has said ``in-b
 INACTIVITY_PROBE = 10_000
 """Milliseconds of silence until the switch probes the controller."""
 
+MAX_REVALIDATOR = "max-revalidator"
+GATEWAY_REVALIDATION = 100
+"""Milliseconds between two looks at the cache of flows, at most: the least that Open vSwitch takes, 500 by default.
+
+A gateway chassis that takes over, and has carried the same packets seconds before, sends them by flows that it has
+cached, and only at the next look does its bridge to the external network learn that the router is here again."""
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -52,6 +59,7 @@ def plan(
         return result
     _manager(result, replica, endpoint)
     situation = Situation(replica, settings, root, watched, connections)
+    _cache(result, situation)
     found = next((Found(key, row) for key, row in replica.rows(Bridge).items() if row.name == settings.bridge), None)
     if found is None:
         _create_bridge(result, situation, settings.bridge, endpoint)
@@ -81,6 +89,17 @@ def _manager(result: Plan, replica: Replica, endpoint: Endpoint) -> None:
         if columns:
             step = f"manager {manager.target}: {'; '.join(changes)}"
             result.step(step, ops.update(Manager.TABLE, key, **columns))
+
+
+def _cache(result: Plan, situation: Situation) -> None:
+    """Let a gateway chassis look often at what it has cached; an operator's own value stays."""
+    switch = situation.replica.rows(OpenVSwitch)[situation.root]
+    if situation.settings.gateway and MAX_REVALIDATOR not in switch.other_config:
+        entry = ops.map_of({MAX_REVALIDATOR: str(GATEWAY_REVALIDATION)})
+        result.step(
+            f"cached flows: looked at every {GATEWAY_REVALIDATION} ms",
+            ops.mutate(OpenVSwitch.TABLE, situation.root, ["other_config", "insert", entry]),
+        )
 
 
 def _create_bridge(result: Plan, situation: Situation, name: str, endpoint: Endpoint) -> None:

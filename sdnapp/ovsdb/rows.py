@@ -34,6 +34,7 @@ class OpenVSwitch:
     bridges: frozenset[Uuid] = frozenset()
     manager_options: frozenset[Uuid] = frozenset()
     external_ids: Mapping[str, str] = field(default_factory=dict)
+    other_config: Mapping[str, str] = field(default_factory=dict)
     next_cfg: int = 0
     cur_cfg: int = 0
     ovs_version: str | None = None

@@ -100,7 +100,7 @@ def test_an_empty_switch_is_set_up(ovs: OvsDummy, watcher: Watcher) -> None:
 
 def test_nothing_is_written_when_all_is_in_place(ovs: OvsDummy, watcher: Watcher) -> None:
     ovs.vsctl("add-br", "br-ex")
-    connect(ovs, watcher, sdnapp_encap_ip="192.0.2.1", sdnapp_bridge_mappings="physnet1:br-ex")
+    connect(ovs, watcher, sdnapp_encap_ip="192.0.2.1", sdnapp_bridge_mappings="physnet1:br-ex", sdnapp_gateway="true")
     ready(watcher, {"geneve"}, {"physnet1"})
     before = transactions_of_ours(ovs)
     assert before
@@ -110,8 +110,8 @@ def test_nothing_is_written_when_all_is_in_place(ovs: OvsDummy, watcher: Watcher
     ovs.start_server()
     wait_for(lambda: len(watcher.events) >= events + 3, "it is back and observed")
     # Whatever the controller had to write, it would have written before it saw this.
-    configure(ovs, sdnapp_gateway="true")
-    wait_for(lambda: watcher.chassis["hv1"].gateway, "the change is seen")
+    configure(ovs, sdnapp_gateway="false")
+    wait_for(lambda: not watcher.chassis["hv1"].gateway, "the change is seen")
     assert transactions_of_ours(ovs) == before
 
 

@@ -281,6 +281,19 @@ def test_chassis_are_watched_by_ports_of_their_own_as_long_as_they_are_to_be() -
     assert database.ports_of("br-int") == {"br-int", "sdn-geneve", "sdn-wc0000203"}
 
 
+def test_a_gateway_chassis_looks_at_its_cache_ten_times_a_second_unless_its_operator_says_how_often() -> None:
+    def config(database: FakeDatabase) -> dict[str, str]:
+        settle(database)
+        return dict(database.rows[OpenVSwitch][database.root].other_config)
+
+    assert config(FakeDatabase(HV1)) == {}
+    gateway = FakeDatabase(HV1 | {"sdnapp-gateway": "true"})
+    gateway.change(gateway.root, other_config={"n-handler-threads": "1"})
+    assert config(gateway) == {"n-handler-threads": "1", "max-revalidator": "100"}
+    gateway.change(gateway.root, other_config={"max-revalidator": "300"})
+    assert config(gateway) == {"max-revalidator": "300"}
+
+
 def test_options_that_the_operator_added_stay() -> None:
     database = FakeDatabase(HV1 | {"sdnapp-encap-ip": "192.0.2.1"})
     settle(database)
