@@ -46,6 +46,24 @@ def gateway_port(api: Api, router: str) -> Port:
     return port
 
 
+def test_addresses_outside_may_come_from_a_subnet_pool(api: Api, lan: str) -> None:
+    pool = api.create("subnetpools", name="outside", prefixes=["203.0.113.0/24"], default_prefixlen=28)["id"]
+    worlds = [api.network(**FLAT, **{"provider:physical_network": name}) for name in "pq"]
+    for world in worlds:
+        api.create("subnets", network_id=world, ip_version=4, subnetpool_id=pool)
+    routers = [
+        joined(api, worlds[0], lan),
+        api.create("routers", RED, external_gateway_info={"network_id": worlds[1]})["id"],
+    ]
+    addresses = {gateway_port(api, router).fixed_ips[0].ip_address.rpartition(".")[0] for router in routers}
+    assert addresses == {"203.0.113"}
+    subnets = {gateway_port(api, router).fixed_ips[0].subnet_id for router in routers}
+    assert len(subnets) == 2, "each external network has a part of the pool"
+    floating = api.create("floatingips", RED, floating_network_id=worlds[0])
+    assert floating["floating_ip_address"].startswith("203.0.113.")
+    assert api.call("DELETE", f"/v2.0/subnetpools/{pool}").error == (400, "SubnetPoolDeleteError")
+
+
 def test_a_gateway_is_a_port_on_the_external_network(api: Api, world: str) -> None:
     router = api.create("routers", RED, external_gateway_info={"network_id": world})
     port = gateway_port(api, router["id"])
