@@ -104,7 +104,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             LOG.info("the store is %s, at revision %d", self._options.store_url, self._store.revision)
         self._restarts = Restarts(self._store)
         self._policy = policy_file.load(self.CONF)
-        self._garbage = Garbage()
+        Garbage()
         self._holds = Holds()
         self._changed = hub.Event()
         # The controller drives the switches and hears of them: whichever is made first refers to the other by name.
@@ -257,7 +257,6 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 self._outages.tick()
                 self._sight.tick()
                 self._outside.tick()
-                self._garbage.tick()
                 self._virtual_addresses.tick()
             except Exception:
                 LOG.exception("external networks could not be looked after; it is tried again")

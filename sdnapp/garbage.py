@@ -2,54 +2,54 @@
 
 A full collection looks at every object that there is: with 4,000 ports that holds everything else for half a second,
 with 40,000 for longer than a switch's database waits, and Python does it whenever a quarter more have come. But rows,
-flows and what is remembered of them are in no cycles, and go without its help. So only young objects are looked at, and
-the others once: each time that the process has grown by some MiB, what has come since and is still there is set aside
-for good (``gc.freeze``). What was in use then, and left a cycle behind later, stays; that is little.
+flows and what is remembered of them are in no cycles, and go without its help. So each object is looked at while it is
+young, and what is still there after a full collection is set aside for good (``gc.freeze``). What was in use then, and
+left a cycle behind later, stays; that is little.
+
+Each full collection looks at what has come since the one before. How much that is follows from how long it took, so
+that a slow machine makes smaller steps.
 """
 
 import gc
-import logging
 import time
-from pathlib import Path
+from typing import Any
 
-LOG = logging.getLogger(__name__)
-
-YOUNG, MIDDLE, NEVER = 5_000, 5, 1 << 30
-"""Collections of young objects come after so many new ones, of middle-aged ones after so many of those: some
-milliseconds each."""
-STEP = 8 << 20
-"""Bytes by which the process grows between two collections of all that is not set aside: some 30 ms each."""
-_PAGE = 4096
-_MEMORY = Path("/proc/self/statm")
+FIRST, LEAST, MOST = 1_000, 250, 5_000
+"""New objects between two collections of the youngest: at first, and at least and at most later."""
+OLDER, OLDEST = 2, 1
+"""Collections of the next older come after more than so many, full ones after more than so many of those: every ninth
+to twelfth collection is a full one."""
+AIM = 0.005
+"""Seconds that a full collection should take at most: of the thread's processor time, as what others take of a busy
+machine says nothing about the step."""
 
 
 class Garbage:
-    """Decides when to collect. ``tick`` is called once a second or so."""
+    """Sets aside what full collections have seen. One for a process: a second one takes the first one's place."""
 
     def __init__(self) -> None:
-        gc.set_threshold(YOUNG, MIDDLE, NEVER)
+        self.young = FIRST
+        """New objects between two collections of the youngest, now."""
+        self._started = 0.0
+        gc.callbacks[:] = [each for each in gc.callbacks if not isinstance(getattr(each, "__self__", None), Garbage)]
+        gc.callbacks.append(self._collecting)
+        gc.set_threshold(self.young, OLDER, OLDEST)
         gc.freeze()
-        self._size = _size()
-        """Bytes of memory after the last collection."""
 
-    def tick(self) -> None:
-        """Collect, and set aside, if memory has grown."""
-        size = _size()
-        if size <= self._size + STEP:
+    def _collecting(self, phase: str, info: dict[str, Any]) -> None:
+        """Python calls this before and after each collection, in the thread that happens to do it."""
+        if info["generation"] < 2:
             return
-        started = time.monotonic()
-        found = gc.collect()
+        if phase == "start":
+            self._started = time.thread_time()
+            return
         gc.freeze()
-        self._size = _size()
-        milliseconds = (time.monotonic() - started) * 1000
-        LOG.debug(
-            "memory has grown to %d MiB: %d objects were unreachable, found in %d ms", size >> 20, found, milliseconds
-        )
+        self.took(time.thread_time() - self._started)
 
-
-def _size() -> int:
-    """Return the bytes of memory that this process has; 0 where the system does not tell."""
-    try:
-        return int(_MEMORY.read_text().split()[1]) * _PAGE
-    except (OSError, ValueError, IndexError):
-        return 0
+    def took(self, seconds: float) -> None:
+        """Choose the next step: in proportion if the last one was too long, slowly larger if it was short."""
+        if seconds > AIM:
+            self.young = max(LEAST, int(self.young * AIM / seconds))
+        elif seconds < AIM / 2:
+            self.young = min(MOST, self.young + self.young // 8)
+        gc.set_threshold(self.young, OLDER, OLDEST)

@@ -1,4 +1,4 @@
-"""Only young objects are looked at, and what has come since once, each time that memory has grown."""
+"""Each object is looked at while it is young, and what is left is set aside, in steps that fit the machine."""
 
 import gc
 import weakref
@@ -7,59 +7,62 @@ from typing import Any
 
 import pytest
 
-from sdnapp import garbage
-from sdnapp.garbage import STEP, Garbage
+from sdnapp.garbage import AIM, FIRST, LEAST, MOST, Garbage
 
 
 @pytest.fixture(autouse=True)
-def thresholds() -> Iterator[None]:
-    before = gc.get_threshold()
+def settings() -> Iterator[None]:
+    thresholds, callbacks = gc.get_threshold(), list(gc.callbacks)
     yield
-    gc.set_threshold(*before)
+    gc.set_threshold(*thresholds)
+    gc.callbacks[:] = callbacks
     gc.unfreeze()
 
 
-def test_what_has_come_is_looked_at_once_and_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
-    size = 100 << 20
-    monkeypatch.setattr(garbage, "_size", lambda: size)
-    collector = Garbage()
-    collections, aside = gc.get_stats()[2]["collections"], gc.get_freeze_count()
-    kept: list[Any] = [[] for _ in range(1000)]
-    size += STEP
-    collector.tick()
-    assert gc.get_stats()[2]["collections"] == collections
-    size += 1
-    collector.tick()
-    assert gc.get_stats()[2]["collections"] == collections + 1
-    assert gc.get_freeze_count() >= aside + len(kept)
-    collector.tick()
-    assert gc.get_stats()[2]["collections"] == collections + 1, "it has that much now"
+def full_collections() -> int:
+    return int(gc.get_stats()[2]["collections"])
 
 
-def test_what_nobody_can_reach_goes_when_memory_has_grown(monkeypatch: pytest.MonkeyPatch) -> None:
-    size = 100 << 20
-    monkeypatch.setattr(garbage, "_size", lambda: size)
-    collector = Garbage()
+def test_what_has_come_is_set_aside_step_by_step() -> None:
+    Garbage()
+    before, aside = full_collections(), gc.get_freeze_count()
+    kept: list[Any] = [[] for _ in range(300_000)]
+    assert full_collections() > before
+    assert gc.get_freeze_count() - aside > 200_000
+    left = sum(len(gc.get_objects(generation)) for generation in range(3))
+    assert left <= 13 * MOST, "no collection ever has more than a step to look at"
+    assert len(kept) == 300_000
+
+
+def test_what_nobody_can_reach_goes_as_others_come() -> None:
+    Garbage()
 
     class Ring:
         itself: "Ring"
 
     ring = Ring()
     ring.itself, gone = ring, weakref.ref(ring)
+    kept = [[] for _ in range(2_000)]  # type: ignore[var-annotated]
     del ring
-    size += STEP + 1
-    collector.tick()
+    kept += [[] for _ in range(13 * MOST)]
     assert gone() is None
 
 
-def test_many_new_objects_make_no_full_collection() -> None:
+def test_a_long_look_makes_the_next_ones_shorter_and_short_ones_make_them_longer() -> None:
+    garbage = Garbage()
+    garbage.took(2 * AIM)
+    assert garbage.young == gc.get_threshold()[0] == FIRST // 2
+    garbage.took(AIM * 0.75)
+    assert garbage.young == FIRST // 2, "that is as it should be"
+    garbage.took(1000 * AIM)
+    assert garbage.young == LEAST
+    for _ in range(100):
+        garbage.took(0.0)
+    assert garbage.young == gc.get_threshold()[0] == MOST
+
+
+def test_a_second_one_takes_the_place_of_the_first() -> None:
     Garbage()
-    before = [each["collections"] for each in gc.get_stats()]
-    kept = [[] for _ in range(300_000)]  # type: ignore[var-annotated]
-    after = [each["collections"] for each in gc.get_stats()]
-    assert len(kept) == 300_000
-    assert after[0] > before[0] and after[1] > before[1] and after[2] == before[2]
-
-
-def test_the_system_tells_how_large_we_are() -> None:
-    assert garbage._size() > 1 << 20
+    before = len(gc.callbacks)
+    Garbage()
+    assert len(gc.callbacks) == before
