@@ -170,6 +170,11 @@ class Ours(ControlPlane):
         counts = [line for line in lines if line.startswith("sdnapp_packet_ins_total{") and _UPSTREAM not in line]
         return sum(int(float(line.split()[-1])) for line in counts)
 
+    def longest_hold(self) -> float:
+        lines = self.api.text("GET", "/metrics").splitlines()
+        (line,) = [each for each in lines if each.startswith('sdnapp_loop_longest_hold_seconds{since="start"')]
+        return float(line.split()[-1]) * 1e3
+
     def crash(self) -> None:
         self.fabric.controller.kill_app()
 

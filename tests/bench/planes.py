@@ -266,6 +266,10 @@ class ControlPlane(Plane):
         """Return how many packets the switches have sent to the control plane so far; None where it does not tell."""
         return None
 
+    def longest_hold(self) -> float | None:
+        """Return for how long one job has held the event loop at most, in ms; None where it does not tell."""
+        return None
+
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE, pause: float = 0.01) -> None:
     """Wait until a condition holds. Raises TimeoutError, which says what was waited for."""
