@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from flows.fields import ARP_REPLY
 from flows.flow import Flow
 from flows.packets import arp_request
 from flows.simulator import Fabric
@@ -95,7 +96,7 @@ class World:
     @property
     def answering(self) -> list[str]:
         walk = self.fabric.inject_physical(FLAT, arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE))
-        return [frame.chassis_id for frame in walk.on_physical]
+        return [frame.chassis_id for frame in walk.on_physical if frame.packet["arp_op"] == ARP_REPLY]
 
     @property
     def binding(self) -> GatewayBinding:
