@@ -5,7 +5,7 @@ tenant's ports are spread over four chassis, so that every chassis is concerned 
 after the other, and their interfaces, which are there before, are claimed as soon as the ports exist. The clock stops
 when each chassis has confirmed everything and each port is up. Processor time and memory are those of the whole control
 plane, agents on chassis included, Open vSwitch not. What a switch takes for one flow more on another of its bridges,
-afterwards and without a control plane, shows what so many interfaces cost it by themselves at each change of flows.
+afterwards and not by the control plane, shows what so many interfaces cost it by themselves at each change of flows.
 Each run has a fresh fabric.
 """
 
