@@ -17,7 +17,7 @@ from typing import Any
 from sdnapp.ovsdb import settings
 from sdnapp.ovsdb.complaints import complaint
 from sdnapp.ovsdb.naming import OWNED, is_owned
-from sdnapp.ovsdb.provisioning import MAX_BACKOFF, OUT_OF_BAND
+from sdnapp.ovsdb.provisioning import MAX_BACKOFF
 from sdnapp.ovsdb.targets import DEFAULT_PORT, target
 from sdnapp.tls import Credentials
 
@@ -173,8 +173,7 @@ def _manager_commands(run: Run, target: str) -> list[str]:
             commands += ["--", "remove", "Open_vSwitch", ".", "manager_options", manager["_uuid"]]
     if not present:
         marks = (f"external_ids:{key}={value}" for key, value in OWNED.items())
-        row = [f"target={json.dumps(target)}", f"max_backoff={MAX_BACKOFF}"]
-        row += [f"connection_mode={OUT_OF_BAND}", *marks]
+        row = [f"target={json.dumps(target)}", f"max_backoff={MAX_BACKOFF}", *marks]
         commands += ["--", "--id=@manager", "create", "Manager", *row]
         commands += ["--", "add", "Open_vSwitch", ".", "manager_options", "@manager"]
     return commands

@@ -22,11 +22,6 @@ PROTOCOL = "OpenFlow13"
 BRIDGE_CONFIG = {"disable-in-band": "true"}
 MAX_BACKOFF = 1000
 """Milliseconds between attempts to reach the controller, at most: the default of 8 s is long after a restart."""
-OUT_OF_BAND = "out-of-band"
-"""How the database reaches the controller: not through bridges. By default Open vSwitch 3.1 gives every bridge of the
-machine hidden flows above all others for that, and makes them anew whenever its main thread goes round, which is where
-packets are forwarded in user space: 0.3 us for each packet. Who has said ``in-band`` keeps it.
-"""
 INACTIVITY_PROBE = 10_000
 """Milliseconds of silence until the switch probes the controller."""
 
@@ -76,19 +71,11 @@ def plan(
 
 def _manager(result: Plan, replica: Replica, endpoint: Endpoint) -> None:
     for key, manager in replica.rows(Manager).items():
-        if manager.target != endpoint.manager:
-            continue
-        changes: list[str] = []
-        columns: dict[str, int | str] = {}
-        if manager.max_backoff is None:
-            changes.append(f"reconnects within {MAX_BACKOFF} ms")
-            columns["max_backoff"] = MAX_BACKOFF
-        if manager.connection_mode is None:
-            changes.append("is no business of bridges")
-            columns["connection_mode"] = OUT_OF_BAND
-        if columns:
-            step = f"manager {manager.target}: {'; '.join(changes)}"
-            result.step(step, ops.update(Manager.TABLE, key, **columns))
+        if manager.target == endpoint.manager and manager.max_backoff is None:
+            result.step(
+                f"manager {manager.target}: reconnects within {MAX_BACKOFF} ms",
+                ops.update(Manager.TABLE, key, max_backoff=MAX_BACKOFF),
+            )
 
 
 def _cache(result: Plan, situation: Situation) -> None:

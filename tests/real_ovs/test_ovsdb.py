@@ -90,7 +90,6 @@ def test_an_empty_switch_is_set_up(ovs: OvsDummy, watcher: Watcher) -> None:
     assert ovs.vsctl("get", "Bridge", "br-int", "protocols") == "[OpenFlow13]"
     assert ovs.vsctl("get", "Interface", "sdn-geneve", "options") == '{key=flow, local_ip="192.0.2.1", remote_ip=flow}'
     assert ovs.vsctl("get", "Manager", ".", "max_backoff") == "1000"
-    assert ovs.vsctl("get", "Manager", ".", "connection_mode") == "out-of-band"
     assert ovs.vsctl("--columns=error", "--format=csv", "--no-headings", "list", "Interface").split() == ["[]"] * 6
     assert problems(watcher) == []
     # A patch port carries frames: the bridges are joined.

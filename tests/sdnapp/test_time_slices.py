@@ -22,6 +22,8 @@ thread.join()
 _, policy, _, nice, _, slice, _, _ = struct.unpack("=IIQiIQQQ", told.raw)
 print(int(asked), policy, nice, slice)
 """
+NICE = min(os.nice(0) + 5, 19)
+"""The process of the script is so nice, whoever runs this test."""
 since = tuple(map(int, platform.release().split(".")[:2]))
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64" or since < (6, 12), reason="needs Linux 6.12 or newer on x86-64"
@@ -34,9 +36,9 @@ def told(before: str) -> list[int]:
 
 
 def test_threads_to_come_have_them_too_and_nobody_becomes_more_important() -> None:
-    assert told("") == [1, os.SCHED_OTHER, 5, 100_000]
+    assert told("") == [1, os.SCHED_OTHER, NICE, 100_000]
 
 
 def test_who_has_another_policy_keeps_it() -> None:
     asked, policy, nice, length = told("os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))")
-    assert (asked, policy, nice) == (0, os.SCHED_BATCH, 5) and length != 100_000
+    assert (asked, policy, nice) == (0, os.SCHED_BATCH, NICE) and length != 100_000

@@ -62,7 +62,6 @@ def test_a_fresh_switch_gets_an_identity_an_address_and_a_manager() -> None:
     [command] = vsctl.commands
     assert command[0] == "--no-wait"
     assert 'target="tcp:198.51.100.9:6640"' in command and "max_backoff=1000" in command
-    assert "connection_mode=out-of-band" in command
     assert done.manager == "tcp:198.51.100.9:6640" and dict(done.settings) == settings
 
 

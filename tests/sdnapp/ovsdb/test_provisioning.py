@@ -136,16 +136,13 @@ def test_a_controller_row_that_is_right_stays_with_its_connection() -> None:
     assert database.rows[Controller] == {ours: Controller(ENDPOINT.openflow, max_backoff=1000, inactivity_probe=0)}
 
 
-def test_only_the_manager_that_leads_here_is_told_to_come_back_quickly_and_to_claim_no_bridge() -> None:
+def test_only_the_manager_that_leads_here_is_told_to_come_back_quickly() -> None:
     database = FakeDatabase(HV1)
     ours, slow = database.put(Manager(ENDPOINT.manager)), database.put(Manager("ptcp:6641"))
     database.change(database.root, manager_options=frozenset({ours, slow}))
     settle(database)
-    assert database.rows[Manager] == {
-        ours: Manager(ENDPOINT.manager, 1000, "out-of-band"),
-        slow: Manager("ptcp:6641"),
-    }
-    database.change(ours, max_backoff=30_000, connection_mode="in-band")
+    assert database.rows[Manager] == {ours: Manager(ENDPOINT.manager, 1000), slow: Manager("ptcp:6641")}
+    database.change(ours, max_backoff=30_000)
     assert plan_for(database).steps == []
 
 
