@@ -2,12 +2,12 @@
 
 What fails is tried again after the rest, since one change may make room for another: an address, a VLAN id, a subnet
 that a port leaves. Only when nothing more succeeds is it an error. A dry run does all of that, too, and then undoes it:
-what it says is what would happen.
+what it says is what would happen. It is written to a draft, as others must neither see half of it nor wait for it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,8 @@ from sdnapp.api.intent.places import Place, PlaceError
 from sdnapp.api.intent.steps import REFUSALS, NotYetError, Steps
 from sdnapp.api.quotas import Quotas
 from sdnapp.api.resource import Context, Resource
+from sdnapp.turns import Turns
+from topology.draft import drafted
 
 _MOST_ROUNDS = 10
 _MOST_ERRORS = 5
@@ -44,30 +46,34 @@ def apply(
     resources: Sequence[Resource[Any]],
     quotas: Quotas,
     document: Document,
+    turns: Turns,
     *,
     project_id: str,
     options: Options,
 ) -> list[dict[str, Any]]:
-    """Return what was changed, or would be, in order. Raises PlaceError, and then nothing is."""
+    """Return what was changed, or would be, in order. Raises PlaceError, and then nothing is.
+
+    Others have their turns meanwhile.
+    """
     ordered = in_order(resources)
-    with _undone_if(ctx, options.dry_run):
-        changes = _set_quotas(ctx, quotas, project_id, document.quotas) if document.quotas is not None else []
-        names = link(ctx, resources, document.items, project_id)
-        lacking = Matching(ctx, ordered, project_id).match(document.items)
-        steps = Steps(ctx, names, ordered, project_id, options.dry_run)
+    with _aside(ctx, turns, options.dry_run) as aside:
+        changes = _set_quotas(aside, quotas, project_id, document.quotas) if document.quotas is not None else []
+        names = link(aside, resources, document.items, project_id, turns)
+        lacking = Matching(aside, ordered, project_id, turns).match(document.items)
+        steps = Steps(aside, names, ordered, project_id, options.dry_run)
         deletions = [] if options.keep else [each for each in lacking if in_file(each[0]).may_delete(each[1])]
-        _check_stay(document.items, deletions)
+        _check_stay(turns.between(document.items), deletions)
         # Deletions come first, as they make room.
         changing = [partial(steps.update, item) for item in document.items if item.row_id is not None]
         creating = [_creations(steps, resource, document.items) for resource in ordered]
-        settling = [steps.settling(item) for item in document.items if in_file(item.resource).late]
-        _run([[*(partial(steps.delete, *each) for each in deletions), *changing], *creating])
-        _run([settling])
+        settling = [steps.settling(item) for item in turns.between(document.items) if in_file(item.resource).late]
+        _run([[*(partial(steps.delete, *each) for each in deletions), *changing], *creating], turns)
+        _run([settling], turns)
         done = [*changes, *steps.done]
     return done
 
 
-def _check_stay(items: Sequence[Item], deletions: Sequence[tuple[Resource[Any], Any]]) -> None:
+def _check_stay(items: Iterable[Item], deletions: Sequence[tuple[Resource[Any], Any]]) -> None:
     """Raise PlaceError where an item names an object that goes, as the document does not list it."""
     going = {row.id: resource for resource, row in deletions}
 
@@ -92,7 +98,7 @@ def _creations(steps: Steps, resource: Resource[Any], items: Sequence[Item]) -> 
     return [partial(steps.create, item) for item in new]
 
 
-def _run(stages: list[list[Step]]) -> None:
+def _run(stages: list[list[Step]], turns: Turns) -> None:
     """Take all steps, in as many rounds as it needs. Raises PlaceError if some are impossible.
 
     The first stage is tried as a whole in each round. Each other one waits for all of the stage before it: what is
@@ -101,7 +107,7 @@ def _run(stages: list[list[Step]]) -> None:
     for _ in range(_MOST_ROUNDS):
         before, errors = sum(map(len, stages)), []
         for number, stage in enumerate(stages):
-            stages[number], refused = _tried(stage)
+            stages[number], refused = _tried(turns.between(stage))
             errors += refused
             if number > 0 and stages[number]:
                 break
@@ -113,7 +119,7 @@ def _run(stages: list[list[Step]]) -> None:
     raise _joined(errors or [PlaceError((), "objects wait for one another: break the circle of references")])
 
 
-def _tried(stage: Sequence[Step]) -> tuple[list[Step], list[PlaceError]]:
+def _tried(stage: Iterable[Step]) -> tuple[list[Step], list[PlaceError]]:
     """Return the steps that could not be taken, and why."""
     left: list[Step] = []
     errors: list[PlaceError] = []
@@ -154,10 +160,11 @@ def _set_quotas(ctx: Context, quotas: Quotas, project_id: str, given: dict[str, 
 
 
 @contextmanager
-def _undone_if(ctx: Context, is_trial: bool) -> Iterator[None]:
+def _aside(ctx: Context, turns: Turns, is_trial: bool) -> Iterator[Context]:
+    """Yield the context of a draft, which is put in place at the end of the block unless it was only a trial."""
     try:
-        with ctx.store.transaction():
-            yield
+        with drafted(ctx.store, turns.give_way) as (draft, _):
+            yield replace(ctx, store=draft)
             if is_trial:
                 raise _Undo
     except _Undo:

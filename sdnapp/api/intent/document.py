@@ -16,6 +16,7 @@ from sdnapp.api.intent.declaration import Reference, written
 from sdnapp.api.intent.names import as_is, replaced
 from sdnapp.api.intent.places import Place, PlaceError
 from sdnapp.api.resource import Resource
+from sdnapp.turns import Turns
 
 HEAD = ("project", "quotas")
 
@@ -79,8 +80,8 @@ def children_of(resources: Iterable[Resource[Any]], parent: Resource[Any]) -> li
     ]
 
 
-def read(document: object, resources: Sequence[Resource[Any]]) -> Document:
-    """Return the items of a document. Raises PlaceError for what has no place in it."""
+def read(document: object, resources: Sequence[Resource[Any]], turns: Turns) -> Document:
+    """Return the items of a document, giving others their turn. Raises PlaceError for what has no place in it."""
     if not isinstance(document, dict) or not document:
         raise PlaceError((), "the document must be a mapping such as {project: red, networks: [{name: blue}]}")
     sections = {resource.collection: resource for resource in resources}
@@ -90,8 +91,8 @@ def read(document: object, resources: Sequence[Resource[Any]]) -> Document:
         raise PlaceError(("project",), "must be the name or id of a project")
     if quotas is not None and not isinstance(quotas, dict):
         raise PlaceError(("quotas",), "must be a mapping such as {network: 10}")
-    items = [item for name in sections for item in _section(document, sections[name], None, (), resources)]
-    return Document(project, quotas, items)
+    items = (item for name in sections for item in _section(document, sections[name], None, (), resources))
+    return Document(project, quotas, list(turns.between(items)))
 
 
 def _section(

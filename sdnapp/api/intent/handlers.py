@@ -13,6 +13,7 @@ from sdnapp.api.intent.document import in_order, read
 from sdnapp.api.intent.export import export
 from sdnapp.api.quotas import Quotas
 from sdnapp.api.resource import Context, Resource
+from sdnapp.turns import Turns
 
 _SAID = {"": False, "false": False, "0": False, "true": True, "1": True}
 
@@ -47,10 +48,11 @@ def exporting(resources: Sequence[Resource[Any]], quotas: Quotas, ctx: Context, 
 def applying(resources: Sequence[Resource[Any]], quotas: Quotas, ctx: Context, request: Request) -> Response:
     """Answer ``POST /sdnapp/apply?dry_run=&keep=``."""
     options = application.Options(_flag(request, "dry_run"), _flag(request, "keep"))
-    document = read(bodies.read_json(request, ctx.services.settings.max_body), in_order(resources))
+    turns = Turns()
+    document = read(bodies.read_json(request, ctx.services.settings.max_body), in_order(resources), turns)
     project_id = _project(ctx, document.project, ("project",))
     audit.add(request, target=project_id, dry_run=options.dry_run)
-    changes = application.apply(ctx, resources, quotas, document, project_id=project_id, options=options)
+    changes = application.apply(ctx, resources, quotas, document, turns, project_id=project_id, options=options)
     audit.add(request, changes=len(changes))
     body = {"project": project_id, "dry_run": options.dry_run, "revision": ctx.store.revision, "changes": changes}
     return json_response(body)

@@ -13,12 +13,13 @@ from sdnapp.api.intent.document import Item, in_order
 from sdnapp.api.intent.names import Names, NotOneError, as_is, replaced
 from sdnapp.api.intent.places import Place, PlaceError
 from sdnapp.api.resource import Context, Resource
+from sdnapp.turns import Turns
 
 LATER: Any = object()
 """The value of an attribute that refers to an object that is not there yet."""
 
 
-def link(ctx: Context, resources: Sequence[Resource[Any]], items: list[Item], project_id: str) -> Names:
+def link(ctx: Context, resources: Sequence[Resource[Any]], items: list[Item], project_id: str, turns: Turns) -> Names:
     """Put the objects that are meant in the place of names, and convert all other values.
 
     Adds what items have where they say nothing of it. Returns the names. Raises PlaceError.
@@ -29,7 +30,7 @@ def link(ctx: Context, resources: Sequence[Resource[Any]], items: list[Item], pr
             with ctx.store.transaction() as tx:
                 in_file(resource).prepare(ctx, tx, project_id)
         # Parents and what items refer to come first, so that they are linked when it is their children's turn.
-        for item in (each for each in items if each.resource is resource):
+        for item in turns.between(each for each in items if each.resource is resource):
             for name in [name for name in item.given if not _refers(resource, name)]:
                 item.given[name] = converted(resource, name, item.given[name], item.place)
                 # Such as an MTU of 0, by which the API means the usual one.
@@ -42,7 +43,7 @@ def link(ctx: Context, resources: Sequence[Resource[Any]], items: list[Item], pr
             names.add(resource.name, [name for name in known if isinstance(name, str) and name], item.parent, item)
             if isinstance(item.parent, Item):
                 item.parent.children.append(item)
-        for item in list(_unsaid(ctx, resource, items)):
+        for item in list(turns.between(_unsaid(ctx, resource, items))):
             assert isinstance(item.parent, Item)
             item.parent.children.append(item)
             items.append(item)

@@ -10,13 +10,14 @@ from sdnapp.api.intent.document import Item, children_of
 from sdnapp.api.intent.export import parent_id
 from sdnapp.api.intent.linking import LATER, values
 from sdnapp.api.resource import Context, Resource
+from sdnapp.turns import Turns
 
 
 class Matching:
     """Finds the rows of a project's items, and so the rows that its document lacks."""
 
-    def __init__(self, ctx: Context, resources: Sequence[Resource[Any]], project_id: str) -> None:
-        self._ctx, self._resources = ctx, resources
+    def __init__(self, ctx: Context, resources: Sequence[Resource[Any]], project_id: str, turns: Turns) -> None:
+        self._ctx, self._resources, self._turns = ctx, resources, turns
         self._rows = {resource.name: rows_of(ctx, resource, project_id) for resource in resources}
         self._present: dict[str, dict[str, Any]] = {}
         self._under: dict[tuple[str, str | None], list[Any]] = {}
@@ -106,6 +107,7 @@ class Matching:
         return all(present[name] == wanted[name] for name in present if is_fixed(item.resource, name))
 
     def _current(self, resource: Resource[Any], row: Any) -> dict[str, Any]:
+        self._turns.give_way()
         if row.id not in self._present:
             self._present[row.id] = current(self._ctx, resource, row)
         return self._present[row.id]

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from sdnapp import turns
+from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import ADMIN, BLUE, READER, RED, Answer, Api, documents
 from topology.values import Network, Port, RbacPolicy, SecurityGroup, Subnet
 
@@ -511,3 +513,20 @@ def test_ports_name_their_security_groups(api: Api) -> None:
     assert {port.security_groups for port in api.store.all(Port)} == {
         tuple(group.id for group in api.store.all(SecurityGroup) if group.is_default)
     }
+
+
+def test_others_have_their_turn_while_a_document_is_applied_and_see_nothing_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api, seen = Api(Settings(quotas={})), []
+    monkeypatch.setattr(turns, "SLICE", 0)
+    monkeypatch.setattr(turns.hub, "sleep", lambda seconds: seen.append(len(api.store.all(Port))))
+    ports = [{"name": f"vm{number}"} for number in range(50)]
+    lab = network(subnets=[{"cidr": "10.0.0.0/26"}], ports=ports)
+    assert len(changes(api, lab)) == 52
+    # When each port is read, linked and matched, and written.
+    assert len(seen) > 4 * 50 and set(seen) <= {0, 50} and seen == sorted(seen)
+    seen.clear()
+    refusal(api, network(subnets=[{"cidr": "10.0.0.0/26"}], ports=[*ports, *ports]))
+    assert changes(api, network(ports=[]), query="?dry_run=true")
+    assert len(seen) > 4 * 50 and set(seen) == {50}
