@@ -13,26 +13,31 @@ from sdnapp.api.intent.places import Place
 from sdnapp.api.policy import Target
 from sdnapp.api.quotas import Quotas
 from sdnapp.api.resource import Context, Resource
+from sdnapp.turns import Turns
 
 
 def export(ctx: Context, resources: Sequence[Resource[Any]], quotas: Quotas, project_id: str) -> dict[str, Any]:
-    """Return the document of a project: what the caller sees of it, and could have written."""
+    """Return the document of a project: what the caller sees of it, and could have written.
+
+    Others have their turn meanwhile, and who writes waits.
+    """
     document: dict[str, Any] = {"project": project_id}
     if ctx.who.is_admin and (limits := quotas.own(ctx, project_id)):
         document["quotas"] = limits
-    return document | _Export(ctx, resources, project_id).sections()
+    with ctx.store.still():
+        return document | _Export(ctx, resources, project_id).sections()
 
 
 class _Export:
     def __init__(self, ctx: Context, resources: Sequence[Resource[Any]], project_id: str) -> None:
         # Readers get what a member of the project can write.
         self._ctx = replace(ctx, who=replace(ctx.who, roles=ctx.who.roles | {"member"}))
-        self._resources = in_order(resources)
+        self._resources, self._turns = in_order(resources), Turns()
         self._rows = {resource.name: rows_of(ctx, resource, project_id) for resource in self._resources}
         self._under: dict[tuple[str, str | None], list[Any]] = {}
         self._names = Names(ctx, resources, project_id)
         for resource in self._resources:
-            for row in self._rows[resource.name]:
+            for row in self._turns.between(self._rows[resource.name]):
                 self._names.add(resource.name, key_names(resource, row), parent_id(ctx, resource, row), row.id)
                 self._under.setdefault((resource.name, parent_id(ctx, resource, row)), []).append(row)
 
@@ -41,7 +46,8 @@ class _Export:
         found = {}
         for resource in self._resources:
             above = {row.id for parent in self._parents(resource) for row in self._rows[parent.name]}
-            rows = [row for row in self._rows[resource.name] if parent_id(self._ctx, resource, row) not in above]
+            every = self._turns.between(self._rows[resource.name])
+            rows = [row for row in every if parent_id(self._ctx, resource, row) not in above]
             if entries := self._section(resource, rows, is_nested=False):
                 found[resource.collection] = entries
         return found
@@ -50,7 +56,7 @@ class _Export:
         return [each for each in self._resources if resource in children_of(self._resources, each)]
 
     def _section(self, resource: Resource[Any], rows: Sequence[Any], is_nested: bool) -> list[dict[str, Any]]:
-        entries = [self._entry(resource, row, is_nested) for row in rows]
+        entries = [self._entry(resource, row, is_nested) for row in self._turns.between(rows)]
         entries = [entry for entry in entries if entry != {"name": in_file(resource).standing}]
         return sorted(entries, key=lambda entry: (entry.get("name", ""), _text(entry)))
 

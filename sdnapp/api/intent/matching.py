@@ -24,7 +24,7 @@ class Matching:
         for resource in resources:
             # Rows that are alike are taken in the order in which they were made.
             self._rows[resource.name].sort(key=lambda row: (row.created_at, getattr(row, "key", 0)))
-            for row in self._rows[resource.name]:
+            for row in turns.between(self._rows[resource.name]):
                 self._under.setdefault((resource.name, parent_id(ctx, resource, row)), []).append(row)
 
     def match(self, items: Iterable[Item]) -> list[tuple[Resource[Any], Any]]:

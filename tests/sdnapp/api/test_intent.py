@@ -527,6 +527,8 @@ def test_others_have_their_turn_while_a_document_is_applied_and_see_nothing_of_i
     # When each port is read, linked and matched, and written.
     assert len(seen) > 4 * 50 and set(seen) <= {0, 50} and seen == sorted(seen)
     seen.clear()
+    assert len(export(api)["networks"][0]["ports"]) == len(ports) < len(seen)
+    seen.clear()
     refusal(api, network(subnets=[{"cidr": "10.0.0.0/26"}], ports=[*ports, *ports]))
     assert changes(api, network(ports=[]), query="?dry_run=true")
     assert len(seen) > 4 * 50 and set(seen) == {50}
