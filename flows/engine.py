@@ -129,18 +129,18 @@ class Engine:
             rows.extend(change.rows)
             self.revision = max(self.revision, change.revision)
         suspects = self._memo.begin(rows)
-        for row in rows:
+        for row in by_turns(rows, self._give_way):
             self._follow_row(row.kind, row.id)
             self._follow_fact(row.kind, row.id)
-        for cell in suspects:
+        for cell in by_turns(suspects, self._give_way):
             if (cell.function, cell.args) in self._facts:
                 self._look_at(cell.function, cell.args)
             elif cell.suspect and isinstance(cell.function, _Items):
                 self._follow_items(cell.function, cell.args)
-        for cell in suspects:
+        for cell in by_turns(suspects, self._give_way):
             if cell.suspect and isinstance(cell.function, _Units):
                 self._publish(cell.function, cell.args)
-        for cell in suspects:
+        for cell in by_turns(suspects, self._give_way):
             if cell.function is audiences and cell.args[0] in self._subscribed:
                 self._subscribe(cell.args[0])
         self._memo.end()

@@ -177,6 +177,7 @@ class Memo:
                 # Not settled in this pass, so nobody alive asked for it.
                 self._unread.add(cell)
         while self._unread:
+            self._give_way()
             node = self._unread.pop()
             if isinstance(node, Cell):
                 if node.suspect or node.readers is None:
@@ -216,6 +217,7 @@ class Memo:
     def _suspect_readers(self, edge: list[Node]) -> None:
         """Suspect all that depends on some nodes."""
         while edge:
+            self._give_way()
             for reader in edge.pop().every_reader():
                 if not reader.suspect:
                     reader.suspect = True

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from flows.actions import Controller
 from flows.engine import Engine
 from flows.units import Unit
+from topology import facts
 from topology.gateway_values import (
     Fence,
     GatewayBinding,
@@ -509,6 +510,34 @@ def test_a_fact_that_raises_is_asked_again_when_what_it_read_changes() -> None:
         engine.update(changes)
         changes.clear()
         assert len(engine.failures) == failing, name
+
+
+def test_others_ask_while_many_changes_are_followed_and_nothing_is_amiss_for_it() -> None:
+    turns: list[str] = []
+
+    def ask() -> None:
+        number = len(turns)
+        turns.append(f"p{number % 30}")
+        if watched:
+            watched[0].ask(facts.binding_in_force, turns[-1])
+            watched[0].ask(facts.live_network, f"n{1 + number % 3}")
+
+    watched: list[Engine] = []
+    store, _, changes = small_cloud()
+    engine = Engine(store, give_way=ask)
+    changes.clear()
+    watched.append(engine)
+    for network in ("n1", "n2"):
+        with store.transaction() as tx:
+            for port in store.find(Port, "network", network):
+                tx.delete(Port, port.id)
+            tx.put(replace(store.get(Network, "n3"), name=network))
+        turns.clear()
+        engine.update(changes)
+        changes.clear()
+        # As rows are taken note of, and as each is followed, and whatever it concerns.
+        assert len(turns) > 20 * 10
+        assert tables(engine) == tables(Engine(store))
 
 
 def test_audience_of_an_unknown_chassis_reaches_nobody() -> None:
