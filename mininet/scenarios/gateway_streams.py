@@ -23,8 +23,8 @@ SILENT = 5.0
 """Seconds for which a TCP stream may be silent then: its end waits twice as long before each further try (RFC 6298)."""
 CUT = 7.0
 """Seconds in which the controller has noticed that a gateway chassis hears nothing from the upstream router."""
-NEXT_TO_NOTHING = 0.1
-"""Seconds for pings where a way changes without need: what is on the former one."""
+NEXT_TO_NOTHING = 0.25
+"""Seconds for pings where a way changes without need: what is on the former one, and more on a busy machine."""
 
 
 def run(cloud: Cloud, checks: Checks) -> None:
