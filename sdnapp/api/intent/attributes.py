@@ -9,6 +9,7 @@ from sdnapp.api import listing
 from sdnapp.api.intent.declaration import InFile
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import Context, Resource
+from sdnapp.turns import Turns
 
 _OWNERS = frozenset({"project_id", "tenant_id"})
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
@@ -34,11 +35,11 @@ def is_fixed(resource: Resource[Any], name: str) -> bool:
     return "PUT" not in resource.methods or not resource.attributes.specs[name]["allow_put"]
 
 
-def rows_of(ctx: Context, resource: Resource[Any], project_id: str) -> list[Any]:
+def rows_of(ctx: Context, resource: Resource[Any], project_id: str, turns: Turns) -> list[Any]:
     """Return the objects of a project that a document may hold, as far as the caller sees them."""
     declared = in_file(resource)
     found = declared.found(ctx, project_id) if declared.found else ctx.store.find(resource.row, "project", project_id)
-    return [row for row in found if not declared.why_not(row) and resource.may_see(ctx, row)]
+    return [row for row in turns.between(found) if not declared.why_not(row) and resource.may_see(ctx, row)]
 
 
 def current(ctx: Context, resource: Resource[Any], row: Any) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class _Export:
         # Readers get what a member of the project can write.
         self._ctx = replace(ctx, who=replace(ctx.who, roles=ctx.who.roles | {"member"}))
         self._resources, self._turns = in_order(resources), Turns()
-        self._rows = {resource.name: rows_of(ctx, resource, project_id) for resource in self._resources}
+        self._rows = {resource.name: rows_of(ctx, resource, project_id, self._turns) for resource in self._resources}
         self._under: dict[tuple[str, str | None], list[Any]] = {}
         self._names = Names(ctx, resources, project_id)
         for resource in self._resources:

@@ -18,7 +18,7 @@ class Matching:
 
     def __init__(self, ctx: Context, resources: Sequence[Resource[Any]], project_id: str, turns: Turns) -> None:
         self._ctx, self._resources, self._turns = ctx, resources, turns
-        self._rows = {resource.name: rows_of(ctx, resource, project_id) for resource in resources}
+        self._rows = {resource.name: rows_of(ctx, resource, project_id, turns) for resource in resources}
         self._present: dict[str, dict[str, Any]] = {}
         self._under: dict[tuple[str, str | None], list[Any]] = {}
         for resource in resources:
@@ -33,7 +33,7 @@ class Matching:
         lacking: list[tuple[Resource[Any], Any]] = []
         for resource in self._resources:
             groups: dict[str | None, list[Item]] = {}
-            for item in (each for each in found if each.resource is resource):
+            for item in self._turns.between(each for each in found if each.resource is resource):
                 if item.parent is None or item.parent_id is not None:
                     groups.setdefault(item.parent_id, []).append(item)
             for parent, group in groups.items():
@@ -54,7 +54,7 @@ class Matching:
         keys = in_file(resource).keys
         for key in keys:
             items, rows = self._pair_by(items, rows, partial(_value, key=key), partial(self._value, resource, key))
-        keyless = [item for item in items if not any(_value(item, key) for key in keys)]
+        keyless = [item for item in self._turns.between(items) if not any(_value(item, key) for key in keys)]
         nameless = [row for row in rows if not getattr(row, "name", "")]
         self._pair_by(keyless, nameless, lambda item: True, lambda row: True)
 
@@ -67,18 +67,18 @@ class Matching:
     ) -> tuple[list[Item], list[Any]]:
         """Pair those of one key, first where nothing would change, then in order; return what is left."""
         buckets: dict[Hashable, list[Any]] = {}
-        for row in rows:
+        for row in self._turns.between(rows):
             buckets.setdefault(key_of_row(row), []).append(row)
         groups: dict[Hashable, list[Item]] = {}
         # Those that say most choose first: whoever says little agrees with many.
-        for item in sorted(items, key=lambda item: -len(item.given)):
+        for item in self._turns.between(sorted(items, key=lambda item: -len(item.given))):
             if key := key_of_item(item):
                 groups.setdefault(key, []).append(item)
-        for key, group in groups.items():
+        for key, group in self._turns.between(groups.items()):
             bucket = buckets.get(key, [])
             pairs: dict[int, int] = {}
             for fits in (self._agrees, self._may_become):
-                pairs = assign(len(group), len(bucket), _indexed(fits, group, bucket), pairs)
+                pairs = assign(len(group), len(bucket), self._indexed(fits, group, bucket), pairs)
             for number, row in pairs.items():
                 group[number].row_id = bucket[row].id
         taken = {item.row_id for item in items}
@@ -96,7 +96,7 @@ class Matching:
             children = [each for each in item.children if each.resource is child]
             if len(below) != len(children):
                 return False
-            if len(assign(len(children), len(below), _indexed(self._agrees, children, below))) < len(children):
+            if len(assign(len(children), len(below), self._indexed(self._agrees, children, below))) < len(children):
                 return False
         return True
 
@@ -106,8 +106,16 @@ class Matching:
         wanted = expected(self._ctx, item.resource, row, present, values(item))
         return all(present[name] == wanted[name] for name in present if is_fixed(item.resource, name))
 
+    def _indexed(
+        self, fits: Callable[[Item, Any], bool], items: Sequence[Item], rows: Sequence[Any]
+    ) -> Callable[[int, int], bool]:
+        def fit(item: int, row: int) -> bool:
+            self._turns.give_way()
+            return fits(items[item], rows[row])
+
+        return fit
+
     def _current(self, resource: Resource[Any], row: Any) -> dict[str, Any]:
-        self._turns.give_way()
         if row.id not in self._present:
             self._present[row.id] = current(self._ctx, resource, row)
         return self._present[row.id]
@@ -115,12 +123,6 @@ class Matching:
     def _value(self, resource: Resource[Any], key: str, row: Any) -> Hashable:
         value: Hashable = self._current(resource, row).get(key)
         return value
-
-
-def _indexed(
-    fits: Callable[[Item, Any], bool], items: Sequence[Item], rows: Sequence[Any]
-) -> Callable[[int, int], bool]:
-    return lambda item, row: fits(items[item], rows[row])
 
 
 def _is_like(wanted: Any, present: Any) -> bool:
