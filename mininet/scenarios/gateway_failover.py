@@ -1,6 +1,5 @@
 """A gateway chassis dies, and another takes its place: connections through SNAT and floating IPs go on."""
 
-import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +8,9 @@ from typing import Any
 from captures import Capture, send
 from checks import Checks
 from cloud import FAR, UPSTREAM, Cloud
-from controller import sdnapp
 from conversations import Conversation, last_heard, serve
 from frames import Frame, arp_request
+from gateways import chassis, states
 from leases import lease
 from pings import Ping, ping, until_answered
 from stations import Instance
@@ -59,7 +58,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     checks.check("the TCP connection goes on", True, heard > 0)
     other = _at_the_door(cloud, port["mac_address"])
     checks.check("the router is at another door", True, other not in (None, active))
-    checks.check("as the controller says", {active: "out", other: "active"}, _told(cloud))
+    checks.check("as the controller says", {active: "out", other: "active"}, states(cloud))
     checks.check("and as BFD told h1", {active: "down", other: "up"}, _heard(cloud, "h1"))
 
     cloud.hypervisors[active].start_switch()
@@ -79,10 +78,10 @@ def run(cloud: Cloud, checks: Checks) -> None:
     checks.check(f"{active}'s link outside is cut; pings are dark for", "7 s at most", f"{dark:.2f} s", dark <= 7)
     checks.check("the TCP connection goes on", True, last_heard([talk], cut, 1)[talk.name] > 0)
     (other,) = cloud.hypervisors.keys() - {"h1", active}
-    checks.check("as the controller says", {active: "no upstream", other: "active"}, _told(cloud))
+    checks.check("as the controller says", {active: "no upstream", other: "active"}, states(cloud))
     cloud.hypervisors[active].ip("link set lan up")
     for _ in range(200):
-        if _told(cloud)[active] != "no upstream":
+        if states(cloud)[active] != "no upstream":
             break
         time.sleep(0.1)
     answers = ping(web, FAR)
@@ -114,7 +113,7 @@ def _without_controller(
     cloud.hypervisors[active].ip("link set mgmt down")
     cut, probe = time.monotonic(), Ping(web, FAR, count=400, interval=0.02)
     (other,) = cloud.hypervisors.keys() - {"h1", active}
-    answers = asking.until(lambda: _told(cloud) == {active: "out", other: "active"}, 2)
+    answers = asking.until(lambda: states(cloud) == {active: "out", other: "active"}, 2)
     noticed = time.monotonic() - cut - 2
     what = f"{active}'s link to the controller is cut, and to nothing else; {other} takes its place"
     checks.check(what, f"within {NOTICED} s", f"after {noticed:.1f} s", noticed <= NOTICED)
@@ -126,7 +125,7 @@ def _without_controller(
     checks.check("and it answers each time", True, set(answers[-20:]) == {1})
     checks.check("the TCP connection goes on", True, last_heard([talk], 0, 1)[talk.name] > 0)
     cloud.hypervisors[active].ip("link set mgmt up")
-    answers = asking.until(lambda: _told(cloud) == {active: "active", other: "standby"}, 2)
+    answers = asking.until(lambda: states(cloud) == {active: "active", other: "standby"}, 2)
     what = "when it has returned, they are answered by"
     checks.check(what, "one chassis, never two", f"{max(answers)} at most", max(answers) == 1)
     checks.check("who is it now", active, _at_the_door(cloud, port["mac_address"]))
@@ -175,21 +174,9 @@ def _until_watched(cloud: Cloud) -> None:
     raise AssertionError("h1 does not hear from both gateways as often as it wants to")
 
 
-def _told(cloud: Cloud) -> dict[str, str]:
-    """What ``sdnapp gateways`` says of the chassis that can serve the router."""
-    return {each["id"]: each["state"] for each in _chassis(cloud)}
-
-
 def _heard(cloud: Cloud, watcher: str) -> dict[str, str]:
     """The states of one chassis's BFD sessions with them, as it says."""
-    return {each["id"]: each["bfd"].get(watcher) for each in _chassis(cloud)}
-
-
-def _chassis(cloud: Cloud) -> list[dict[str, Any]]:
-    assert cloud.controller is not None
-    (row,) = json.loads(sdnapp(cloud.controller, "gateways", "--json"))["gateways"]
-    chassis: list[dict[str, Any]] = row["chassis"]
-    return chassis
+    return {each["id"]: each["bfd"].get(watcher) for each in chassis(cloud)}
 
 
 def _at_the_door(cloud: Cloud, mac: str) -> str | None:

@@ -1,13 +1,13 @@
 """Tunnels and the LAN outside break in two, and heal: never do two gateway chassis go on answering for one address."""
 
-import json
 import time
 from collections.abc import Callable
 from functools import partial
 
 from checks import Checks
 from cloud import UPSTREAM, Cloud
-from controller import sdnapp
+from gateways import active as serving
+from gateways import states
 from questions import Answers, Place, Questions
 from stations import Instance
 
@@ -70,11 +70,11 @@ def _all_kinds(questions: Questions, checks: Checks, split: Split, who: str) -> 
 
 def _healed_without_controller(cloud: Cloud, checks: Checks, questions: Questions, split: Split) -> None:
     """The one that stands for the router is cut off from the controller and from the other, and hears it again."""
-    active = next(each for each, state in _told(cloud).items() if state == "active")
+    active = serving(cloud)
     split.lan("down")
     split.tunnels("down")
     cloud.hypervisors[active].ip("link set mgmt down")
-    _wait_for(lambda: _told(cloud)[active] == "out")
+    _wait_for(lambda: states(cloud)[active] == "out")
     answers = questions.ask(MOMENT)
     what = f"{active} is cut off from all but its half of the LAN: halves that are answered"
     checks.check(what, 2, sum(map(any, answers.by_station.values())))
@@ -98,13 +98,6 @@ def _on_the_other_half(cloud: Cloud) -> Instance:
     cloud.lans[0].enslave("elsewhere")
     server.ip("addr add 203.0.113.77/24 dev eth0", "link set eth0 up")
     return server
-
-
-def _told(cloud: Cloud) -> dict[str, str]:
-    """What ``sdnapp gateways`` says of the chassis that can serve the router."""
-    assert cloud.controller is not None
-    (row,) = json.loads(sdnapp(cloud.controller, "gateways", "--json"))["gateways"]
-    return {each["id"]: each["state"] for each in row["chassis"]}
 
 
 def _wait_for(is_so: Callable[[], bool], timeout: float = 20) -> None:
