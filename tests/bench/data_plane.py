@@ -105,12 +105,10 @@ def _small_packets(path: str, runners: Sequence[Runner], turns: int) -> Iterator
 
         def turn(runner: Runner) -> list[float]:
             switches = runner.plane.hypervisors.values()
-            streams[runner.name].go_on()
-            time.sleep(SETTLING)
-            before, worked = arrived(runner.way.target), [work(each) for each in switches]
-            time.sleep(SECONDS)
-            after, done = arrived(runner.way.target), [work(each) for each in switches]
-            streams[runner.name].stop()
+            with streams[runner.name].flowing(SETTLING):
+                before, worked = arrived(runner.way.target), [work(each) for each in switches]
+                time.sleep(SECONDS)
+                after, done = arrived(runner.way.target), [work(each) for each in switches]
             since = [now.since(then) for now, then in zip(done, worked, strict=True)]
             return [after.packets_per_second(before), microseconds_a_packet(since)]
 
@@ -128,12 +126,10 @@ def _throughput(path: str, runners: Sequence[Runner], turns: int) -> Iterator[di
         streams = _streams(stack, runners, stream.TCP_OPTIONS)
 
         def turn(runner: Runner) -> list[float]:
-            streams[runner.name].go_on()
-            time.sleep(SETTLING)
-            before = arrived(runner.way.target)
-            time.sleep(SECONDS)
-            after = arrived(runner.way.target)
-            streams[runner.name].stop()
+            with streams[runner.name].flowing(SETTLING):
+                before = arrived(runner.way.target)
+                time.sleep(SECONDS)
+                after = arrived(runner.way.target)
             return [after.payload_gbit_per_second(before)]
 
         samples = _turns(runners, turns, turn)

@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -90,12 +90,16 @@ class Stream:
             time.sleep(0.02)
         self.stop()
 
-    def go_on(self) -> None:
-        """Begin a turn."""
+    @contextmanager
+    def flowing(self, settling: float) -> Iterator[None]:
+        """Let it flow during the block, and for some seconds before."""
         self._client.send_signal(signal.SIGCONT)
+        time.sleep(settling)
+        yield
+        self.stop()
 
     def stop(self) -> None:
-        """End a turn."""
+        """Let it flow no more."""
         self._client.send_signal(signal.SIGSTOP)
 
 

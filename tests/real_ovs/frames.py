@@ -137,10 +137,10 @@ def _ipv4(packet: Packet) -> bytes:
     elif protocol == IP_PROTO_TCP:
         content = struct.pack("!HHIIBBHHH", first, second, 1, 1, 5 << 4, _TCP_ACK, 8192, 0, 0)
         pseudo_header = struct.pack("!IIHH", source, target, protocol, len(content))
-        content = content[:16] + struct.pack("!H", _checksum(pseudo_header + content)) + content[18:]
+        content = content[:16] + struct.pack("!H", checksum(pseudo_header + content)) + content[18:]
     elif protocol == IP_PROTO_ICMP:
         content = struct.pack("!BBHI", first, second, 0, 0) + (_quote(packet.quoted) if packet.quoted else bytes(8))
-        content = content[:2] + struct.pack("!H", _checksum(content)) + content[4:]
+        content = content[:2] + struct.pack("!H", checksum(content)) + content[4:]
     else:
         content = bytes(16)
     if "size" in packet:
@@ -183,10 +183,10 @@ def _ipv4_header(
 ) -> bytes:
     """Return a header; ``place`` is the field of flags and fragment offset."""
     header = struct.pack("!BBHHHBBHII", 0x45, 0, 20 + len(content), 0, place, ttl, protocol, 0, source, target)
-    return header[:10] + struct.pack("!H", _checksum(header)) + header[12:]
+    return header[:10] + struct.pack("!H", checksum(header)) + header[12:]
 
 
-def _checksum(content: bytes) -> int:
+def checksum(content: bytes) -> int:
     """Return the Internet checksum (RFC 1071)."""
     total = sum(struct.unpack(f"!{len(content) // 2}H", content))
     total = (total & 0xFFFF) + (total >> 16)

@@ -9,7 +9,7 @@ import pytest
 from flows import packets
 from flows.drops import BY_NUMBER
 from flows.pipeline import DROPS, REGISTERS
-from tests.real_ovs.frames import to_bytes
+from tests.real_ovs.frames import checksum, to_bytes
 from tests.real_ovs.ovs_dummy import missing
 from tests.real_ovs.real_cloud import BRIDGE, RealChassis, RealCloud, real_chassis
 
@@ -40,9 +40,7 @@ def with_bytes(place: int, new: bytes) -> bytes:
     header = bytearray(GOOD[14:34])
     header[place : place + len(new)] = new
     header[10:12] = bytes(2)
-    total = sum(struct.unpack("!10H", header))
-    total = (total & 0xFFFF) + (total >> 16)
-    header[10:12] = struct.pack("!H", ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF)
+    header[10:12] = struct.pack("!H", checksum(bytes(header)))
     return GOOD[:14] + bytes(header) + GOOD[34:]
 
 
