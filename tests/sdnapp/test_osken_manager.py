@@ -1,9 +1,12 @@
 """The command as a user meets it: a process of its own, its output and its end."""
 
+import ctypes
 import os
+import platform
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from sdnapp import time_slices
 from sdnapp.osken_manager import CannotStart, resolve
 from sdnapp.sqlite_storage import open_storage
 from topology.store import Store
@@ -175,6 +179,20 @@ def test_its_log_is_clean_and_nothing_warns(apps):
         assert process.wait(DEADLINE) == 0
     for line in (apps / "stderr").read_text().splitlines():
         assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO [\w.]+: ", line), line
+
+
+def test_linux_lets_it_have_short_slices_of_processor_time(apps):
+    if platform.machine() != "x86_64":
+        pytest.skip("knows the number of sched_getattr(2) on x86-64 only")
+    told, own = ctypes.create_string_buffer(48), ctypes.create_string_buffer(48)
+    with running(apps, "tiny") as process:
+        assert process.stdout.readline() == "started tiny\n"
+        for pid, attributes in ((process.pid, told), (os.getpid(), own)):
+            assert ctypes.CDLL(None).syscall(315, pid, attributes, 48, 0) == 0
+    slices = [struct.unpack_from("=Q", each, 24)[0] for each in (told, own)]
+    if slices[1] == 0:
+        pytest.skip("needs Linux 6.12 or newer, which tells slices")
+    assert slices[0] == time_slices.SLICE < slices[1]
 
 
 def test_it_ends_in_time_although_an_application_does_not(apps):

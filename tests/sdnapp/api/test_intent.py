@@ -1,10 +1,15 @@
 """A project's intent as one document: applied as a difference, all or nothing, by the rules of single requests."""
 
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from sdnapp import turns
+from sdnapp.api.intent.matching import Matching
 from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import ADMIN, BLUE, READER, RED, Answer, Api, documents
 from topology.values import Network, Port, RbacPolicy, SecurityGroup, Subnet
@@ -532,3 +537,49 @@ def test_others_have_their_turn_while_a_document_is_applied_and_see_nothing_of_i
     refusal(api, network(subnets=[{"cidr": "10.0.0.0/26"}], ports=[*ports, *ports]))
     assert changes(api, network(ports=[]), query="?dry_run=true")
     assert len(seen) > 4 * 50 and set(seen) == {50}
+
+
+def test_matching_a_document_with_what_is_there_gives_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, matching = Api(Settings(quotas={})), []
+    assert apply(api, network(subnets=[{"cidr": "10.0.0.0/26"}])).status == 200
+    monkeypatch.setattr(turns, "SLICE", 0)
+    monkeypatch.setattr(turns.hub, "sleep", lambda seconds: matching.append(_is_within(Matching.match)))
+    ports = [{"name": f"vm{number}"} for number in range(50)]
+    lab = network(subnets=[{"cidr": "10.0.0.0/26"}], ports=ports)
+    for _ in "new", "there":
+        matching.clear()
+        assert apply(api, lab).status == 200
+        assert matching.count(True) > 3 * 50
+
+
+def _is_within(function: Callable[..., Any]) -> bool:
+    """Whether whoever asks was called from a function, however far above."""
+    return any(frame.f_code is function.__code__ for frame, _ in traceback.walk_stack(None))
+
+
+def test_who_writes_waits_until_a_project_is_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(Settings(quotas={}))
+    assert (
+        apply(api, network(subnets=[{"cidr": "10.0.0.0/26"}], ports=[{"name": "vm1"}, {"name": "vm2"}])).status == 200
+    )
+
+    def write() -> None:
+        with api.store.transaction() as tx:
+            for port in tx.find(Port, "every", True):
+                tx.delete(Port, port.id)
+
+    with ThreadPoolExecutor(1) as threads:
+        writing: list[Future[None]] = []
+
+        def meanwhile(seconds: float) -> None:
+            if not writing:
+                writing.append(threads.submit(write))
+            with suppress(TimeoutError):
+                writing[0].result(0.05)
+            assert not writing[0].done() and len(api.store.all(Port)) == 2
+
+        monkeypatch.setattr(turns, "SLICE", 0)
+        monkeypatch.setattr(turns.hub, "sleep", meanwhile)
+        assert [each["name"] for each in export(api)["networks"][0]["ports"]] == ["vm1", "vm2"]
+        writing[0].result(10)
+    assert api.store.all(Port) == []
