@@ -48,6 +48,10 @@ class DesiredTable(Mapping[Key, Flow]):
         for flows in self._chosen.values():
             yield from flows.values()
 
+    def in_table(self, number: int) -> list[Flow]:
+        """Return the flows of one table, without a look at those of others."""
+        return [flow for (table, _), flows in self._chosen.items() if table == number for flow in flows.values()]
+
     def count(self, flow: Flow, times: int) -> None:
         """Ask for a flow so many times more, or less where negative."""
         key = flow.key

@@ -5,7 +5,7 @@ the store's rows alone, never on the order in which they came (*incremental equa
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from flows.delta import Delta, DesiredTable
@@ -97,9 +97,9 @@ class Engine:
         """How often each unit and fact has run, by name."""
         return self._memo.runs
 
-    def desired(self, chassis_id: str) -> Mapping[Any, Flow]:
+    def desired(self, chassis_id: str) -> DesiredTable:
         """Return what a chassis should hold now, by (table, priority, match); empty for an unknown chassis."""
-        return self._tables.get(chassis_id, {})
+        return self._tables.get(chassis_id, DesiredTable())
 
     def take_moved(self) -> set[str]:
         """Return the ids of the rows whose followed fact is another than when this was asked last, or that are gone."""

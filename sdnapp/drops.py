@@ -56,11 +56,10 @@ class Drops:
     def _on(self, chassis_id: str, counts: Counts) -> dict[tuple[str | None, str], int]:
         found: dict[tuple[str | None, str], int] = {}
         turns = Turns()
-        for key, flow in turns.between(list(self._controller.engine.desired(chassis_id).items())):
-            if key[0] == DROPS.number:
-                kind, _, owner_id = flow.owner.partition("/")
-                port_id = owner_id if kind == "port" else None
-                found |= {(port_id, reason): packets for reason, packets in _counted(flow, counts)}
+        for flow in turns.between(self._controller.engine.desired(chassis_id).in_table(DROPS.number)):
+            kind, _, owner_id = flow.owner.partition("/")
+            port_id = owner_id if kind == "port" else None
+            found |= {(port_id, reason): packets for reason, packets in _counted(flow, counts)}
         if counts.meters:
             for port_id in self._controller.bindings_at(chassis_id, turns.give_way):
                 port = self._controller.store.get(Port, port_id)

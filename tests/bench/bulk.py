@@ -72,9 +72,10 @@ def measure(plane: ControlPlane, size: int) -> Iterator[Found]:
     yield Found("processor time of Open vSwitch, a port", "ms", [loaded.switch_cpu * 1e3 / size])
     yield Found("memory of the control plane", "MiB", [plane.memory_mib()])
     yield Found("flows on a chassis", "flows", [float(max(plane.flow_counts().values()))])
-    hold = plane.longest_hold()
-    if hold is not None:
-        yield Found("longest hold of the event loop", "ms", [hold])
+    holds = plane.longest_holds()
+    if holds is not None:
+        yield Found("longest hold of the event loop", "ms", [holds[0]])
+        yield Found("longest hold of the event loop, by its processor time", "ms", [holds[1]])
     costs = [each.cost_of_a_change() for each in plane.interfaces.values()]
     yield Found("processor time of a switch for one flow more", "ms", [cost * 1e3 for cost in costs])
 
@@ -92,5 +93,6 @@ WORKLOAD = Workload(
         Aim("memory of the control plane", 300, present=4_000),
         Aim("flows on a chassis", 30_000, present=4_000),
         Aim("longest hold of the event loop", 20),
+        Aim("longest hold of the event loop, by its processor time", 20),
     ),
 )

@@ -170,10 +170,16 @@ class Ours(ControlPlane):
         counts = [line for line in lines if line.startswith("sdnapp_packet_ins_total{") and _UPSTREAM not in line]
         return sum(int(float(line.split()[-1])) for line in counts)
 
-    def longest_hold(self) -> float:
+    def longest_holds(self) -> tuple[float, float]:
         lines = self.api.text("GET", "/metrics").splitlines()
-        (line,) = [each for each in lines if each.startswith('sdnapp_loop_longest_hold_seconds{since="start"')]
-        return float(line.split()[-1]) * 1e3
+        measures = (
+            'sdnapp_loop_longest_hold_seconds{by="clock",since="start"',
+            'sdnapp_loop_longest_hold_processor_seconds{by="processor",since="start"',
+        )
+        by_clock, by_processor = (
+            float(line.split()[-1]) * 1e3 for measure in measures for line in lines if line.startswith(measure)
+        )
+        return by_clock, by_processor
 
     def crash(self) -> None:
         self.fabric.controller.kill_app()

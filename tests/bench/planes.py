@@ -266,8 +266,11 @@ class ControlPlane(Plane):
         """Return how many packets the switches have sent to the control plane so far; None where it does not tell."""
         return None
 
-    def longest_hold(self) -> float | None:
-        """Return for how long one job has held the event loop at most, in ms; None where it does not tell."""
+    def longest_holds(self) -> tuple[float, float] | None:
+        """Return for how long one job has held the event loop at most, in ms; None where it does not tell.
+
+        By the clock, which counts what other processes had of the processor meanwhile, and by its own processor time.
+        """
         return None
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from flows.actions import Output
 from flows.delta import Delta, DesiredTable
 from flows.flow import Flow, flow
-from flows.pipeline import DELIVERY
+from flows.pipeline import DELIVERY, RECEIVER
 
 
 def rival(number: int, place: int = 1) -> Flow:
@@ -52,3 +52,13 @@ def test_a_pass_tells_only_where_it_ended() -> None:
     table.count(rival(8, place=8), 1)
     table.count(rival(8, place=8), -1)
     assert table.take_delta() == Delta((first,), (second,))
+
+
+def test_the_flows_of_one_table_are_found_without_the_others() -> None:
+    here, there = rival(1), flow(RECEIVER, "filtered", "delivery", "port/1", to_port=1)
+    table = DesiredTable()
+    for each in (here, there, rival(2, place=2)):
+        table.count(each, 1)
+    assert set(table.in_table(here.table)) == {here, rival(2, place=2)} and table.in_table(there.table) == [there]
+    table.count(there, -1)
+    assert table.in_table(there.table) == []
