@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, ValuesView
 from typing import NamedTuple
 
 from flows.flow import Flow, Key, Match
-from flows.turns import GiveWay, by_turns, nobody_waits
+from topology.turns import GiveWay, by_turns, nobody_waits
 
 
 class Delta(NamedTuple):

@@ -12,7 +12,6 @@ from flows.delta import Delta, DesiredTable
 from flows.features import UNITS
 from flows.flow import Flow
 from flows.memo import Cell, Function, Memo
-from flows.turns import GiveWay, by_turns, nobody_waits
 from flows.units import Audience, Unit, audiences
 from topology.facts import PLACES, View
 from topology.routing import REACHING
@@ -20,6 +19,7 @@ from topology.security import GROUPS
 from topology.speaking import FREE_SPEAKERS
 from topology.steady import Rows
 from topology.store import KINDS, Change, RowChange
+from topology.turns import GiveWay, by_turns, nobody_waits
 from topology.values import Chassis
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Engine:
     ) -> None:
         """``followed``: kinds of rows, and for each a fact of such a row's id; ``take_moved`` tells whose has moved.
 
-        ``give_way``: see ``flows.turns``; the store must stay as it is meanwhile. Where the engine is not to be
+        ``give_way``: see ``topology.turns``; the store must stay as it is meanwhile. Where the engine is not to be
         ``filled`` yet, ``fill`` comes before the first ``update``.
         """
         self._store = store

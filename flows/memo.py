@@ -15,10 +15,10 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from flows.gatherings import Gathering
-from flows.turns import GiveWay, by_turns, nobody_waits
 from topology.facts import Relation
 from topology.steady import Rows
 from topology.store import KIND_OF, RowChange
+from topology.turns import GiveWay, by_turns, nobody_waits
 from topology.values import Row
 
 R = TypeVar("R", bound=Row)

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from flows.delta import Delta
 from flows.engine import Engine
 from flows.flow import Flow
-from flows.turns import GiveWay, by_turns, nobody_waits
 from sdnapp.handovers import Handovers
 from sdnapp.realization import IN_SYNC, Realization
 from sdnapp.responders import Responders, leads_here
@@ -23,6 +22,7 @@ from topology.placement import Plugged, forget, observe
 from topology.steady import Steady
 from topology.storage import StorageError
 from topology.store import Change, Store
+from topology.turns import GiveWay, by_turns, nobody_waits
 from topology.values import Chassis, Port, PortBinding, Router
 
 LOG = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Controller:
     ) -> None:
         """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``.
 
-        ``give_way`` lets others have their turn in the midst of long work (``flows.turns``).
+        ``give_way`` lets others have their turn in the midst of long work (``topology.turns``).
         ``certified``: every switch and every database has shown a certificate in the name of its chassis.
         ``snat_ports``: source ports of a chassis's block on a router's external address.
         ``admits``: whether a chassis that reports no database may be one more.

@@ -21,7 +21,8 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from topology.storage import ConflictError, GiveWay, Storage, StorageError, nobody_waits
+from topology.storage import ConflictError, Storage, StorageError
+from topology.turns import GiveWay, nobody_waits
 
 LOG = logging.getLogger(__name__)
 

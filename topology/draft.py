@@ -1,19 +1,22 @@
-"""A transaction of much: written aside, in slices between which others have their turn, and put in place at once.
+"""A transaction of much: written aside, in slices between which others have their turn, and shown at once.
 
 A *draft* is a store over another one: it shows what the other has, with what was written to it. Commits of others wait,
 so that the other stays as it is; readers go on, and see nothing of it until all of it is there. Index keys that it
-touches it copies, so that putting it in place replaces whole lists, and takes some microseconds a row.
+touches it copies, so that putting it in place replaces whole lists.
+
+Putting it in place goes in slices, too. Meanwhile readers are shown what was there before, laid over what changes
+beneath; taking that away, which takes no time, shows them everything at once.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from topology.index import Index
-from topology.storage import GiveWay, Storage
-from topology.store import Store, Transaction
+from topology.store import Change, Store, Transaction
+from topology.turns import GiveWay, by_turns
 
 _ABSENT = object()
 K = TypeVar("K")
@@ -23,7 +26,7 @@ V = TypeVar("V")
 class Draft(Store):
     """What a store would be with some writes. Made by ``drafted``."""
 
-    def __init__(self, store: Store, give_way: GiveWay) -> None:
+    def __init__(self, store: Store) -> None:
         # Deliberately not the base's: nothing is loaded, what there is lies beneath.
         self._beneath = store
         self._over_rows: _WhereAsked[type[Any], _Over] = _WhereAsked(lambda kind: _Over(store._rows[kind]))
@@ -35,7 +38,7 @@ class Draft(Store):
         self._indexes = cast(Any, self._over_indexes)
         self._claimed = cast(Any, self._over_claimed)
         self._revisions = store._revisions
-        self._storage = cast(Storage, _InSlices(store._storage, give_way))
+        self._storage = store._storage
         self._lock = threading.RLock()
         self._watchers, self._untold, self._telling = [], deque(), False
         self._keeper = None
@@ -44,21 +47,59 @@ class Draft(Store):
         self._open: Transaction | None = Transaction(self)
         self._open_in = threading.get_ident()
 
-    def put_in_place(self) -> None:
-        """Make the store beneath what this one is. Nobody else runs meanwhile."""
+    def commit(self, tx: Transaction, give_way: GiveWay) -> None:
+        """Commit what was written, and make the store beneath what this one is. Raises as a transaction's end does.
+
+        However ``give_way`` ends: once the engine has committed, the store is what the engine holds.
+        """
+        self._tell_keeper(give_way)
+        beneath = self._beneath
+        before, present = self._as_before(give_way), (beneath._rows, beneath._indexes, beneath._claimed)
+        beneath._rows, beneath._indexes, beneath._claimed = before
+        steps: Iterator[None] = iter(())
+        try:
+            change = tx.commit(give_way)
+            if change is not None:
+                beneath._untold.append(change)
+                steps = self._put_in_place(change)
+                for _ in by_turns(steps, give_way):
+                    pass
+        finally:
+            for _ in steps:
+                pass
+            beneath._rows, beneath._indexes, beneath._claimed = present
+            beneath.revision = self.revision
+
+    def _tell_keeper(self, give_way: GiveWay) -> None:
+        """Have what will be replaced kept, by who keeps it. Who does not yet cannot begin before all is in place."""
         keeper = self._beneath._keeper
+        if keeper is None:
+            return
         for kind, rows in self._over_rows.items():
-            if keeper is not None:
-                for row_id in rows.own:
-                    keeper.keep_row(kind, row_id, rows.beneath.get(row_id))
-            rows.put_in_place()
+            for row_id in by_turns(rows.own, give_way):
+                keeper.keep_row(kind, row_id, rows.beneath.get(row_id))
         for (kind, name), index in self._over_indexes.items():
-            if keeper is not None:
-                for key in index.over.own:
-                    keeper.keep_ids(kind, name, key, index.beneath)
-            index.over.put_in_place()
-        self._over_claimed.put_in_place()
-        self._beneath.revision = self.revision
+            for key in by_turns(index.over.own, give_way):
+                keeper.keep_ids(kind, name, key, index.beneath)
+
+    def _as_before(self, give_way: GiveWay) -> tuple[Any, Any, Any]:
+        """Return rows, indexes and claims as the store beneath has them, whatever is written to those it has."""
+        rows: dict[type[Any], Any] = dict(self._beneath._rows)
+        indexes = dict(self._beneath._indexes)
+        for kind, over in self._over_rows.items():
+            rows[kind] = over.as_before(give_way)
+        for name, index in self._over_indexes.items():
+            indexes[name] = Index(cast(Any, index.over.as_before(give_way)))
+        return rows, indexes, self._over_claimed.as_before(give_way)
+
+    def _put_in_place(self, change: Change) -> Iterator[None]:
+        """Write all of it to the store beneath, in small steps."""
+        for row in change.rows:
+            self._revise(row, change.revision)
+            yield
+        overs = [*self._over_rows.values(), *(index.over for index in self._over_indexes.values()), self._over_claimed]
+        for over in overs:
+            yield from over.put_in_place()
 
 
 @contextmanager
@@ -71,20 +112,16 @@ def drafted(store: Store, give_way: GiveWay) -> Iterator[tuple[Draft, Transactio
     with store._lock:
         if store.is_being_written:
             raise RuntimeError("a transaction is open already")
-        draft = Draft(store, give_way)
+        draft = Draft(store)
         tx = draft._open
         assert tx is not None
         store._drafted_in = threading.get_ident()
         try:
             yield draft, tx
-            change = tx.commit()
-            if change is not None:
-                draft.put_in_place()
+            draft.commit(tx, give_way)
         finally:
             draft._open = None
             store._drafted_in = 0
-        if change is not None:
-            store._untold.append(change)
             store._tell()
 
 
@@ -137,12 +174,21 @@ class _Over:
     def values(self) -> Iterator[Any]:
         return (self[key] for key in self)
 
-    def put_in_place(self) -> None:
+    def as_before(self, give_way: GiveWay) -> "_Over":
+        """Return what is beneath now, as it stays whatever this one puts in place."""
+        before = _Over(self.beneath)
+        for key in by_turns(self.own, give_way):
+            before.own[key] = self.beneath.get(key)
+        return before
+
+    def put_in_place(self) -> Iterator[None]:
+        """Write what was set to what is beneath, in small steps."""
         for key, value in self.own.items():
             if value is None:
                 self.beneath.pop(key, None)
             else:
                 self.beneath[key] = value
+            yield
 
 
 class _IndexOver(Index):
@@ -182,13 +228,3 @@ class _ListsOver(_Over):
             self.own[key] = default
         found: list[Any] = self.own[key]
         return found
-
-
-class _InSlices:
-    """A storage engine whose commits give way to others. Nobody else commits to it meanwhile."""
-
-    def __init__(self, storage: Storage, give_way: GiveWay) -> None:
-        self._storage, self._give_way = storage, give_way
-
-    def commit(self, expected: Mapping[str, int], writes: Mapping[str, str | None]) -> int:
-        return self._storage.commit(expected, writes, self._give_way)

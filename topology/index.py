@@ -8,8 +8,9 @@ from typing import Any
 class Index:
     """Ids by key. Under most keys of most indexes there is one row, whose id is kept as it is and not as a list."""
 
-    def __init__(self) -> None:
-        self._ids: dict[Any, str | list[str]] = {}
+    def __init__(self, ids: dict[Any, str | list[str]] | None = None) -> None:
+        """``ids``: those that there are, as this class keeps them."""
+        self._ids: dict[Any, str | list[str]] = {} if ids is None else ids
 
     def find(self, key: Any) -> tuple[str, ...]:
         """Return the ids under a key, sorted."""

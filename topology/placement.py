@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from topology.allocation import claim_in_turn, release
-from topology.storage import GiveWay, nobody_waits
 from topology.store import Store, Transaction
+from topology.turns import GiveWay, nobody_waits
 from topology.values import Chassis, PortBinding
 
 AT_ONCE = 100

@@ -5,15 +5,10 @@ names the revision it expects of every key that it writes (0: absent); the engin
 is what etcd offers, so that several controllers can share one store.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-GiveWay = Callable[[], None]
-"""Called now and then in the midst of long work; returns when that may go on."""
-
-
-def nobody_waits() -> None:
-    """Give way to nobody."""
+from topology.turns import GiveWay, nobody_waits
 
 
 class StorageError(Exception):

@@ -22,6 +22,7 @@ from topology.documents import from_document, to_document
 from topology.gateway_values import Fence, GatewayBinding, Neighbour, NoUpstream, Outage, Translation, VirtualAddress
 from topology.index import Index
 from topology.storage import MemoryStorage, Storage
+from topology.turns import GiveWay, by_turns, nobody_waits
 from topology.values import (
     ROUTER_GATEWAY,
     ROUTER_INTERFACE,
@@ -354,6 +355,9 @@ class Store:
                 with tx.part():
                     yield tx
                     change = tx.commit()
+                    if change is not None:
+                        for row in change.rows:
+                            self._revise(row, change.revision)
             finally:
                 self._open = None
             if change:
@@ -420,6 +424,13 @@ class Store:
                         LOG.exception("watcher %r failed at revision %d", watcher, change.revision)
         finally:
             self._telling = False
+
+    def _revise(self, row: RowChange, revision: int) -> None:
+        """Remember which commit wrote a row last."""
+        if row.after is None:
+            del self._revisions[row.kind][row.id]
+        else:
+            self._revisions[row.kind][row.id] = revision
 
     def _place(self, kind: type[Any], row_id: str, after: Any) -> Any:
         """Put a row (None removes it) into memory and its indexes; return what was there."""
@@ -509,28 +520,25 @@ class Transaction:
                 self._documents[kind, row_id] = document
             raise
 
-    def commit(self) -> Change | None:
-        """Hand the difference to the storage engine; return it, or None if nothing differs."""
+    def commit(self, give_way: GiveWay = nobody_waits) -> Change | None:
+        """Hand the difference to the storage engine; return it, or None if nothing differs.
+
+        ``give_way`` lets others have their turn until the engine has committed. None of them writes.
+        """
         store = self._store
         first: dict[tuple[type[Any], str], Any] = {}
-        for kind, row_id, before, _ in self._undo:
+        for kind, row_id, before, _ in by_turns(self._undo, give_way):
             first.setdefault((kind, row_id), before)
         rows = tuple(
             RowChange(kind, row_id, before, after)
-            for (kind, row_id), before in first.items()
+            for (kind, row_id), before in by_turns(first.items(), give_way)
             if (after := store.get(kind, row_id)) != before
         )
         if not rows:
             return None
         expected, writes = {}, {}
-        for row in rows:
+        for row in by_turns(rows, give_way):
             key = f"{KIND_OF[row.kind].name}/{row.id}"
             expected[key], writes[key] = store._revisions[row.kind].get(row.id, 0), self._documents[row.kind, row.id]
-        revision = store._storage.commit(expected, writes)
-        store.revision = revision
-        for row in rows:
-            if row.after is None:
-                del store._revisions[row.kind][row.id]
-            else:
-                store._revisions[row.kind][row.id] = revision
-        return Change(revision, rows)
+        store.revision = store._storage.commit(expected, writes, give_way)
+        return Change(store.revision, rows)

@@ -37,12 +37,12 @@ from enum import Enum
 from flows.actions import Meter
 from flows.flow import Flow
 from flows.pipeline import TABLES
-from flows.turns import GiveWay, by_turns, nobody_waits
 from sdnapp.openflow.exchanges import XIDS, Bundle, Reading
 from sdnapp.openflow.messages import FlowEntry
 from sdnapp.openflow.meter_messages import meter_mod
 from sdnapp.openflow.meters import Meters
 from sdnapp.openflow.receipt import Receipt, Tally
+from topology.turns import GiveWay, by_turns, nobody_waits
 
 PATIENCE = 3
 """Bundles that may fail one after another before their size is halved."""
@@ -113,7 +113,7 @@ class Session:
     """One switch, from when it is connected to when it is not."""
 
     def __init__(self, first_xid: int = 1, give_way: GiveWay = nobody_waits) -> None:
-        """``give_way`` lets others than this session have their turn (``flows.turns``)."""
+        """``give_way`` lets others than this session have their turn (``topology.turns``)."""
         self._give_way = give_way
         self.revision: int | None = None
         """The latest revision that the switch has confirmed."""

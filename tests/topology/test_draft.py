@@ -4,7 +4,7 @@ import contextlib
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdnapp.sqlite_storage import SqliteStorage
@@ -13,8 +13,9 @@ from tests.topology.test_steady import as_read, keys_of
 from tests.topology.test_store_history import Stop, everything, expected_indexes, write
 from topology.draft import drafted
 from topology.steady import Steady
-from topology.storage import MemoryStorage, StorageError, nobody_waits
+from topology.storage import MemoryStorage, StorageError
 from topology.store import Store
+from topology.turns import nobody_waits
 from topology.values import Claim, Port
 
 _deletions = any_row.map(lambda row: (type(row), row.id))
@@ -147,3 +148,74 @@ def test_a_large_commit_gives_way_to_others(tmp_path):
     store = Store(SqliteStorage(tmp_path / "store.sqlite"))
     assert len(store.all(Claim)) == 2000
     store.close()
+
+
+@pytest.fixture
+def small_steps(monkeypatch):
+    monkeypatch.setattr("topology.turns.STRIDE", 1)
+
+
+def written(rows):
+    store = Store(MemoryStorage())
+    with store.transaction() as tx:
+        write(tx, rows)
+    return store
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_writes, _writes)
+def test_while_a_draft_is_put_in_place_all_is_shown_as_it_was(small_steps, before, writes):
+    store = written(before)
+    keys = keys_of(store)
+    then = store.revision, reads(store, keys)
+    seen = []
+    with drafted(store, lambda: seen.append((store.revision, reads(store, keys)))) as (_, tx):
+        write(tx, writes)
+    assert seen == [then] * len(seen)
+    assert indexes(store) == as_tuples(expected_indexes(store))
+
+
+def test_putting_a_draft_in_place_gives_others_their_turn_for_each_row_and_index_key(small_steps):
+    store = written([port(f"p{number}", key=number) for number in range(50)])
+    turns = {"before": 0, "after": 0}
+
+    def give_way():
+        is_committed = store._storage.revision > store.revision
+        turns["after" if is_committed else "before"] += 1
+        assert len(store.all(Port)) == store.count(Port, "every", True) == 50
+
+    with drafted(store, give_way) as (_, tx):
+        for number in range(50):
+            tx.delete(Port, f"p{number}")
+    assert store.all(Port) == [] and store.count(Port, "every", True) == 0
+    # Of the difference: what was written, what differs, what is handed over. In place: revisions, rows, their indexes.
+    assert turns["before"] > 3 * 50 and turns["after"] > 3 * 50
+
+
+def test_whoever_breaks_off_in_between_leaves_all_of_a_draft_or_nothing(small_steps):
+    outcomes = []
+    while not outcomes or outcomes[-1] != "done":
+        store = written([port("old"), port("gone", key=2)])
+        told, left = [], len(outcomes)
+        store.watch(told.append)
+
+        def give_way():
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Stop
+
+        try:
+            with drafted(store, give_way) as (_, tx):
+                tx.put(port("old", key=7))
+                tx.put(port("new", key=8))
+                tx.delete(Port, "gone")
+            outcomes.append("done")
+        except Stop:
+            outcomes.append("all" if told else "nothing")
+        assert {row.id: row.key for row in store.all(Port)} == ({"old": 7, "new": 8} if told else {"old": 1, "gone": 2})
+        assert store.revision == store._storage.revision == (2 if told else 1)
+        assert indexes(store) == as_tuples(expected_indexes(store))
+        with store.transaction() as tx:
+            tx.put(port("old", key=9))
+    assert outcomes == sorted(outcomes, key=["nothing", "all", "done"].index) and len(set(outcomes)) == 3

@@ -7,13 +7,14 @@ import pytest
 from tests.topology.rows import claim, network, port
 from topology.storage import ConflictError, MemoryStorage, StorageError
 from topology.store import Change, RowChange, Store
+from topology.turns import nobody_waits
 from topology.values import Claim, FixedIP, Network, Port
 
 
 class BrokenStorage(MemoryStorage):
     """Fails every commit, as a full disk does."""
 
-    def commit(self, expected, writes):
+    def commit(self, expected, writes, give_way=nobody_waits):
         raise StorageError("no space left on device")
 
 
