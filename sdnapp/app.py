@@ -165,7 +165,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         )
 
     def start(self) -> None:
-        """Listen. Raises OSError, which names the address, where that cannot be."""
+        """Listen. Raises OSError, which names the address, where that cannot be, and OptionError."""
+        api = self._api()
         super().start()
         self._holds.watch(get_hub().greenlet)
         self._ovsdb.start()
@@ -179,7 +180,10 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         demanding = options.api_client_certificates
         tls = options.credentials.context(demanding=demanding) if options.credentials else None
         listener = server.listen(options.api_listen_host, options.api_listen_port, tls)
-        self.threads.append(hub.spawn(self._serve_api, listener))
+        limits = server.Limits(
+            options.api_connections, options.api_connections_of_one, float(options.api_client_timeout)
+        )
+        self.threads.append(hub.spawn(server.serve, listener, api, limits))
 
     def stop(self) -> None:
         """End every green thread that ``start`` began."""
@@ -279,7 +283,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 # Whatever one change does, the next must still be followed.
                 LOG.exception("the switches could not be brought up to date with a change; the next one is tried")
 
-    def _serve_api(self, listener: Any) -> None:
+    def _api(self) -> server.Wsgi:
+        """Return what answers requests. Raises OptionError for what is said of Keystone."""
         options = self._options
         settings = Settings(
             default_network_type=options.tenant_network_type,
@@ -304,15 +309,9 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             # It takes as long to load as all the rest of the API, and most have no use for it.
             from sdnapp.api import keystone
 
-            app = keystone.protect(
-                make_app(self._store, services, confirmed, self._policy), self.CONF, options.api_failed_tokens
-            )
-        else:
-            app = make_app(self._store, services, policy=self._policy)
-        limits = server.Limits(
-            options.api_connections, options.api_connections_of_one, float(options.api_client_timeout)
-        )
-        server.serve(listener, app, limits)
+            app = make_app(self._store, services, confirmed, self._policy)
+            return keystone.protect(app, self.CONF, options.api_failed_tokens)
+        return make_app(self._store, services, policy=self._policy)
 
 
 def _dhcp_settings(options: Options) -> DhcpSettings:

@@ -26,14 +26,17 @@ def add(request: Request, **facts: Any) -> None:
 
 def record(request: Request, who: Identity | None, response: Response, revision: int) -> None:
     """Log a request that is not only for reading; ``who`` is None where even that could not be told."""
-    asker = {"user": who.user_id, "project": who.project_id, "roles": ",".join(sorted(who.roles))} if who else {}
+    asker = {}
+    if who:
+        names = {"user_name": who.user_name, "project_name": who.project_name}
+        asker = {"user": who.user_id, "project": who.project_id, **names, "roles": ",".join(sorted(who.roles))}
     outcome = {"status": response.status_int, "revision": revision}
     _log(request, asker, response.headers["X-Openstack-Request-Id"], outcome)
 
 
-def record_stranger(request: Request, status: int) -> None:
-    """Log a request that is not only for reading, and was sent away before anybody could tell whose it was."""
-    _log(request, {}, None, {"status": status})
+def record_stranger(request: Request, status: int, user_id: str | None = None) -> None:
+    """Log a request that is not only for reading, and was sent away before it could be told who asks, or for whom."""
+    _log(request, {"user": user_id}, None, {"status": status})
 
 
 def _log(request: Request, asker: dict[str, Any], request_id: str | None, outcome: dict[str, Any]) -> None:

@@ -52,6 +52,15 @@ class PolicyNotAuthorized(exceptions.NotAuthorized):  # type: ignore[misc]
     message = "%(rule)s is disallowed by policy"
 
 
+class InvalidScope(exceptions.NotAuthorized):  # type: ignore[misc]
+    """The token is for no project; ``scope`` is what it is for."""
+
+    message = (
+        "A token with project scope is required, request was made with %(scope)s: take one for a project "
+        "(OS_PROJECT_NAME and OS_PROJECT_DOMAIN_NAME, without OS_SYSTEM_SCOPE and OS_DOMAIN_NAME)"
+    )
+
+
 class RevisionNumberConstraintFailed(exc.HTTPPreconditionFailed):  # type: ignore[misc]
     """If-Match named a revision that is not the current one."""
 

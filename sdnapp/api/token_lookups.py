@@ -49,6 +49,9 @@ class TokenLookups:
         tokens = [environ.get(name, "") for name in _HEADERS]
         if not any(tokens):
             return Lookup()
+        if not all(token.isascii() and token.isprintable() for token in tokens):
+            # Keystone gives out none such, and some servers before it refuse the question.
+            return Lookup(refused=True)
         digest = hashlib.sha256("\n".join(tokens).encode(errors="surrogateescape")).digest()
         host = host_of(environ.get("REMOTE_ADDR", ""))
         if digest in self._known:

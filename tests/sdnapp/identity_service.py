@@ -5,19 +5,43 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-SERVICE = "token-of-sdnapp"
+SERVICE, POWERLESS = "token-of-sdnapp", "token-of-powerless"
+"""What the controller's own user gets; the second, of the user ``powerless``, may not ask about others."""
+DOMAIN = {"id": "default", "name": "Default"}
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whom a token stands for: a user with roles in a project, in a domain or in the whole system; in none, if "".
+
+    ``rules`` are those of the application credential that the token was taken with, as method and path.
+    """
+
+    user: str
+    project: str
+    roles: tuple[str, ...]
+    scope: str = "project"
+    rules: tuple[tuple[str, str], ...] = ()
+
+
 TOKENS = {
-    SERVICE: ("sdnapp", "service", ["service", "admin"]),
-    "token-of-alice": ("alice", "red", ["member"]),
-    "token-of-rob": ("rob", "red", ["reader"]),
-    "token-of-bob": ("bob", "blue", ["member"]),
-    "token-of-ann": ("ann", "operators", ["admin"]),
-    **{f"new-token-of-{name}": (name, "red", ["member"]) for name in ("rosa", "ron", "ruth")},
+    SERVICE: Holder("sdnapp", "service", ("service", "admin")),
+    "token-of-alice": Holder("alice", "red", ("member",)),
+    "token-of-rob": Holder("rob", "red", ("reader",)),
+    "token-of-bob": Holder("bob", "blue", ("member",)),
+    "token-of-ann": Holder("ann", "operators", ("admin",)),
+    "token-of-rita": Holder("rita", "red", ("Prüferin", "審査", "reader")),
+    "token-for-domain": Holder("dora", "", ("admin",), "domain"),
+    "token-for-system": Holder("sid", "", ("admin",), "system"),
+    "token-for-nothing": Holder("alice", "", (), ""),
+    "token-for-reading-networks": Holder("alice", "red", ("member",), rules=(("GET", "/v2.0/networks"),)),
+    **{f"new-token-of-{name}": Holder(name, "red", ("member",)) for name in ("rosa", "ron", "ruth")},
 }
-"""Token to user, project and roles."""
+"""Whom each token stands for."""
 
 
 ASKED: Counter[str] = Counter()
@@ -26,21 +50,30 @@ ASKED: Counter[str] = Counter()
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body together: apart, the second waits until the client has acknowledged the first.
+    wbufsize = 1 << 16
 
     def do_GET(self) -> None:
         if self.path.startswith("/v3/auth/tokens"):
             ASKED[self.headers.get("X-Subject-Token", "")] += 1
             holder = TOKENS.get(self.headers.get("X-Subject-Token", ""))
-            if holder is None or self.headers.get("X-Auth-Token") != SERVICE:
+            if self.headers.get("X-Auth-Token") != SERVICE:
+                self._answer(403, {"error": {"code": 403, "title": "Forbidden", "message": "not allowed"}})
+            elif holder is None:
                 self._answer(404, {"error": {"code": 404, "title": "Not Found", "message": "no such token"}})
             else:
-                self._answer(200, {"token": self._token(*holder)})
+                self._answer(200, {"token": self._token(holder)})
         else:
             self._answer(200, {"version": self._version()})
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._answer(201, {"token": self._token(*TOKENS[SERVICE])}, {"X-Subject-Token": SERVICE})
+        auth = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["auth"]
+        user = auth["identity"]["password"]["user"]
+        if user["password"] == "wrong":
+            self._answer(401, {"error": {"code": 401, "title": "Unauthorized", "message": "who is that?"}})
+        else:
+            token = POWERLESS if user["name"] == "powerless" else SERVICE
+            self._answer(201, {"token": self._token(TOKENS[SERVICE])}, {"X-Subject-Token": token})
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -49,19 +82,28 @@ class _Handler(BaseHTTPRequestHandler):
         url = f"http://{self.headers['Host']}/v3/"
         return {"id": "v3.14", "status": "stable", "links": [{"rel": "self", "href": url}], "media-types": []}
 
-    def _token(self, user: str, project: str, roles: list[str]) -> dict[str, Any]:
-        domain = {"id": "default", "name": "Default"}
-        url = f"http://{self.headers['Host']}/v3"
-        endpoints = [{"id": each, "interface": each, "region_id": "one", "url": url} for each in ("public", "internal")]
+    def _token(self, holder: Holder) -> dict[str, Any]:
+        scopes = {
+            "project": {"project": {"id": holder.project, "name": f"project {holder.project}", "domain": DOMAIN}},
+            "domain": {"domain": DOMAIN},
+            "system": {"system": {"all": True}},
+        }
+        credential = {"id": "c", "access_rules": [_rule(*each) for each in holder.rules]}
         return {
             "methods": ["password"],
-            "user": {"id": user, "name": user, "domain": domain},
-            "project": {"id": project, "name": project, "domain": domain},
-            "roles": [{"id": role, "name": role} for role in roles],
+            "user": {"id": holder.user, "name": f"user {holder.user}", "domain": DOMAIN},
+            "roles": [{"id": role, "name": role} for role in holder.roles],
             "issued_at": "2026-01-01T00:00:00.000000Z",
             "expires_at": "2126-01-01T00:00:00.000000Z",
-            "catalog": [{"id": "identity", "type": "identity", "name": "keystone", "endpoints": endpoints}],
+            "catalog": [self._service(kind) for kind in ("identity", "network")],
+            **scopes.get(holder.scope, {}),
+            **({"application_credential": credential} if holder.rules else {}),
         }
+
+    def _service(self, kind: str) -> dict[str, Any]:
+        url = f"http://{self.headers['Host']}/v3"
+        endpoints = [{"id": each, "interface": each, "region_id": "one", "url": url} for each in ("public", "internal")]
+        return {"id": kind, "type": kind, "name": kind, "endpoints": endpoints}
 
     def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         octets = json.dumps(body).encode()
@@ -71,6 +113,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(octets)
+
+
+def _rule(method: str, path: str) -> dict[str, str]:
+    return {"id": path, "service": "network", "method": method, "path": path}
 
 
 @contextmanager
