@@ -15,6 +15,7 @@ from os_ken.lib import hub
 from os_ken.ofproto import ofproto_v1_3
 
 from flows.flow import Flow
+from sdnapp import idle_blocks, source_ports
 from sdnapp.api import policy_file, server
 from sdnapp.api.identity import confirmed
 from sdnapp.api.services import Settings
@@ -25,6 +26,7 @@ from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
 from sdnapp.garbage import Garbage
 from sdnapp.holds import Holds
+from sdnapp.idle_blocks import IdleBlocks
 from sdnapp.openflow.encoding import PORT_CONTROLLER
 from sdnapp.openflow.messages import PacketIn
 from sdnapp.openflow.receipt import Receipt
@@ -38,7 +40,7 @@ from sdnapp.punts import Punts
 from sdnapp.responders import Responders
 from sdnapp.restarts import Restarts
 from sdnapp.sight import Sight
-from sdnapp.source_ports import PERIOD, SourcePorts
+from sdnapp.source_ports import SourcePorts
 from sdnapp.sqlite_storage import open_storage
 from sdnapp.turns import Turns
 from sdnapp.virtual_addresses import VirtualAddresses
@@ -139,6 +141,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             *(self._store, self._switches, self._responders, self._changed.set),
             certified=credentials is not None,
             give_way=Turns().give_way,
+            snat_block_size=self._options.snat_block_size,
             admits=limit.admits,
         )
         self._ovsdb = OvsdbServer(
@@ -157,6 +160,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             connections_per_port=self._options.connections_per_port,
         )
         self._source_ports = SourcePorts(self._controller, self._switches.packets)
+        self._idle_blocks = IdleBlocks(self._controller)
         self._operations = Operations(
             *(self._controller, self._punts, self._switches.status, self._ovsdb.status, self._switches.counts),
             restarts=self._restarts,
@@ -176,6 +180,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         self.threads.append(hub.spawn(self._answer))
         self.threads.append(hub.spawn(self._look_outside))
         self.threads.append(hub.spawn(self._look_at_source_ports))
+        self.threads.append(hub.spawn(self._look_at_idle_blocks))
         options = self._options
         demanding = options.api_client_certificates
         tls = options.credentials.context(demanding=demanding) if options.credentials else None
@@ -267,11 +272,19 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
 
     def _look_at_source_ports(self) -> None:
         while True:
-            hub.sleep(PERIOD)
+            hub.sleep(source_ports.PERIOD)
             try:
                 self._source_ports.tick()
             except Exception:
                 LOG.exception("source ports could not be looked after; it is tried again")
+
+    def _look_at_idle_blocks(self) -> None:
+        while True:
+            hub.sleep(idle_blocks.PERIOD)
+            try:
+                self._idle_blocks.tick()
+            except Exception:
+                LOG.exception("idle source ports could not be looked after; it is tried again")
 
     def _follow(self) -> None:
         while True:

@@ -18,6 +18,7 @@ from oslo_config import cfg, iniparser, types
 
 from sdnapp.ovsdb.settings import CONNECTIONS_PER_PORT
 from sdnapp.tls import Credentials
+from topology.port_blocks import PORTS, SIZES
 
 GROUP = cfg.OptGroup("sdnapp", "The sdnapp application")
 ENVIRONMENT_PREFIX = "OS_SDNAPP__"
@@ -142,6 +143,16 @@ OPTIONS: tuple[cfg.Opt, ...] = (
         "all ports of its chassis share (docs/security.md). 0 leaves that to whoever sets up the chassis. Open vSwitch "
         "before 3.3 (3.5 in user space) cannot be told from here: run `sdnapp chassis limit-connections` there.",
     ),
+    cfg.IntOpt(
+        "snat-block-size",
+        default=PORTS,
+        min=min(SIZES),
+        max=max(SIZES),
+        help="Source ports that a chassis gets first on a router's external address, to translate what leaves by the "
+        "router: a power of two. An address has 64,512, so large blocks are for few chassis and small ones for many. "
+        "Where there is no room for a whole one, the chassis gets the largest that is free, and blocks grow as they "
+        "are needed (docs/external-networks.md). Those that chassis have already stay as they are.",
+    ),
     cfg.StrOpt(
         "tenant-network-type",
         default="geneve",
@@ -240,6 +251,7 @@ class Options:
     underlay_mtu: int
     chassis_limit: int
     connections_per_port: int
+    snat_block_size: int
     tenant_network_type: str
     external_network_type: str
     vni_range: tuple[int, int]
@@ -292,6 +304,11 @@ def load_options(conf: cfg.ConfigOpts) -> Options:
     for name in _TLS_FILES:
         values[name] = Path(values[name]).expanduser().absolute() if values[name] else None
     options = Options(**values)
+    if options.snat_block_size not in SIZES:
+        near = 1 << options.snat_block_size.bit_length() - 1
+        raise OptionError(
+            f"snat_block_size: {options.snat_block_size} is no power of two; {near} and {near * 2} are the next ones"
+        )
     _check_tls(options)
     _check_authentication(options)
     if options.dhcp_domain and not all(map(_LABEL.fullmatch, options.dhcp_domain.removesuffix(".").split("."))):

@@ -16,7 +16,7 @@ from flows.flow import Flow
 from sdnapp.handovers import Handovers
 from sdnapp.realization import IN_SYNC, Realization
 from sdnapp.responders import Responders, leads_here
-from sdnapp.status import DOWN, Status, chassis_of, is_down_for_certain
+from sdnapp.status import DOWN, MORE_ADDRESSES, Status, chassis_of, is_down_for_certain
 from topology import facts, gateway_binding, port_blocks, translation
 from topology.placement import Plugged, forget, observe
 from topology.steady import Steady
@@ -60,17 +60,17 @@ class Controller:
         *,
         certified: bool = False,
         give_way: GiveWay = nobody_waits,
-        snat_ports: int = port_blocks.PORTS,
+        snat_block_size: int = port_blocks.PORTS,
         admits: Callable[[str], bool] = lambda chassis_id: True,
     ) -> None:
         """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``.
 
         ``give_way`` lets others have their turn in the midst of long work (``topology.turns``).
         ``certified``: every switch and every database has shown a certificate in the name of its chassis.
-        ``snat_ports``: source ports of a chassis's block on a router's external address.
+        ``snat_block_size``: source ports of a chassis's first block on a router's external addresses.
         ``admits``: whether a chassis that reports no database may be one more.
         """
-        self._snat_ports = snat_ports
+        self.snat_block_size = snat_block_size
         self._admits = admits
         self._settle_anew = True
         """Whether a former controller may have stopped before it was done."""
@@ -216,11 +216,14 @@ class Controller:
 
     def _translate(self, owners: set[str]) -> None:
         """Have what some routers and floating IPs need to translate addresses taken."""
-        for owner, problems in translation.settle(self.store, self.engine.view, owners, self._snat_ports).items():
-            for problem in sorted(set(problems) - set(self._untranslated.pop(owner, ()))):
-                LOG.error("%s", problem)
+        for owner, problems in translation.settle(self.store, self.engine.view, owners, self.snat_block_size).items():
+            before = self._untranslated.pop(owner, [])
+            for problem in sorted(set(problems) - set(before)):
+                LOG.error("%s: %s", problem, MORE_ADDRESSES)
             if problems:
                 self._untranslated[owner] = problems
+            elif before:
+                LOG.info("every chassis that translates for %s has what it needs again", owner)
 
     def more_ports(self, places: Iterable[translation.Place]) -> list[translation.Place]:
         """Give chassis more source ports for routers; return those for which there are no more."""
@@ -231,6 +234,16 @@ class Controller:
                 grown = translation.grow(self.store, self.engine.view, places)
         self._rebind_names(followed)
         return grown
+
+    def hand_on(self, places: Iterable[translation.Place]) -> list[translation.Place]:
+        """Hand on what idle chassis have to those that have no source ports (``topology.translation``)."""
+        with self._busy:
+            self.catch_up()
+            with self.store.still():
+                followed = self._finish()
+                given = translation.hand_on(self.store, self.engine.view, places, self.snat_block_size)
+        self._rebind_names(followed)
+        return given
 
     def _tell(self, chassis_id: str, delta: Delta) -> None:
         """Have an attached chassis make a difference."""

@@ -8,7 +8,7 @@ from topology.doors import active_gateway, gateway_chassis, translators
 from topology.facts import View
 from topology.gateway import Gateway, gateway
 from topology.gateway_values import GatewayBinding, NoUpstream, Outage, Translation
-from topology.port_blocks import PORTS, left
+from topology.port_blocks import PORTS, blocks_left, left
 from topology.store import Store
 from topology.translation import Place, taken_of
 from topology.values import Chassis, FloatingIP, Network, Router
@@ -22,25 +22,28 @@ NOT_HEARD: Bfd = MappingProxyType({})
 
 
 def told(
-    store: Store, view: View, is_short: Callable[[Place], bool] = lambda place: False, bfd: Bfd = NOT_HEARD
+    store: Store,
+    view: View,
+    is_short: Callable[[Place], bool] = lambda place: False,
+    bfd: Bfd = NOT_HEARD,
+    block_size: int = PORTS,
 ) -> list[dict[str, Any]]:
     """Return a row for each router with a gateway, by name: its chassis, the preferred one first, and its blocks.
 
-    ``is_short`` says whether a chassis finds too few source ports for a router.
+    ``is_short`` says whether a chassis finds too few source ports for a router; ``block_size`` is that of first blocks.
     """
     rows = []
     for router in store.all(Router):
         own = view.ask(gateway, router.id)
         if own is not None:
             chassis = [_served(store, view, own, bfd, each) for each in view.ask(gateway_chassis, router.id)]
-            rows.append(_row(store, view, router, own, is_short) | {"chassis": chassis})
+            ports = _source_ports(store, view, own, is_short, block_size)
+            rows.append(_row(store, router, own) | ports | {"chassis": chassis})
     return sorted(rows, key=lambda row: (row["router_name"], row["router_id"]))
 
 
-def _row(store: Store, view: View, router: Router, own: Gateway, is_short: Callable[[Place], bool]) -> dict[str, Any]:
+def _row(store: Store, router: Router, own: Gateway) -> dict[str, Any]:
     network = store.get(Network, own.network.id)
-    taken = sorted(store.find(Translation, "owner", router.id), key=lambda row: row.first_port)
-    needing = set(view.ask(translators, router.id)) if own.snat else set()
     return {
         "router_id": router.id,
         "router_name": router.name,
@@ -50,6 +53,18 @@ def _row(store: Store, view: View, router: Router, own: Gateway, is_short: Calla
         "addresses": list(own.addresses),
         "enable_snat": own.snat,
         "since": _since(store, router.id),
+        "floating_ips": len(store.find_ids(FloatingIP, "router", router.id)),
+    }
+
+
+def _source_ports(
+    store: Store, view: View, own: Gateway, is_short: Callable[[Place], bool], block_size: int
+) -> dict[str, Any]:
+    router_id = own.router_id
+    taken = sorted(store.find(Translation, "owner", router_id), key=lambda row: row.first_port)
+    spans = [taken_of(taken, address) for address in own.addresses] if own.snat else []
+    needing = set(view.ask(translators, router_id)) if own.snat else set()
+    return {
         "blocks": [
             {
                 "chassis": row.chassis_id,
@@ -61,10 +76,10 @@ def _row(store: Store, view: View, router: Router, own: Gateway, is_short: Calla
             for row in taken
             for block in row.blocks
         ],
-        "blocks_left": sum(left(taken_of(taken, address)) // PORTS for address in own.addresses) if own.snat else 0,
-        "short": sorted(row.chassis_id for row in taken if row.ports and is_short((router.id, row.chassis_id))),
+        "blocks_left": sum(blocks_left(block_size, each) for each in spans),
+        "ports_left": sum(map(left, spans)),
+        "short": sorted(row.chassis_id for row in taken if row.ports and is_short((router_id, row.chassis_id))),
         "without_block": sorted(needing - {row.chassis_id for row in taken if row.ports}),
-        "floating_ips": len(store.find_ids(FloatingIP, "router", router.id)),
     }
 
 

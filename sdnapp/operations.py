@@ -149,7 +149,8 @@ class Operations:
         """Return who serves the gateways of routers."""
         self._controller.catch_up()
         bfd = {each["chassis"]: each["bfd"] for each in self._databases() if each["chassis"] is not None}
-        return gateways.told(self._store, self._controller.engine.view, self._source_ports.is_short, bfd)
+        size = self._controller.snat_block_size
+        return gateways.told(self._store, self._controller.engine.view, self._source_ports.is_short, bfd, size)
 
     def restarts(self) -> list[dict[str, Any]]:
         """Return the receipts of the last times that chassis were brought in sync, newest first."""

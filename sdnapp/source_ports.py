@@ -7,14 +7,17 @@ that found no port at all (``flows/features/source_ports.py``). What it counts a
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 from flows.features.source_ports import FEATURE, further
 from flows.pipeline import EXTERNAL_SOURCE, FEATURES
 from sdnapp.controller import Controller
 from sdnapp.status import MORE_ADDRESSES
+from topology.gateway import gateway
 from topology.gateway_values import Translation
-from topology.translation import Place
+from topology.port_blocks import left
+from topology.translation import Place, taken_of, unsettled
 
 LOG = logging.getLogger(__name__)
 PERIOD = 2.0
@@ -51,14 +54,23 @@ class SourcePorts:
         return place in self._short
 
     def metrics(self) -> list[str]:
-        """Return lines in Prometheus's text format for each router and chassis that translates for it."""
+        """Return lines in Prometheus's text format for each router and chassis that translates for it, or should."""
         lines = []
-        for row in sorted(self._controller.store.all(Translation), key=lambda row: row.id):
-            if row.ports:
-                place, label = (row.owner, row.chassis_id), f'{{router="{row.owner}",chassis="{row.chassis_id}"}}'
-                lines.append(f"sdnapp_source_ports{label} {sum(each.ports for each in row.blocks)}")
-                lines.append(f"sdnapp_source_ports_refused_total{label} {self.refused[place]}")
-                lines.append(f"sdnapp_source_ports_short{label} {int(self.is_short(place))}")
+        rows = sorted((row for row in self._controller.store.all(Translation) if row.ports), key=lambda row: row.id)
+        for row in rows:
+            place, label = (row.owner, row.chassis_id), f'{{router="{row.owner}",chassis="{row.chassis_id}"}}'
+            lines.append(f"sdnapp_source_ports{label} {sum(each.ports for each in row.blocks)}")
+            lines.append(f"sdnapp_source_ports_refused_total{label} {self.refused[place]}")
+            lines.append(f"sdnapp_source_ports_short{label} {int(self.is_short(place))}")
+        view = self._controller.engine.view
+        for router_id, own_rows in groupby(rows, key=lambda row: row.owner):
+            own, taken = view.ask(gateway, router_id), list(own_rows)
+            for address in own.addresses if own is not None else ():
+                label = f'{{router="{router_id}",address="{address}"}}'
+                lines.append(f"sdnapp_source_ports_left{label} {left(taken_of(taken, address))}")
+            for chassis_id in sorted(need.chassis_id for need in view.ask(unsettled, router_id).missing if need.block):
+                label = f'{{router="{router_id}",chassis="{chassis_id}"}}'
+                lines += [f"sdnapp_source_ports{label} 0", f"sdnapp_source_ports_short{label} 1"]
         return lines
 
     def tick(self) -> None:

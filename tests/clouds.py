@@ -89,6 +89,10 @@ class Cloud(ABC):
         self._shown: list[tuple[str, Packet]] = []
         """Frames of the controller's for physical networks."""
         self._outages = Outages(self.store, lambda: self.engine.view, self._state, self._show)
+        self.block_size = BLOCK
+        """Source ports of the first blocks that are taken from now on."""
+        self.untranslated: list[str] = []
+        """Whatever could not be taken for translation, in words; a story that expects any empties it at its end."""
         with self.store.transaction() as tx:
             tx.put(SecurityGroup(OPEN, "everybody", next(self._numbers)))
             for direction in DIRECTIONS:
@@ -235,6 +239,29 @@ class Cloud(ABC):
         self.follow()
         return not refused
 
+    def crowd(self, network: Network, address: str, at: str) -> Port:
+        """Plug a port into a chassis that is a row and no switch: no packet comes from there, or gets there."""
+        port = self.port(f"port of {at}", network, address)
+        self.gather(at)
+        return port
+
+    def gather(self, at: str) -> None:
+        """Plug such a port in again."""
+        observe(self.store, Chassis(at), {f"port of {at}": Plugged(1, f"tap-{at}")})
+        self.follow()
+
+    def disperse(self, at: str) -> None:
+        """Pull out what is plugged into such a chassis."""
+        observe(self.store, Chassis(at), {})
+        self.follow()
+
+    def hand_on(self, router: Router, *chassis: str) -> list[str]:
+        """Give back what these chassis have of a router's source ports, if they are idle and others have none."""
+        places = [(router.id, each) for each in chassis]
+        given = translation.hand_on(self.store, self.engine.view, places, self.block_size)
+        self.follow()
+        return [each for _, each in given]
+
     def put(self, row: Any) -> Any:
         """Store a row as it is, and return it."""
         with self.store.transaction() as tx:
@@ -336,8 +363,8 @@ class Cloud(ABC):
             moved = self.engine.take_moved()
             handed_over = {row.router_id for row in self.store.find(GatewayBinding, "handover", True)}
             gateway_binding.bind(self.store, self.engine.view, moved | handed_over, NOW, lambda row: True)
-            problems = translation.settle(self.store, self.engine.view, moved, BLOCK)
-            assert not any(problems.values())
+            problems = translation.settle(self.store, self.engine.view, moved, self.block_size)
+            self.untranslated += [problem for each in problems.values() for problem in each]
         assert self.engine.failures == {}
 
     def _state(self, chassis: str) -> str:
@@ -368,7 +395,7 @@ class Cloud(ABC):
 
     def _check(self, walk: Walk, sender: Port | None) -> None:
         """Hold what is true of every packet in every story."""
-        assert walk.faults == []
+        assert walk.faults == [] and self.untranslated == []
         copies = Counter((crossing.from_chassis, crossing.to_chassis, crossing.packet) for crossing in walk.on_core)
         assert all(number == 1 for number in copies.values()), f"sent twice to one chassis: {copies}"
         assert all(number == 1 for number in Counter(walk.deliveries).values())

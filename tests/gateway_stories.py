@@ -3,14 +3,13 @@
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
-from flows.fields import mac_to_int
 from flows.packets import Packet, arp_reply, arp_request, gratuitous_arp, icmp_echo, icmp_error, tcp, udp
 from flows.simulator import Delivery, Walk
 from tests.clouds import BLOCK, CHASSIS, UPSTREAM, UPSTREAM_MAC, Cloud
 from tests.router_stories import arrives, interface, lan
 from tests.storytelling import address, nothing, reached, story
 from topology.addressing import chassis_mac
-from topology.gateway_values import Neighbour, PortBlock, Translation
+from topology.gateway_values import Neighbour, Translation
 from topology.values import FixedIP, FloatingIP, Network, Port, Router, SubnetPool
 
 FAR = "198.51.100.9"
@@ -66,6 +65,17 @@ def block_of(cloud: Cloud, router: Router, chassis: str, ports: int = BLOCK) -> 
 
 def outside(walk: Walk) -> list[tuple[str, Packet]]:
     return [(frame.chassis_id, frame.packet) for frame in walk.on_physical]
+
+
+def answered(cloud: Cloud, net: Outward, sent: Packet) -> list[str]:
+    """Where the answer to a packet that was seen outside arrives."""
+    ports = {"udp_src": sent["udp_dst"], "udp_dst": sent["udp_src"]}
+    back = udp(UPSTREAM_MAC, net.out.mac_address, FAR, source_of(sent), **ports)
+    return [place for place, _ in cloud.inject_physical(FLAT, back).deliveries]
+
+
+def source_of(packet: Packet) -> str:
+    return str(IPv4Address(packet["ipv4_src"]))
 
 
 def heard_of(walk: Walk) -> list[tuple[str, str]]:
@@ -417,123 +427,6 @@ def tenants_with_the_same_addresses_do_not_meet_outside(cloud: Cloud) -> None:
         assert each is not None
         begun = from_far(net, mac_of(cloud, each), each.address, udp_src=9, udp_dst=99)
         assert [at for at, _ in cloud.inject_physical(FLAT, begun).deliveries] == [place]
-
-
-@story
-def a_full_block_ends_with_its_chassis(cloud: Cloud) -> None:
-    net = outward(cloud)
-    walks = [cloud.inject("one@hv1", ask_far(net, net.one, udp_src=port, udp_dst=53)) for port in (40000, 40001)]
-    assert [len(outside(walk)) for walk in walks] == [1, 0], "one source port, and it is taken"
-    assert walks[1].to_controller == [] and not walks[1].on_core
-    other_target = ask_far(net, net.one, udp_src=40001, udp_dst=54)
-    assert len(outside(cloud.inject("one@hv1", other_target))) == 1
-    assert len(outside(cloud.inject("two@hv2", ask_far(net, net.two, udp_src=40001, udp_dst=53)))) == 1
-
-
-def answered(cloud: Cloud, net: Outward, sent: Packet) -> list[str]:
-    """Where the answer to a packet that was seen outside arrives."""
-    ports = {"udp_src": sent["udp_dst"], "udp_dst": sent["udp_src"]}
-    back = udp(UPSTREAM_MAC, net.out.mac_address, FAR, source_of(sent), **ports)
-    return [place for place, _ in cloud.inject_physical(FLAT, back).deliveries]
-
-
-def source_of(packet: Packet) -> str:
-    return str(IPv4Address(packet["ipv4_src"]))
-
-
-@story
-def where_no_port_is_left_nobody_leaves_by_the_floating_ip_of_another(cloud: Cloud) -> None:
-    """An instance that may send from any address, whose packets found no translation, once left with that address."""
-    net, blue = outward(cloud), lan(cloud, "blue", 2)
-    cloud.change(net.one, port_security_enabled=False)
-    other = cloud.router("other", blue)
-    cloud.gateway(other, net.world, SECOND)
-    floating = {"victim": "203.0.113.30", "colleague": "203.0.113.31"}
-    for name, network, inside, router in (
-        ("victim", blue, "10.0.2.11", other),
-        ("colleague", net.red, "10.0.1.13", net.hub),
-    ):
-        port = cloud.port(name, network, inside, "hv1")
-        cloud.floating_ip(net.world, floating[name], port, router_id=router.id)
-    forwarded = cloud.floating_ip(net.world, "203.0.113.32", router_id=net.hub.id)
-    cloud.forward(forwarded, net.one, 8080, 80, "udp")
-    ends = net.one.mac_address, net.to_red.mac_address
-    first = udp(*ends, address(net.one), FAR, udp_src=40000, udp_dst=53)
-    assert len(outside(cloud.inject("one@hv1", first))) == 1
-    for spoofed in (*floating.values(), "203.0.113.32"):
-        assert not outside(cloud.inject("one@hv1", first.but(ipv4_src=spoofed, udp_src=40001))), spoofed
-    # Nor does an error about a connection that there never was.
-    never = tcp(UPSTREAM_MAC, net.one.mac_address, FAR, address(net.one), tcp_dst=81)
-    for spoofed in floating.values():
-        assert not outside(cloud.inject("one@hv1", icmp_error(never, *ends, spoofed))), spoofed
-
-
-@story
-def a_block_that_grows_keeps_its_connections(cloud: Cloud) -> None:
-    net = outward(cloud)
-    first, second, third = (ask_far(net, net.one, udp_src=port, udp_dst=53) for port in (40000, 40001, 40002))
-    ((_, begun),) = outside(cloud.inject("one@hv1", first))
-    assert not outside(cloud.inject("one@hv1", second))
-    assert cloud.grow(net.hub, "hv1")
-    ((_, more),) = outside(cloud.inject("one@hv1", second))
-    assert {begun["udp_src"], more["udp_src"]} == {(port := block_of(cloud, net.hub, "hv1", 2)), port + 1}
-    assert outside(cloud.inject("one@hv1", first)) == [("hv3", begun)]
-    assert not outside(cloud.inject("one@hv1", third))
-    for packet in (begun, more):
-        assert answered(cloud, net, packet) == ["one@hv1"]
-
-
-@story
-def a_second_block_serves_where_the_first_cannot_grow(cloud: Cloud) -> None:
-    net = outward(cloud)
-    sent = [ask_far(net, net.one, udp_src=port, udp_dst=53) for port in range(40000, 40004)]
-    first = block_of(cloud, net.hub, "hv1")
-    cloud.put(Translation("hub@hv3", "hub", "hv3", 9, OUTSIDE, first + 1, 1))
-    begun = []
-    for number, packet in enumerate(sent[:3]):
-        ((_, out),) = outside(cloud.inject("one@hv1", packet))
-        begun.append(out)
-        assert not outside(cloud.inject("one@hv1", sent[number + 1])), "no port is left"
-        assert cloud.grow(net.hub, "hv1")
-    assert begun[0]["udp_src"] == first and begun[2]["udp_src"] == begun[1]["udp_src"] + 1
-    for packet, out in zip(sent, begun, strict=False):
-        assert outside(cloud.inject("one@hv1", packet)) == [("hv3", out)]
-        assert answered(cloud, net, out) == ["one@hv1"]
-    # Whom nobody crowds is not concerned: the first block comes first.
-    ((_, other),) = outside(cloud.inject("one@hv1", ask_far(net, net.one, udp_src=40009, udp_dst=54)))
-    assert other["udp_src"] == first
-
-
-@story
-def the_next_address_serves_where_the_first_is_used_up(cloud: Cloud) -> None:
-    net = outward(cloud)
-    out = second_address(cloud, net)
-    # The rest of the first address is a chassis's that is away.
-    rest = (PortBlock(OUTSIDE, 1 << 14, 1 << 14), PortBlock(OUTSIDE, 1 << 13, 1 << 13))
-    cloud.put(Translation("hub@hv3", "hub", "hv3", 9, OUTSIDE, 1 << 15, 1 << 15, rest))
-    first, second = (ask_far(net, net.one, udp_src=port, udp_dst=53) for port in (40000, 40001))
-    begun = outside(cloud.inject("one@hv1", first))
-    assert not outside(cloud.inject("one@hv1", second)) and cloud.grow(net.hub, "hv1")
-    begun += outside(cloud.inject("one@hv1", second))
-    assert [source_of(packet) for _, packet in begun] == [OUTSIDE, SECOND]
-    for _, packet in begun:
-        assert packet["eth_src"] == mac_to_int(out.mac_address) and answered(cloud, net, packet) == ["one@hv1"]
-    ping = icmp_echo(net.one.mac_address, net.to_red.mac_address, address(net.one), FAR)
-    assert outside(cloud.inject("one@hv1", ping)) == [("hv3", seen(ping, net.out.mac_address, OUTSIDE))]
-
-
-@story
-def the_longest_way_of_a_packet_is_within_what_open_vswitch_lets_it_go(cloud: Cloud) -> None:
-    """On one chassis: out of a filtered port, tried with all source ports, and in to a filtered port again."""
-    net = outward(cloud, ("hv1",), ("hv1",))
-    target = cloud.port("target", net.red, "10.0.1.50", "hv1")
-    each = floating(cloud, net, 20, target)
-    first = block_of(cloud, net.hub, "hv1")
-    cloud.put(Translation("hub@hv3", "hub", "hv3", 9, OUTSIDE, first + 1, 1))
-    for number in range(3):
-        sent = ask_far(net, net.one, each.address, udp_src=40000 + number, udp_dst=53)
-        assert [place for place, _ in cloud.inject("one@hv1", sent).deliveries] == ["target@hv1"], number
-        assert cloud.grow(net.hub, "hv1")
 
 
 @story

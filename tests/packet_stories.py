@@ -3,8 +3,9 @@
 Each story takes an empty ``tests.clouds.Cloud`` and holds on the simulator and on real Open vSwitch alike. What is true
 of every packet (isolation, no copy sent twice, nothing returned to the core) the cloud checks at each one. Here is
 connectivity; ``tests.address_stories`` has ARP, spoofing and DHCP, ``tests.router_stories`` routers,
-``tests.gateway_stories`` their gateways, ``tests.fence_stories`` lost gateway chassis, ``tests.provider_stories``
-routers on physical networks, ``tests.virtual_address_stories`` addresses that move, ``tests.packet_size_stories`` MTUs,
+``tests.gateway_stories`` their gateways, ``tests.source_port_stories`` the ports that they translate with,
+``tests.fence_stories`` lost gateway chassis, ``tests.provider_stories`` routers on physical networks,
+``tests.virtual_address_stories`` addresses that move, ``tests.packet_size_stories`` MTUs,
 ``tests.security_stories`` security groups, ``tests.spoofing_stories`` attackers' tricks.
 """
 
@@ -15,6 +16,7 @@ import tests.packet_size_stories
 import tests.provider_stories
 import tests.router_stories
 import tests.security_stories
+import tests.source_port_stories
 import tests.spoofing_stories
 import tests.virtual_address_stories  # noqa: F401 - all add their stories to the list
 from flows import packets

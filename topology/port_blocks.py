@@ -11,6 +11,8 @@ from typing import NamedTuple
 PORTS = 1024
 """Source ports of a first block, where nobody says otherwise: as many connections that a chassis may have by one router
 to one port of one host."""
+SIZES = tuple(1 << bits for bits in range(6, 16))
+"""Source ports that a first block may have. Blocks of different sizes stand side by side."""
 SHARE = 1 << 14
 """Source ports of one address that a chassis may have at most, a quarter; a first block may be larger."""
 SPARE = 1 << 14
@@ -31,15 +33,13 @@ def room_for(ports: int, taken: Iterable[Span], turn: int) -> tuple[int, Span] |
     Of equal places, the next one after ``turn``: others may remember what has been given back. Ports of well-known
     services are nobody's.
     """
-    taken, room = list(taken), max(SHARE, ports)
-    while room >= ports:
-        places = _ALL // room
-        for step in range(places):
-            first = (turn + step) % places * room
-            if first >= _WELL_KNOWN and _is_free(Span(first, room), taken):
-                return room, Span(first, ports)
-        room //= 2
-    return None
+    spans = _free(taken)
+    room = min(max(SHARE, ports), max((span.ports for span in spans), default=0))
+    if room < ports:
+        return None
+    wide = (span for span in spans if span.ports >= room)
+    places = (first for span in wide for first in range(span.first, span.first + span.ports, room))
+    return room, Span(min(places, key=lambda first: (first // room - turn) % (_ALL // room)), ports)
 
 
 def doubled(block: Span, taken: Iterable[Span]) -> Span | None:
@@ -53,6 +53,28 @@ def doubled(block: Span, taken: Iterable[Span]) -> Span | None:
 def left(taken: Iterable[Span]) -> int:
     """Return how many ports of an address are nobody's."""
     return _ALL - _WELL_KNOWN - sum(each.ports for each in taken)
+
+
+def largest(taken: Iterable[Span]) -> int:
+    """Return how many ports the largest block may have that is free; 0 where none is."""
+    return max((span.ports for span in _free(taken)), default=0)
+
+
+def blocks_left(ports: int, taken: Iterable[Span]) -> int:
+    """Return how many blocks of so many ports are free, with the smaller ones that there are where none of these is."""
+    return sum(max(1, span.ports // ports) for span in _free(taken))
+
+
+def _free(taken: Iterable[Span]) -> list[Span]:
+    """Return what is nobody's, in order, as the largest spans that could be blocks."""
+    spans, first = list[Span](), _WELL_KNOWN
+    for each in (*sorted(taken), Span(_ALL, 0)):
+        while first < each.first:
+            ports = min(first & -first, 1 << ((each.first - first).bit_length() - 1))
+            spans.append(Span(first, ports))
+            first += ports
+        first = max(first, each.first + each.ports)
+    return spans
 
 
 def _is_free(span: Span, taken: list[Span]) -> bool:

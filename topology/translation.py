@@ -4,7 +4,8 @@ Each chassis translates with ports of its own: a power of two of them, so that a
 returning packet by one masked match. A block stays its chassis's as long as the router has its address, also while
 no instance there needs it: its connections may live. One that does not suffice grows, or a second one joins it, with
 the next external address of the router where the first has no room. A chassis without a block comes before those that
-want more.
+want more. Where there is no room for a whole block, it gets the largest that there is; where nothing is left at all,
+what a chassis has that has needed none for long is handed on.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ from topology.facts import View
 from topology.gateway import gateway
 from topology.gateway_values import PortBlock, Translation
 from topology.placement import ZONES, zones_of
-from topology.port_blocks import PORTS, SHARE, SPARE, Span, doubled, left, room_for
+from topology.port_blocks import PORTS, SHARE, SPARE, Span, doubled, largest, left, room_for
 from topology.store import Store, Transaction
 from topology.values import Chassis, Counter, FloatingIP, Router
 
@@ -77,17 +78,12 @@ def settle(store: Store, view: View, owners: Iterable[str], ports: int = PORTS) 
     problems: dict[str, list[str]] = {}
     with store.transaction() as tx:
         for owner in owners:
-            work, problems[owner] = view.ask(unsettled, owner), []
+            work = view.ask(unsettled, owner)
             for row_id in work.stale:
                 _give_back(tx, row_id)
             for row_id in work.trimmed:
                 _trim(tx, view, row_id)
-            for need in work.missing:
-                try:
-                    with store.transaction():
-                        _take(tx, need, ports)
-                except ExhaustedError as error:
-                    problems[owner].append(f"chassis {need.chassis_id} cannot translate for {owner}: {error}")
+            problems[owner] = _take_all(store, tx, work.missing, ports)
     return problems
 
 
@@ -113,6 +109,29 @@ def grow(store: Store, view: View, places: Iterable[Place]) -> list[Place]:
     return refused
 
 
+def idle(view: View, row: Translation) -> bool:
+    """Return whether a chassis has source ports for a router, though no packet comes from it to that router."""
+    return bool(row.ports) and row.chassis_id not in view.ask(translators, row.owner)
+
+
+def hand_on(store: Store, view: View, places: Iterable[Place], ports: int = PORTS) -> list[Place]:
+    """Give source ports of idle chassis to those that have found none, in order; return whose were given.
+
+    It is for the caller to know that their connections are over. ``ports`` is the size of first blocks.
+    """
+    given: list[Place] = []
+    lacking: dict[str, list[Need]] = {}
+    with store.transaction() as tx:
+        for owner, chassis_id in places:
+            row = tx.get(Translation, f"{owner}@{chassis_id}")
+            missing = lacking.setdefault(owner, [need for need in view.ask(unsettled, owner).missing if need.block])
+            if missing and row is not None and idle(view, row):
+                _give_back(tx, row.id)
+                _take_all(store, tx, [missing.pop(0)], ports)
+                given.append((owner, chassis_id))
+    return given
+
+
 def taken_of(rows: Iterable[Translation], address: str) -> list[Span]:
     """Return the blocks of an address that a router's translations have."""
     return [Span(each.first_port, each.ports) for row in rows for each in row.blocks if each.address == address]
@@ -134,23 +153,38 @@ def _stands(view: View, need: Need | None, addresses: tuple[str, ...], row: Tran
     return row.subject in addresses and view.get(Chassis, row.chassis_id) is not None
 
 
+def _take_all(store: Store, tx: Transaction, missing: Iterable[Need], ports: int) -> list[str]:
+    """Take what is needed; return what could not be taken, in words."""
+    problems = []
+    for need in missing:
+        try:
+            with store.transaction():
+                _take(tx, need, ports)
+        except ExhaustedError as error:
+            problems.append(f"chassis {need.chassis_id} cannot translate for {need.owner}: {error}")
+    return problems
+
+
 def _take(tx: Transaction, need: Need, ports: int) -> None:
-    row_id, subject, first = f"{need.owner}@{need.chassis_id}", need.subjects[0], 0
+    row_id, subject, first, size = f"{need.owner}@{need.chassis_id}", need.subjects[0], 0, 0
     if need.block:
-        subject, (first, _) = _first_block(tx, need, ports)
+        subject, (first, size) = _first_block(tx, need, ports)
     zone = claim_in_turn(tx, zones_of(need.chassis_id), ZONES, row_id)
-    size = ports if need.block else 0
     tx.put(Translation(row_id, need.owner, need.chassis_id, zone, subject, first, size))
 
 
 def _first_block(tx: Transaction, need: Need, ports: int) -> tuple[str, Span]:
+    """Take a block of so many ports, or the largest that there is. Raises ExhaustedError where nothing is left."""
     rows = tx.find(Translation, "owner", need.owner)
-    for address in need.subjects:
-        found = room_for(ports, taken_of(rows, address), _turn(tx, need.owner, address))
-        if found is not None:
-            _next_turn(tx, need.owner, address)
-            return address, found[1]
-    raise ExhaustedError(f"the source ports of {', '.join(need.subjects)}")
+    taken = {address: taken_of(rows, address) for address in need.subjects}
+    sizes = {address: min(ports, largest(spans)) for address, spans in taken.items()}
+    # Of equal ones the first: an earlier address of the router is preferred.
+    best = max(sizes, key=lambda address: sizes[address])
+    found = room_for(sizes[best], taken[best], _turn(tx, need.owner, best)) if sizes[best] else None
+    if found is None:
+        raise ExhaustedError(f"the source ports of {', '.join(need.subjects)}")
+    _next_turn(tx, need.owner, best)
+    return best, found[1]
 
 
 def _grow(tx: Transaction, addresses: tuple[str, ...], row: Translation) -> bool:
@@ -180,7 +214,6 @@ def _grow(tx: Transaction, addresses: tuple[str, ...], row: Translation) -> bool
     }
     if not found:
         return False
-    # Of equal ones the first: an earlier address of the router is preferred.
     best = max(found, key=lambda address: found[address][0])
     tx.put(replace(row, further=(*row.further, PortBlock(best, *found[best][1]))))
     _next_turn(tx, row.owner, best)

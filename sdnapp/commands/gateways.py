@@ -9,7 +9,15 @@ from sdnapp.commands.output import show_json, table
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser("gateways", parents=[common], help="show which chassis lead routers outside")
+    parser = commands.add_parser(
+        "gateways",
+        parents=[common],
+        help="show which chassis lead routers outside, and with which source ports",
+        description="Show a row for each router with a gateway: which chassis serve it, the preferred one first, and "
+        "since when; how many of those that watch each one hear it (BFD); with which source ports of its addresses "
+        "each chassis translates (idle: nobody there needs them now), and for how many more there are blocks of "
+        "snat_block_size. Below it, which routers lack source ports, and what to do.",
+    )
     parser.set_defaults(run=run)
 
 
@@ -24,14 +32,16 @@ def run(given: argparse.Namespace) -> int:
         return 0
     titles = ("router", "network", "address", "chassis", "since", "bfd", "source ports", "floating")
     print(table(titles, [_cells(row) for row in document["gateways"]]))
+    for trouble in filter(None, map(_trouble, document["gateways"])):
+        print(f"\n{trouble}")
     return 0
 
 
 def _cells(row: dict[str, Any]) -> list[Any]:
     chassis = ", ".join(f"{each['id']} ({each['state']})" for each in row["chassis"])
     blocks = ", ".join(_ports(chassis, row) for chassis in dict.fromkeys(each["chassis"] for each in row["blocks"]))
-    if row["blocks_left"]:
-        blocks += f"; room for {row['blocks_left']} more"
+    if row["blocks"]:
+        blocks += f"; room for {row['blocks_left']} more" if row["blocks_left"] else "; no room for more"
     if row["without_block"]:
         blocks += f"; none left for {', '.join(row['without_block'])}"
     if row["short"]:
@@ -46,6 +56,33 @@ def _cells(row: dict[str, Any]) -> list[Any]:
         blocks if row["enable_snat"] else "no translation",
         row["floating_ips"],
     ]
+
+
+def _trouble(row: dict[str, Any]) -> str:
+    """Return what is wrong where a router lacks source ports, and what to do."""
+    lacking, short, addresses = row["without_block"], row["short"], row["addresses"]
+    if not (lacking or short) or not row["enable_snat"]:
+        return ""
+    router, network = row["router_name"] or row["router_id"], row["network_name"] or row["network_id"]
+    told = []
+    if lacking:
+        told.append(
+            f"All source ports of {', '.join(addresses)} are taken. What leaves by {router} from {', '.join(lacking)} "
+            "is dropped (not_translated); the other chassis go on."
+        )
+    if short:
+        told.append(
+            f"{', '.join(short)} cannot have more source ports of {', '.join(addresses)}: new connections by {router} "
+            "to some destinations are dropped (not_translated); those that there are go on."
+        )
+    named = " ".join(f"--fixed-ip ip-address={address}" for address in (*addresses, "ONE_MORE"))
+    told.append(f"Give it one more address:\n  openstack router set {router} --external-gateway {network} {named}")
+    if lacking and any(not each["in_use"] for each in row["blocks"]):
+        told.append(
+            "Or wait: ports that have been idle for two hours are handed on, and those of chassis that are gone as "
+            "soon as `openstack network agent delete` has deleted these."
+        )
+    return "\n".join(told)
 
 
 def _heard(chassis: dict[str, Any]) -> str:

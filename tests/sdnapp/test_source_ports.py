@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -10,6 +11,7 @@ from flows.features.source_ports import further
 from sdnapp import gateways
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
+from sdnapp.idle_blocks import HOLD, IdleBlocks
 from sdnapp.responders import Responders
 from sdnapp.source_ports import MEMORY, SourcePorts
 from sdnapp.status import NO_PORTS
@@ -17,6 +19,7 @@ from tests.clouds import CHASSIS, SimulatedCloud
 from tests.gateway_stories import OUTSIDE, outward
 from tests.sdnapp.controlled_world import FakeSwitches
 from topology.gateway_values import Translation
+from topology.placement import Plugged, observe
 from topology.port_blocks import SHARE
 from topology.values import Chassis, Port
 
@@ -32,16 +35,46 @@ class Counting:
                 tx.delete(Translation, row.id)
             for row in self.store.all(Chassis):
                 tx.put(replace(row, datapath_id=row.id * 4))
-        self.controller = Controller(
-            self.store, self.switches, Responders(self.store, DhcpSettings()), snat_ports=ports
-        )
         self.counted: dict[str, dict[int, int]] = {}
         self.asked: list[list[str]] = []
+        self.start(ports)
+
+    def start(self, ports: int) -> None:
+        """Let a controller start, with first blocks of so many ports."""
+        responders = Responders(self.store, DhcpSettings())
+        self.controller = Controller(self.store, self.switches, responders, snat_block_size=ports)
         self.source_ports = SourcePorts(self.controller, self.ask)
         for name in CHASSIS:
             self.controller.switch_connected(name * 4)
+        self.catch_up()
+
+    def arrive(self, chassis: str) -> None:
+        """Let one more chassis report an instance on the router's network."""
+        number = 1000 + len(self.store.ids(Port))
+        mac_address = f"fa:16:3e:01:00:{number & 255:02x}"
+        port = replace(self.net.one, id=f"port of {chassis}", key=number, mac_address=mac_address)
+        with self.store.transaction() as tx:
+            tx.put(port)
+        datapath = self.datapath(chassis)
+        observe(self.store, Chassis(chassis, datapath_id=datapath), {port.id: Plugged(1, "tap1")})
+        self.controller.switch_connected(datapath)
+        self.catch_up()
+
+    def leave(self, chassis: str) -> None:
+        """Let it report none."""
+        observe(self.store, Chassis(chassis, datapath_id=self.datapath(chassis)), {})
+        self.catch_up()
+
+    def datapath(self, chassis: str) -> str:
+        return chassis * 4 if chassis in CHASSIS else f"{chassis:->16}"
+
+    def catch_up(self) -> None:
         for _ in range(3):
             self.controller.catch_up()
+
+    def confirm(self) -> None:
+        for name in self.store.ids(Chassis):
+            self.controller.confirmed(self.datapath(name), self.controller.engine.revision)
 
     def ask(self, datapaths: Iterable[str], table: int, feature: int) -> Mapping[str, Mapping[int, int]]:
         self.asked.append(list(datapaths))
@@ -107,19 +140,95 @@ def test_a_silent_switch_and_flows_that_are_not_there_yet_want_nothing() -> None
 
 
 def test_a_router_is_down_while_a_chassis_cannot_translate_for_it(caplog: pytest.LogCaptureFixture) -> None:
-    world = Counting(ports=1 << 15)
-    for name in CHASSIS:
-        world.controller.confirmed(name * 4, world.controller.engine.revision)
+    world = used_up()
+    world.confirm()
     (row,) = gateways.told(world.store, world.controller.engine.view)
-    assert len(row["without_block"]) == 1
-    (lacking,) = row["without_block"]
+    assert (row["without_block"], row["blocks_left"], row["ports_left"]) == ([lacking := "late"], 0, 0)
     assert world.controller.router_status("hub") == "DOWN"
     out = world.store.get(Port, world.net.out.id)
     assert out is not None
     assert world.controller.why_down(out) == f"{lacking}: {NO_PORTS}"
     errors = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
-    assert len(errors) == 1 and OUTSIDE in errors[0] and lacking in errors[0]
+    assert len(errors) == 1 and all(text in errors[0] for text in (OUTSIDE, lacking, "openstack router set"))
+    metrics = world.source_ports.metrics()
+    for line in (
+        f'sdnapp_source_ports_left{{router="hub",address="{OUTSIDE}"}} 0',
+        'sdnapp_source_ports{router="hub",chassis="late"} 0',
+        'sdnapp_source_ports_short{router="hub",chassis="late"} 1',
+    ):
+        assert line in metrics
     fresh = Counting()
-    for name in CHASSIS:
-        fresh.controller.confirmed(name * 4, fresh.controller.engine.revision)
+    fresh.confirm()
     assert fresh.controller.router_status("hub") == "ACTIVE"
+    (row,) = gateways.told(fresh.store, fresh.controller.engine.view, block_size=1 << 14)
+    ports_left = 65536 - 1024 - 2 * 1024
+    # Of the four quarters, one is whole, two lack a kibiport, so that they give 5 smaller blocks each, the first 4.
+    assert (row["blocks_left"], row["ports_left"]) == (1 + 2 * 4 + 4, ports_left)
+    assert f'sdnapp_source_ports_left{{router="hub",address="{OUTSIDE}"}} {ports_left}' in fresh.source_ports.metrics()
+
+
+def used_up() -> Counting:
+    """A world whose chassis have all source ports of the router's address, but for ``late``, which came last."""
+    world = Counting(ports=1 << 15)
+    for name in ("early", "middle", "low", "lowest", "late"):
+        world.arrive(name)
+    return world
+
+
+def test_what_is_idle_is_handed_on_after_its_hold_time_and_to_nobody_before(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    world, now = used_up(), 1000.0
+    looks = IdleBlocks(world.controller, lambda: now)
+
+    def look(later: float) -> dict[str, Translation]:
+        nonlocal now
+        now += later
+        looks.tick()
+        world.controller.catch_up()
+        return {row.chassis_id: row for row in world.store.all(Translation) if row.ports}
+
+    before = look(HOLD + 1)
+    assert "late" not in before and look(HOLD + 1) == before, "all are in use, however long"
+    world.leave("early")
+    assert look(10) == before and look(HOLD - 1) == before, "its connections may live"
+    world.arrive("early")
+    assert look(10) == before, "its instances have returned, and its connections with them"
+    world.leave("early")
+    world.leave("low")
+    look(1)
+    looks = IdleBlocks(world.controller, lambda: now)
+    assert look(HOLD - 1) == before and look(HOLD - 1) == before, "a controller that starts has seen nothing"
+    after = look(1)
+    assert set(before) - set(after) == {"early"}, "no more than is needed"
+    assert (after["late"].first_port, after["late"].ports) == (before["early"].first_port, before["early"].ports)
+    assert {name: row for name, row in before.items() if name in after} == {
+        name: row for name, row in after.items() if name in before
+    }
+    assert any("handed on" in text and "early" in text for text in caplog.messages)
+    assert "every chassis that translates for hub has what it needs again" in caplog.messages
+    world.confirm()
+    assert world.controller.router_status("hub") == "ACTIVE"
+    assert look(2 * HOLD) == after, "nobody lacks any"
+
+
+def test_blocks_of_another_size_stay_as_they_are_when_the_controller_starts_with_a_new_one() -> None:
+    world = Counting()
+    before = {row.id: row for row in world.store.all(Translation)}
+    assert {row.ports for row in before.values()} == {1024}
+    flows = {name: world.controller.engine.desired(name) for name in CHASSIS}
+    for size in (1 << 15, 64):
+        world.start(size)
+        assert {row.id: row for row in world.store.all(Translation)} == before
+        assert {name: world.controller.engine.desired(name) for name in CHASSIS} == flows, "no flow differs"
+    world.arrive("small")
+    world.start(1 << 13)
+    world.arrive("large")
+    sizes = {row.chassis_id: row.ports for row in world.store.all(Translation)}
+    assert sizes == {"hv1": 1024, "hv2": 1024, "small": 64, "large": 1 << 13}
+    world.count("hv1", reserve=1)
+    world.source_ports.tick()
+    world.count("hv1", reserve=2)
+    world.source_ports.tick()
+    assert world.ports("hv1") == 2048, "and grow as ever"
+    spans = sorted((row.first_port, row.ports) for row in world.store.all(Translation))
+    assert all(first + ports <= after for (first, ports), (after, _) in pairwise(spans))

@@ -2,21 +2,23 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.engine import Engine
-from tests.clouds import CHASSIS, SimulatedCloud, new_engine
-from tests.gateway_stories import OUTSIDE, SECOND, Outward, floating, outward, second_address
+from tests.clouds import BLOCK, CHASSIS, SimulatedCloud, new_engine
+from tests.gateway_stories import FLAT, OUTSIDE, SECOND, Outward, floating, from_far, outward, second_address
+from tests.source_port_stories import use_up
 from topology import translation
 from topology.facts import View
 from topology.gateway_values import PortBlock, Translation
-from topology.port_blocks import PORTS, SHARE, SPARE, left
+from topology.port_blocks import PORTS, SHARE, SIZES, SPARE, Span, blocks_left, largest, left, room_for
 from topology.translation import every_owner, grow, settle, taken_of
-from topology.values import Claim, FixedIP
+from topology.values import Claim, FixedIP, Port
 from topology.values import Counter as Count
 
 
@@ -93,8 +95,11 @@ def test_without_translation_there_is_no_block(cloud: SimulatedCloud, net: Outwa
 
 
 def test_blocks_run_out_in_words(cloud: SimulatedCloud, net: Outward) -> None:
-    (problem,) = anew(cloud, 1 << 15)
-    assert "cannot translate for hub" in problem and OUTSIDE in problem
+    use_up(cloud, net, OUTSIDE)
+    assert not cloud.untranslated
+    cloud.port("last", net.red, "10.0.1.13", "hv3")
+    (problem,) = cloud.untranslated
+    assert "cannot translate for hub" in problem and OUTSIDE in problem and "hv3" in problem
 
 
 def test_blocks_are_powers_of_two_above_the_well_known_ports_with_room_to_grow(
@@ -137,8 +142,51 @@ def test_growth_leaves_ports_to_chassis_that_have_none(cloud: SimulatedCloud, ne
 
 
 def test_who_has_no_block_comes_first(cloud: SimulatedCloud, net: Outward) -> None:
-    assert len(anew(cloud, 1 << 15)) == 1
-    assert grown(cloud, ("hub", "hv1"), ("hub", "hv2")) == [("hub", "hv1")], "the other has none to grow"
+    out = second_address(cloud, net)
+    use_up(cloud, net, OUTSIDE, SECOND)
+    cloud.port("last", net.red, "10.0.1.13", "hv3")
+    cloud.block_size = BLOCK
+    third = FixedIP(out.fixed_ips[0].subnet_id, "203.0.113.13")
+    with cloud.store.transaction() as tx:
+        tx.put(replace(out, fixed_ips=(*out.fixed_ips, third)))
+    view = new_engine(cloud.store).view
+    assert grow(cloud.store, view, [("hub", "hv1")]) == [("hub", "hv1")], "hv3 waits for the new address"
+    cloud.follow()
+    assert rows(cloud)["hub@hv3"].subject == third.ip_address
+    assert grown(cloud, ("hub", "hv1")) == []
+
+
+def test_where_there_is_no_room_for_a_whole_block_the_largest_that_is_free_is_taken(
+    cloud: SimulatedCloud, net: Outward
+) -> None:
+    anew(cloud, 1 << 15)
+    cloud.block_size = 1 << 15
+    for number in range(4):
+        cloud.crowd(net.red, f"10.0.1.{20 + number}", f"far{number}")
+    assert [row.ports for row in rows(cloud).values()] == [1 << bits for bits in (15, 14, 13, 12, 11, 10)]
+    assert sum(row.ports for row in rows(cloud).values()) == 65536 - 1024
+
+
+def test_a_whole_block_of_a_further_address_comes_before_a_smaller_one(cloud: SimulatedCloud, net: Outward) -> None:
+    second_address(cloud, net)
+    cloud.block_size = 1 << 15
+    anew(cloud, 1 << 15)
+    cloud.crowd(net.red, "10.0.1.20", "far")
+    assert [(row.subject, row.ports) for row in rows(cloud).values()] == [
+        (OUTSIDE, 1 << 15), (SECOND, 1 << 15), (OUTSIDE, 1 << 14)
+    ]  # fmt: skip
+
+
+def test_small_blocks_serve_a_thousand_chassis(cloud: SimulatedCloud, net: Outward) -> None:
+    """64,512 ports in blocks of 64; each but the last ones may grow."""
+    anew(cloud, 64)
+    taken = taken_of(cloud.store.all(Translation), OUTSIDE)
+    assert blocks_left(64, taken) == 1008 - 2
+    for number in range(1006):
+        room, span = room_for(64, taken, number) or (0, Span(0, 0))
+        assert room > 64 or number >= 500, number
+        taken.append(span)
+    assert left(taken) == 0 and largest(taken) == 0 and room_for(64, taken, 0) is None
 
 
 def test_who_is_gone_grows_no_more(cloud: SimulatedCloud, net: Outward) -> None:
@@ -197,28 +245,77 @@ def test_blocks_of_an_address_go_with_it_and_no_others(cloud: SimulatedCloud, ne
     assert rows(cloud)["hub@hv1"].subject == SECOND and rows(cloud)["hub@hv1"].zone != own.zone
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.sampled_from([*CHASSIS, "bind", "unbind"]), max_size=25))
-def test_whatever_grows_nobody_has_anothers_ports(history: list[str]) -> None:
+SIZE = st.sampled_from([1, *SIZES[::3], 1 << 14, 1 << 15])
+STEPS = st.one_of(
+    st.tuples(st.sampled_from(["grow", "come", "go"]), st.sampled_from([*CHASSIS, "far1", "far2", "far3", "far4"])),
+    st.tuples(st.just("size"), SIZE),
+    st.tuples(st.sampled_from(["hand on", "crowd", "second address"]), st.none()),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SIZE, st.lists(STEPS, max_size=25))
+@example(64, [("crowd", None), ("come", "hv3"), ("hand on", None)])
+@example(1024, [("come", "far1"), ("crowd", None), ("come", "hv3"), ("go", "far1"), ("hand on", None)])
+@example(1, [("size", 1 << 14), ("crowd", None), ("come", "hv3"), ("second address", None), ("grow", "hv1")])
+def test_whatever_comes_goes_and_grows_nobody_has_anothers_ports(size: int, history: list[tuple[str, Any]]) -> None:
+    """Of any size, and of several: none overlaps, none is given early, and each returning packet finds its chassis."""
     cloud = SimulatedCloud()
     net = outward(cloud)
-    second_address(cloud, net)
-    anew(cloud)
-    port = cloud.port("three", net.red, "10.0.1.13")
-    for step in history:
-        if step == "bind":
-            cloud.bind(port, "hv3")
-        elif step == "unbind" and "three" in cloud._plugged["hv3"]:
-            cloud.unbind(port, "hv3")
-        else:
-            grown(cloud, ("hub", step))
-        every = list(rows(cloud).values())
-        for address in (OUTSIDE, SECOND):
-            taken = taken_of(every, address)
-            assert sum(span.ports for span in taken) == len(
-                {number for span in taken for number in range(span.first, span.first + span.ports)}
-            )
-            assert all(span.first >= 1024 and span.first % span.ports == 0 for span in taken)
+    cloud.block_size = size
+    anew(cloud, size)
+    far = {f"far{number}": f"10.0.1.{20 + number}" for number in range(1, 5)}
+    ports = {name: cloud.port(f"more at {name}", net.red, f"10.0.1.{30 + n}") for n, name in enumerate(CHASSIS)}
+    there = {"hv1", "hv2"}
+    for step, what in history:
+        before = held(cloud)
+        if step == "size":
+            cloud.block_size = what
+        elif step == "grow":
+            grown(cloud, ("hub", what))
+        elif step == "second address" and len(net.out.fixed_ips) == 1:
+            net = net._replace(out=second_address(cloud, net))
+        elif step == "crowd":
+            use_up(cloud, net, *(each.ip_address for each in net.out.fixed_ips))
+            cloud.block_size = size
+        elif step == "come" and what not in there:
+            there.add(what)
+            if what in CHASSIS:
+                cloud.bind(ports[what], what)
+            elif cloud.store.get(Port, f"port of {what}") is None:
+                cloud.crowd(net.red, far[what], what)
+            else:
+                cloud.gather(what)
+        elif step == "go" and what in there - {"hv1", "hv2"}:
+            there.remove(what)
+            if what in CHASSIS:
+                cloud.unbind(ports[what], what)
+            else:
+                cloud.disperse(what)
+        given = cloud.hand_on(net.hub, *CHASSIS, *far) if step == "hand on" else []
+        assert not there.intersection(given), "nobody who is there gives anything"
+        now = held(cloud)
+        for (address, first, last), chassis in before.items():
+            still = any(own == chassis and at == address and low <= first and last <= high
+                        for (at, low, high), own in now.items())  # fmt: skip
+            assert still or chassis in given, (address, first, last, chassis)
+        assert all(first >= 1024 and first % (last + 1 - first) == 0 for _, first, last in now)
+        assert all(last < first for (at, _, last), (other, first, _) in pairwise(sorted(now)) if at == other)
+    cloud.untranslated.clear()
+    for row in rows(cloud).values():
+        for block in row.blocks if row.chassis_id in there & {*CHASSIS} else ():
+            for port in {block.first_port, block.last_port}:
+                back = from_far(net, net.out.mac_address, block.address, udp_src=53, udp_dst=port)
+                steps = cloud.inject_physical(FLAT, back).steps
+                assert {step.chassis_id for step in steps if step.table == "inbound_nat"} == {row.chassis_id}
+
+
+def held(cloud: SimulatedCloud) -> dict[tuple[str, int, int], str]:
+    """Return whose each block is: by address, first and last port."""
+    every = [(row.chassis_id, block) for row in rows(cloud).values() for block in row.blocks]
+    found = {(block.address, block.first_port, block.last_port): chassis for chassis, block in every}
+    assert len(found) == len(every)
+    return found
 
 
 def test_its_cost_follows_the_change_and_not_the_number_of_routers() -> None:

@@ -79,6 +79,7 @@ _GATEWAY = {
     "chassis": list_of(_all(id=STRING, state=one_of((ACTIVE, STANDBY, OUT)))),
     "blocks": list_of(_all(chassis=STRING, first_port=COUNT, last_port=COUNT, in_use=BOOLEAN)),
     "blocks_left": COUNT,
+    "ports_left": COUNT,
     "without_block": list_of(STRING),
     "floating_ips": COUNT,
 }

@@ -333,6 +333,7 @@ GATEWAY = {
         {"chassis": "hv1", "address": "203.0.113.10", "first_port": 4096, "last_port": 8191, "in_use": True},
     ],
     "blocks_left": 62,
+    "ports_left": 63488,
     "short": ["hv1"],
     "without_block": ["hv9"],
     "floating_ips": 2,
@@ -345,7 +346,7 @@ def test_gateways(stub, sdnapp):
     ports = "hv1: 1024-2047 4096-8191, hv2: 2048-3071 (idle); room for 62 more; none left for hv9; too few for hv1"
     stub.answer("/sdnapp/gateways", {"gateways": [GATEWAY, lonely]})
     status, out, _ = sdnapp("gateways")
-    first, second = out.splitlines()[1:]
+    first, second = out.splitlines()[1:3]
     assert status == 0
     heard = "hv3 up 2/2, hv2 up 1/2 (hv1 down)"
     for text in ("hub", "world", "203.0.113.10", "hv3 (active), hv2 (out)", GATEWAY["since"], heard, ports, "2"):
@@ -357,8 +358,28 @@ def test_gateways(stub, sdnapp):
     several = GATEWAY | {"addresses": ["203.0.113.10", "203.0.113.12"], "blocks": blocks}
     stub.answer("/sdnapp/gateways", {"gateways": [several]})
     assert "hv1: 203.0.113.10:1024-2047 203.0.113.12:4096-8191;" in sdnapp("gateways")[1]
+    fine = GATEWAY | {"without_block": [], "short": []}
+    stub.answer("/sdnapp/gateways", {"gateways": [fine]})
+    assert len(sdnapp("gateways")[1].splitlines()) == 2
     stub.answer("/sdnapp/gateways", {"gateways": []})
     assert sdnapp("gateways") == (0, "no router has a gateway\n", "")
+
+
+def test_gateways_whose_addresses_are_used_up(stub, sdnapp):
+    stub.answer("/sdnapp/gateways", {"gateways": [GATEWAY | {"blocks_left": 0, "ports_left": 0}]})
+    _, row, _, *told = sdnapp("gateways")[1].splitlines()
+    assert "no room for more; none left for hv9; too few for hv1" in row
+    assert told == [
+        "All source ports of 203.0.113.10 are taken. What leaves by hub from hv9 is dropped (not_translated); the "
+        "other chassis go on.",
+        "hv1 cannot have more source ports of 203.0.113.10: new connections by hub to some destinations are dropped "
+        "(not_translated); those that there are go on.",
+        "Give it one more address:",
+        "  openstack router set hub --external-gateway world --fixed-ip ip-address=203.0.113.10 "
+        "--fixed-ip ip-address=ONE_MORE",
+        "Or wait: ports that have been idle for two hours are handed on, and those of chassis that are gone as soon as "
+        "`openstack network agent delete` has deleted these.",
+    ]
 
 
 RESTART = {
