@@ -1,34 +1,71 @@
-"""Answers as JSON. A long list is encoded in pieces, between which others have their turn."""
+"""Answers as JSON, in pieces: others have their turn between two of them, and nothing ever copies the whole."""
 
 import json
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from sdnapp.turns import Turns
 
 _ITEMS = 100
-"""Items that are encoded at once, in a millisecond or so."""
+"""Items that are encoded at once, in a millisecond or so; those in lists of theirs count."""
+_PIECE = 64 << 10
+"""Octets of a piece, at least; the last one may have less."""
 
 
-def encoded(body: object) -> bytes:
-    """Return a body as JSON, with turns of others where it has a long list."""
-    long = {key for key, value in body.items() if _is_long(value)} if isinstance(body, dict) else set()
-    if not isinstance(body, dict) or not long:
-        return json.dumps(body).encode()
-    turns = Turns()
-    members = []
-    for key, value in body.items():
-        text = "[" + ", ".join(turns.between(_pieces(value))) + "]" if key in long else json.dumps(value)
-        members.append(f"{json.dumps(key)}: {text}")
-    return ("{" + ", ".join(members) + "}").encode()
+def encoded(body: object) -> list[bytes]:
+    """Return a body as JSON, to be sent piece by piece."""
+    pieces: list[bytes] = []
+    texts: list[str] = []
+    size = 0
+    for text in Turns().between(_texts(body)):
+        texts.append(text)
+        size += len(text)
+        if size >= _PIECE:
+            pieces.append("".join(texts).encode())
+            texts, size = [], 0
+    if texts:
+        pieces.append("".join(texts).encode())
+    return pieces
 
 
-def _is_long(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > _ITEMS
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the text of a value, some items at a time."""
+    if isinstance(value, dict) and any(isinstance(member, list) for member in value.values()):
+        before = "{"
+        for key, member in value.items():
+            yield f"{before}{json.dumps(key)}: "
+            yield from _texts(member)
+            before = ", "
+        yield "}"
+    elif isinstance(value, list) and value:
+        before = "["
+        for some in _groups(value):
+            yield before
+            if isinstance(some, list):
+                yield json.dumps(some)[1:-1]
+            else:
+                yield from _texts(some)
+            before = ", "
+        yield "]"
+    else:
+        yield json.dumps(value)
 
 
-def _pieces(items: list[Any]) -> Iterator[str]:
-    left = iter(items)
-    while some := list(islice(left, _ITEMS)):
-        yield json.dumps(some)[1:-1]
+def _groups(items: list[Any]) -> Iterator[Any]:
+    """Yield lists of items that are encoded at once; and by itself one that has so many in lists of its own."""
+    some: list[Any] = []
+    many = 0
+    for item in items:
+        weight = 1
+        if isinstance(item, dict):
+            weight += sum([len(member) for member in item.values() if type(member) is list])
+        if many + weight > _ITEMS and some:
+            yield some
+            some, many = [], 0
+        if weight > _ITEMS and isinstance(item, dict):
+            yield item
+        else:
+            some.append(item)
+            many += weight
+    if some:
+        yield some

@@ -10,6 +10,7 @@ from neutron_lib import exceptions
 from webob import Response, exc
 
 from sdnapp.api.encoding import encoded
+from sdnapp.turns import Turns
 from topology.storage import ConflictError, StorageError
 
 LOG = logging.getLogger(__name__)
@@ -98,5 +99,12 @@ def response_of(error: Exception, method: str, path: str) -> Response:
 
 
 def json_response(body: object, status: int = 200) -> Response:
-    """Return a response with a JSON body."""
-    return Response(encoded(body), status=status, content_type="application/json", charset="UTF-8")
+    """Return a response with a JSON body, which is sent in pieces; others have their turn in between."""
+    pieces = encoded(body)
+    return Response(
+        app_iter=Turns().between(pieces) if len(pieces) > 1 else pieces,
+        content_length=sum(map(len, pieces)),
+        status=status,
+        content_type="application/json",
+        charset="UTF-8",
+    )

@@ -1,6 +1,5 @@
 """Lists: filters, fields, sort keys, pages and their links."""
 
-import json
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,7 +7,6 @@ from urllib.parse import urlsplit
 import pytest
 from webob import Request
 
-from sdnapp.api.encoding import encoded
 from sdnapp.turns import Turns
 from tests.sdnapp.api.stand_ins import BLUE, RED, Api
 from topology.values import Port
@@ -245,12 +243,3 @@ def test_a_list_without_limit_is_of_one_moment(api: Api, monkeypatch: pytest.Mon
     wanted = [f"before-{number}" for number in range(5)]
     for query in ("", "&sort_key=mac_address&sort_dir=asc", "&admin_state_up=true"):
         assert names(f"/v2.0/ports?network_id={network}{query}") == wanted, query
-
-
-def test_long_lists_are_encoded_as_short_ones_are() -> None:
-    for body in (
-        {"a": list(range(1000)), "b": [{"c": 1}], "d": None},
-        {"ports": [{"name": "\u00e4"}] * 301},
-        [1] * 500,
-    ):
-        assert encoded(body) == json.dumps(body).encode()

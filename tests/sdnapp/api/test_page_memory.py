@@ -10,8 +10,9 @@ from tests.sdnapp.api.stand_ins import ADMIN, RED, Api
 
 PAGE = 50
 SHORT, LONG = 1_000, 10_000
-SPARE = 20_000
-"""Bytes that are no sign of anything: an id for each port would be ten times as much."""
+SPARE = 100_000
+"""Bytes that are no sign of anything: a reference to each port, as what is sorted is of one moment. An id for each port
+would be ten times as much."""
 
 
 def filled(count: int) -> Api:
