@@ -19,7 +19,7 @@ from topology.security import GROUPS
 from topology.speaking import FREE_SPEAKERS
 from topology.steady import Rows
 from topology.store import KINDS, Change, RowChange
-from topology.turns import GiveWay, by_turns, nobody_waits
+from topology.turns import GiveWay, by_turns, let_go, nobody_waits
 from topology.values import Chassis
 
 T = TypeVar("T")
@@ -144,6 +144,8 @@ class Engine:
             if cell.function is audiences and cell.args[0] in self._subscribed:
                 self._subscribe(cell.args[0])
         self._memo.end()
+        # What has gone with the change goes from memory, too, and not all at once.
+        let_go(suspects, self._give_way)
         touched, self._touched = self._touched, {}
         deltas = {chassis_id: table.take_delta(self._give_way) for chassis_id, table in touched.items()}
         return {chassis_id: delta for chassis_id, delta in deltas.items() if delta.added or delta.removed}

@@ -18,7 +18,7 @@ from flows.gatherings import Gathering
 from topology.facts import Relation
 from topology.steady import Rows
 from topology.store import KIND_OF, RowChange
-from topology.turns import GiveWay, by_turns, nobody_waits
+from topology.turns import GiveWay, by_turns, let_go, nobody_waits
 from topology.values import Row
 
 R = TypeVar("R", bound=Row)
@@ -168,7 +168,7 @@ class Memo:
                 for key in self._follow(relation, gathering, row_id):
                     edge += self._turned(relation, key)
             self._suspect_readers(edge)
-        return [cell for cell in self._suspects if cell.suspect]
+        return [cell for cell in by_turns(self._suspects, self._give_way) if cell.suspect]
 
     def end(self) -> None:
         """Forget what nobody reads any more; what has changed is settled."""
@@ -184,8 +184,10 @@ class Memo:
                     self._forget(node)
             elif isinstance(node, Source) and node.readers is None:
                 del node.home[node.key]
-        self._suspects.clear()
-        self._changed.clear()
+        suspects, changed = self._suspects, self._changed
+        self._suspects, self._changed = [], set()
+        let_go(suspects, self._give_way)
+        let_go(changed, self._give_way)
 
     def settled(self, function: Function, args: tuple[Any, ...]) -> Cell:
         """Return the cell of a function with arguments, up to date. Raises what the function raises."""

@@ -22,7 +22,7 @@ from topology.placement import Plugged, forget, observe
 from topology.steady import Steady
 from topology.storage import StorageError
 from topology.store import Change, Store
-from topology.turns import GiveWay, by_turns, nobody_waits
+from topology.turns import GiveWay, by_turns, let_go, nobody_waits
 from topology.values import Chassis, Port, PortBinding, Router
 
 LOG = logging.getLogger(__name__)
@@ -122,16 +122,16 @@ class Controller:
         with self._busy:
             if not (self._changes or self._astray or self._look_again) and self._engine_is_sound:
                 return
-            followed: list[Change] = []
+            concerns_ports = False
             for _ in range(ROUNDS):
                 if self._changes or not self._engine_is_sound:
-                    followed += self._follow_while_others_write()
+                    concerns_ports |= self._follow_while_others_write()
             with self.store.still():
-                followed += self._finish()
-        self._rebind_names(followed)
+                concerns_ports |= self._finish()
+        self._rebind_names(concerns_ports)
 
-    def _follow_while_others_write(self) -> list[Change]:
-        """Bring the engine to the state that the store has now, and tell attached chassis; return what was followed."""
+    def _follow_while_others_write(self) -> bool:
+        """Bring the engine to the state that the store has now, and tell attached chassis; return if ports changed."""
         with self.store.still():
             self._steady.hold()
             changes, self._changes = self._changes, []
@@ -141,10 +141,14 @@ class Controller:
             self._steady.let_go()
         self._make_durable()
         self._tell_all(deltas)
-        return changes
+        rows = [row for change in changes for row in change.rows]
+        changes.clear()
+        concerns_ports = any(row.kind is Port for row in rows)
+        let_go(rows, self._give_way)
+        return concerns_ports
 
-    def _finish(self) -> list[Change]:
-        """Follow what has come since; do what takes an engine that is up to date; return what was followed.
+    def _finish(self) -> bool:
+        """Follow what has come since; do what takes an engine that is up to date; return whether ports changed.
 
         The store is still meanwhile. A chassis that the engine does not know yet would be given no flows at all.
         """
@@ -162,7 +166,7 @@ class Controller:
         if self._handovers.may_go_on():
             self._reconsider()
         self._moved()
-        return changes
+        return any(row.kind is Port for change in changes for row in change.rows)
 
     def _tell_all(self, deltas: Mapping[str, Delta]) -> None:
         for chassis_id, delta in deltas.items():
@@ -230,9 +234,9 @@ class Controller:
         with self._busy:
             self.catch_up()
             with self.store.still():
-                followed = self._finish()
+                concerns_ports = self._finish()
                 grown = translation.grow(self.store, self.engine.view, places)
-        self._rebind_names(followed)
+        self._rebind_names(concerns_ports)
         return grown
 
     def hand_on(self, places: Iterable[translation.Place]) -> list[translation.Place]:
@@ -517,8 +521,8 @@ class Controller:
         named = NAMED_PREFIX + datapath_id
         observe(self.store, Chassis(named, hostname=named, datapath_id=datapath_id), plugged)
 
-    def _rebind_names(self, changes: Iterable[Change]) -> None:
-        if self._ports_by_name and any(row.kind is Port for change in changes for row in change.rows):
+    def _rebind_names(self, concerns_ports: bool) -> None:
+        if self._ports_by_name and concerns_ports:
             for datapath_id in list(self._ports_by_name):
                 if self.chassis_of(datapath_id) == NAMED_PREFIX + datapath_id:
                     self._bind_names(datapath_id)

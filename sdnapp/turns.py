@@ -1,8 +1,10 @@
 """How long work gives others their turn: after some milliseconds, by the clock."""
 
 import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from heapq import merge
+from itertools import islice
+from typing import Any, TypeVar
 
 from os_ken.lib import hub
 
@@ -10,6 +12,8 @@ T = TypeVar("T")
 
 SLICE = 0.002
 """Seconds of work between two turns of others, each of which costs some 40 us."""
+_SORTED_AT_ONCE = 500
+"""A millisecond or two."""
 
 
 class Turns:
@@ -30,3 +34,11 @@ class Turns:
         for item in items:
             yield item
             self.give_way()
+
+    def in_order(self, items: Iterable[T], key: Callable[[T], Any]) -> Iterator[T]:
+        """Yield items by a key that is asked for twice, those of the same key as they came; others have their turn."""
+        runs, left = [], iter(items)
+        while run := sorted(islice(left, _SORTED_AT_ONCE), key=key):
+            runs.append(run)
+            self.give_way()
+        return self.between(merge(*runs, key=key))

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 from topology.index import Index
 from topology.store import Change, Store, Transaction
-from topology.turns import GiveWay, by_turns
+from topology.turns import GiveWay, by_turns, let_go
 
 _ABSENT = object()
 K = TypeVar("K")
@@ -46,6 +46,8 @@ class Draft(Store):
         self.revision = store.revision
         self._open: Transaction | None = Transaction(self)
         self._open_in = threading.get_ident()
+        self._before: list[_Over] = []
+        """What readers are shown meanwhile, where it differs."""
 
     def commit(self, tx: Transaction, give_way: GiveWay) -> None:
         """Commit what was written, and make the store beneath what this one is. Raises as a transaction's end does.
@@ -87,19 +89,35 @@ class Draft(Store):
         rows: dict[type[Any], Any] = dict(self._beneath._rows)
         indexes = dict(self._beneath._indexes)
         for kind, over in self._over_rows.items():
-            rows[kind] = over.as_before(give_way)
+            rows[kind] = self._laid_over(over, give_way)
         for name, index in self._over_indexes.items():
-            indexes[name] = Index(cast(Any, index.over.as_before(give_way)))
-        return rows, indexes, self._over_claimed.as_before(give_way)
+            indexes[name] = Index(cast(Any, self._laid_over(index.over, give_way)))
+        return rows, indexes, self._laid_over(self._over_claimed, give_way)
+
+    def _laid_over(self, over: "_Over", give_way: GiveWay) -> "_Over":
+        """Return what is beneath another one now, as it stays whatever that one puts in place."""
+        before = _Over(over.beneath)
+        self._before.append(before)
+        for key in by_turns(over.own, give_way):
+            before.own[key] = over.beneath.get(key)
+        return before
 
     def _put_in_place(self, change: Change) -> Iterator[None]:
         """Write all of it to the store beneath, in small steps."""
         for row in change.rows:
             self._revise(row, change.revision)
             yield
-        overs = [*self._over_rows.values(), *(index.over for index in self._over_indexes.values()), self._over_claimed]
-        for over in overs:
+        for over in self._overs():
             yield from over.put_in_place()
+
+    def _overs(self) -> "list[_Over]":
+        return [*self._over_rows.values(), *(index.over for index in self._over_indexes.values()), self._over_claimed]
+
+    def let_go(self, tx: Transaction, give_way: GiveWay) -> None:
+        """Forget all that was written, which nobody reads here any more."""
+        tx.let_go(give_way)
+        for over in (*self._overs(), *self._before):
+            let_go(over.own, give_way)
 
 
 @contextmanager
@@ -123,6 +141,7 @@ def drafted(store: Store, give_way: GiveWay) -> Iterator[tuple[Draft, Transactio
             draft._open = None
             store._drafted_in = 0
             store._tell()
+    draft.let_go(tx, give_way)
 
 
 class _WhereAsked(dict[K, V]):
@@ -173,13 +192,6 @@ class _Over:
 
     def values(self) -> Iterator[Any]:
         return (self[key] for key in self)
-
-    def as_before(self, give_way: GiveWay) -> "_Over":
-        """Return what is beneath now, as it stays whatever this one puts in place."""
-        before = _Over(self.beneath)
-        for key in by_turns(self.own, give_way):
-            before.own[key] = self.beneath.get(key)
-        return before
 
     def put_in_place(self) -> Iterator[None]:
         """Write what was set to what is beneath, in small steps."""

@@ -22,7 +22,7 @@ from topology.documents import from_document, to_document
 from topology.gateway_values import Fence, GatewayBinding, Neighbour, NoUpstream, Outage, Translation, VirtualAddress
 from topology.index import Index
 from topology.storage import MemoryStorage, Storage
-from topology.turns import GiveWay, by_turns, nobody_waits
+from topology.turns import GiveWay, by_turns, let_go, nobody_waits
 from topology.values import (
     ROUTER_GATEWAY,
     ROUTER_INTERFACE,
@@ -542,3 +542,8 @@ class Transaction:
             expected[key], writes[key] = store._revisions[row.kind].get(row.id, 0), self._documents[row.kind, row.id]
         store.revision = store._storage.commit(expected, writes, give_way)
         return Change(store.revision, rows)
+
+    def let_go(self, give_way: GiveWay) -> None:
+        """Forget, at the end, what was written; much is better forgotten in slices."""
+        let_go(self._undo, give_way)
+        let_go(self._documents, give_way)

@@ -4,7 +4,7 @@ The core knows no threads: it is given a function to call.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -27,3 +27,10 @@ def by_turns(items: Iterable[T], give_way: GiveWay) -> Iterator[T]:
         if not left:
             give_way()
             left = STRIDE
+
+
+def let_go(held: dict[Any, Any] | list[Any] | set[Any], give_way: GiveWay) -> None:
+    """Empty something large, and give way now and then: what nobody else has goes with it, which takes time, too."""
+    take = held.popitem if isinstance(held, dict) else held.pop
+    for _ in by_turns(range(len(held)), give_way):
+        take()

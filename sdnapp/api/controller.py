@@ -51,7 +51,7 @@ class Controller:
         audit.add(request, created=[row.id for row in rows])
         # Later objects of one request may have touched earlier ones.
         latest = (ctx.store.get(resource.row, row.id) or row for row in turns.between(rows))
-        return json_response({resource.collection: [self._view(ctx, row) for row in latest]}, 201)
+        return json_response({resource.collection: (self._view(ctx, row) for row in latest)}, 201)
 
     def update(self, ctx: Context, request: Request, row_id: str) -> Response:
         """Change one object."""

@@ -1,7 +1,7 @@
 """Answers as JSON, in pieces: others have their turn between two of them, and nothing ever copies the whole."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sdnapp.turns import Turns
@@ -13,7 +13,10 @@ _PIECE = 64 << 10
 
 
 def encoded(body: object) -> list[bytes]:
-    """Return a body as JSON, to be sent piece by piece."""
+    """Return a body as JSON, to be sent piece by piece.
+
+    A member may be an iterator in the place of a list: so its items need never be there all at once.
+    """
     pieces: list[bytes] = []
     texts: list[str] = []
     size = 0
@@ -30,14 +33,14 @@ def encoded(body: object) -> list[bytes]:
 
 def _texts(value: Any) -> Iterator[str]:
     """Yield the text of a value, some items at a time."""
-    if isinstance(value, dict) and any(isinstance(member, list) for member in value.values()):
+    if isinstance(value, dict) and any(isinstance(member, list | Iterator) for member in value.values()):
         before = "{"
         for key, member in value.items():
             yield f"{before}{json.dumps(key)}: "
             yield from _texts(member)
             before = ", "
         yield "}"
-    elif isinstance(value, list) and value:
+    elif isinstance(value, list | Iterator):
         before = "["
         for some in _groups(value):
             yield before
@@ -46,12 +49,12 @@ def _texts(value: Any) -> Iterator[str]:
             else:
                 yield from _texts(some)
             before = ", "
-        yield "]"
+        yield "[]" if before == "[" else "]"
     else:
         yield json.dumps(value)
 
 
-def _groups(items: list[Any]) -> Iterator[Any]:
+def _groups(items: Iterable[Any]) -> Iterator[Any]:
     """Yield lists of items that are encoded at once; and by itself one that has so many in lists of its own."""
     some: list[Any] = []
     many = 0

@@ -22,8 +22,6 @@ from sdnapp.turns import Turns
 Groups = Sequence[Sequence[str]]
 """Sorted ids, in groups that may overlap: as indexes have them, and so without a copy."""
 _NOT_FILTERS = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
-_SORTED_AT_ONCE = 500
-"""Rows: a millisecond or two."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def read_query(ctx: Context, resource: Resource[Any], request: Request) -> Query
 def answer(
     ctx: Context, resource: Resource[Any], request: Request, among: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Return the body for a list request: the objects and, with a limit, links to the pages beside.
+    """Return the body for a list request: the objects, to be read once, and, with a limit, links to the pages beside.
 
     ``among``: the sorted ids of all that can be in it, where these are fewer than the caller may see. Without a limit,
     the objects are as all of them were at one moment, though others have their turn meanwhile; what is no attribute of
@@ -135,9 +133,9 @@ def answer(
     _marker(ctx, resource, query.marker)
     resource.before_list(ctx, request.GET)
     rows = _page(ctx, resource, query, among)
-    shown = [
+    shown = (
         show(ctx, resource, row, query.fields, hidden_attributes(ctx, resource, row)) for row in Turns().between(rows)
-    ]
+    )
     body: dict[str, Any] = {resource.collection: shown}
     if links := _links(request, query, rows):
         body[f"{resource.collection}_links"] = links
@@ -312,16 +310,8 @@ def _page_by_keys(ctx: Context, resource: Resource[Any], query: Query, groups: G
     if marker is not None:
         after = key(marker)
         keyed = (pair for pair in keyed if after < pair[0])
-    chosen = nsmallest(query.limit, keyed, key=itemgetter(0)) if query.limit else _in_sequence(keyed)
+    chosen = nsmallest(query.limit, keyed, key=itemgetter(0)) if query.limit else Turns().in_order(keyed, itemgetter(0))
     return [row for _, row in chosen]
-
-
-def _in_sequence(keyed: Iterable[tuple[tuple[Any, ...], Any]]) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Sort by keys, some at a time."""
-    turns, runs, left = Turns(), [], iter(keyed)
-    while run := sorted(islice(left, _SORTED_AT_ONCE), key=itemgetter(0)):
-        runs.append(run)
-    return turns.between(merge(*runs, key=itemgetter(0)))
 
 
 def _links(request: Request, query: Query, rows: Sequence[Any]) -> list[dict[str, str]]:

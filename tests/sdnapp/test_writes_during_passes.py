@@ -1,10 +1,14 @@
 """Who writes does not wait while the flows that follow from earlier writes are computed, and no write is lost."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
+
+import pytest
 
 from flows.engine import Engine
 from sdnapp.controller import Controller
@@ -47,10 +51,15 @@ def with_writes(world: World, writes: list[Write], at: int = 5) -> list[bool]:
             threads.submit(write, writes[len(done)]).result(PATIENCE)
             done.append(True)
 
+    seams_of(world, seam)
+    return done
+
+
+def seams_of(world: World, seam: Callable[[], None]) -> None:
+    """Have something done at each seam of passes."""
     world.controller._give_way = seam
     world.controller.engine._give_way = seam
     world.controller.engine._memo._give_way = seam
-    return done
 
 
 def rename(row_id: str, mac: str) -> Write:
@@ -167,3 +176,24 @@ def test_within_a_transaction_nothing_is_waited_for(world: World) -> None:
 def _commit(world: World, act: Write) -> None:
     with world.store.transaction() as tx:
         act(tx)
+
+
+def test_what_was_followed_goes_from_memory_little_by_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("topology.turns.STRIDE", 1)
+    world = World()
+    crowd(world)
+    world.controller.catch_up()
+    rows = world.store.all(Port)
+    references: list[int] = []
+
+    def seam() -> None:
+        references.append(sum(map(sys.getrefcount, rows)))
+
+    with world.store.transaction() as tx:
+        for row in rows:
+            tx.delete(Port, row.id)
+    seams_of(world, seam)
+    world.controller.catch_up()
+    seam()
+    assert references[0] - references[-1] == len(rows)
+    assert max(before - after for before, after in pairwise(references)) == 1

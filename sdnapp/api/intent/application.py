@@ -61,21 +61,23 @@ def apply(
         names = link(aside, resources, document.items, project_id, turns)
         lacking = Matching(aside, ordered, project_id, turns).match(document.items)
         steps = Steps(aside, names, ordered, project_id, options.dry_run)
-        deletions = [] if options.keep else [each for each in lacking if in_file(each[0]).may_delete(each[1])]
-        _check_stay(turns.between(document.items), deletions)
+        going = [] if options.keep else turns.between(lacking)
+        deletions = [each for each in going if in_file(each[0]).may_delete(each[1])]
+        _check_stay(document.items, deletions, turns)
         # Deletions come first, as they make room.
-        changing = [partial(steps.update, item) for item in document.items if item.row_id is not None]
-        creating = [_creations(steps, resource, document.items) for resource in ordered]
+        changing = [partial(steps.update, item) for item in turns.between(document.items) if item.row_id is not None]
+        creating = [_creations(steps, resource, document.items, turns) for resource in ordered]
         settling = [steps.settling(item) for item in turns.between(document.items) if in_file(item.resource).late]
-        _run([[*(partial(steps.delete, *each) for each in deletions), *changing], *creating], turns)
+        deleting = [partial(steps.delete, *each) for each in turns.between(deletions)]
+        _run([[*deleting, *changing], *creating], turns)
         _run([settling], turns)
         done = [*changes, *steps.done]
     return done
 
 
-def _check_stay(items: Iterable[Item], deletions: Sequence[tuple[Resource[Any], Any]]) -> None:
+def _check_stay(items: Sequence[Item], deletions: Sequence[tuple[Resource[Any], Any]], turns: Turns) -> None:
     """Raise PlaceError where an item names an object that goes, as the document does not list it."""
-    going = {row.id: resource for resource, row in deletions}
+    going = {row.id: resource for resource, row in turns.between(deletions)}
 
     def check(item: Item, reference: Reference, handle: Any, place: Place) -> Any:
         if isinstance(handle, str) and (resource := going.get(handle)) is not None:
@@ -84,18 +86,18 @@ def _check_stay(items: Iterable[Item], deletions: Sequence[tuple[Resource[Any], 
             raise PlaceError(where, f"{message}: list it under {resource.collection}, or apply with --keep")
         return handle
 
-    for item in items:
+    for item in turns.between(items):
         parent = in_file(item.resource).parent
         if parent is not None:
             check(item, in_file(item.resource).references[parent], item.parent, (parent,))
         replaced(in_file(item.resource).references, item.given, as_is, as_is, partial(check, item))
 
 
-def _creations(steps: Steps, resource: Resource[Any], items: Sequence[Item]) -> list[Step]:
-    new = [item for item in items if item.resource is resource and item.row_id is None]
+def _creations(steps: Steps, resource: Resource[Any], items: Sequence[Item], turns: Turns) -> list[Step]:
+    new = (item for item in turns.between(items) if item.resource is resource and item.row_id is None)
     # Whoever names an address or a number comes before those who take what is free.
-    new.sort(key=lambda item: -len(in_file(resource).chosen & item.given.keys()))
-    return [partial(steps.create, item) for item in new]
+    ordered = turns.in_order(new, lambda item: -len(in_file(resource).chosen & item.given.keys()))
+    return [partial(steps.create, item) for item in ordered]
 
 
 def _run(stages: list[list[Step]], turns: Turns) -> None:

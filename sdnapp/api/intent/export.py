@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 from sdnapp.api.intent.attributes import current, default, in_file, may_set, rows_of
@@ -45,7 +46,7 @@ class _Export:
         """Return each resource's objects that are not written under others."""
         found = {}
         for resource in self._resources:
-            above = {row.id for parent in self._parents(resource) for row in self._rows[parent.name]}
+            above = {row.id for each in self._parents(resource) for row in self._turns.between(self._rows[each.name])}
             every = self._turns.between(self._rows[resource.name])
             rows = [row for row in every if parent_id(self._ctx, resource, row) not in above]
             if entries := self._section(resource, rows, is_nested=False):
@@ -56,9 +57,13 @@ class _Export:
         return [each for each in self._resources if resource in children_of(self._resources, each)]
 
     def _section(self, resource: Resource[Any], rows: Sequence[Any], is_nested: bool) -> list[dict[str, Any]]:
-        entries = [self._entry(resource, row, is_nested) for row in self._turns.between(rows)]
-        entries = [entry for entry in entries if entry != {"name": in_file(resource).standing}]
-        return sorted(entries, key=lambda entry: (entry.get("name", ""), _text(entry)))
+        entries = (self._entry(resource, row, is_nested) for row in self._turns.between(rows))
+        keyed = (
+            (entry.get("name", ""), _text(entry), entry)
+            for entry in entries
+            if entry != {"name": in_file(resource).standing}
+        )
+        return [entry for _, _, entry in self._turns.in_order(keyed, itemgetter(0, 1))]
 
     def _entry(self, resource: Resource[Any], row: Any, is_nested: bool) -> dict[str, Any]:
         entry = named(self._ctx, self._names, resource, row, written_attributes(self._ctx, resource, row))

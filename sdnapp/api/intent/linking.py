@@ -1,6 +1,6 @@
 """What the names in a document mean, and what its values are: settled before anything is changed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from neutron_lib import exceptions
@@ -30,7 +30,7 @@ def link(ctx: Context, resources: Sequence[Resource[Any]], items: list[Item], pr
             with ctx.store.transaction() as tx:
                 in_file(resource).prepare(ctx, tx, project_id)
         # Parents and what items refer to come first, so that they are linked when it is their children's turn.
-        for item in turns.between(each for each in items if each.resource is resource):
+        for item in (each for each in turns.between(items) if each.resource is resource):
             for name in [name for name in item.given if not _refers(resource, name)]:
                 item.given[name] = converted(resource, name, item.given[name], item.place)
                 # Such as an MTU of 0, by which the API means the usual one.
@@ -43,14 +43,14 @@ def link(ctx: Context, resources: Sequence[Resource[Any]], items: list[Item], pr
             names.add(resource.name, [name for name in known if isinstance(name, str) and name], item.parent, item)
             if isinstance(item.parent, Item):
                 item.parent.children.append(item)
-        for item in list(turns.between(_unsaid(ctx, resource, items))):
+        for item in list(_unsaid(ctx, resource, turns.between(items))):
             assert isinstance(item.parent, Item)
             item.parent.children.append(item)
             items.append(item)
     return names
 
 
-def _unsaid(ctx: Context, resource: Resource[Any], items: Sequence[Item]) -> Iterator[Item]:
+def _unsaid(ctx: Context, resource: Resource[Any], items: Iterable[Item]) -> Iterator[Item]:
     """Give the items of objects that others are made with, under those that do not say which they have."""
     declared = in_file(resource)
     if declared.born is None or declared.parent is None:

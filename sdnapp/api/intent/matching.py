@@ -23,7 +23,8 @@ class Matching:
         self._under: dict[tuple[str, str | None], list[Any]] = {}
         for resource in resources:
             # Rows that are alike are taken in the order in which they were made.
-            self._rows[resource.name].sort(key=lambda row: (row.created_at, getattr(row, "key", 0)))
+            ordered = turns.in_order(self._rows[resource.name], lambda row: (row.created_at, getattr(row, "key", 0)))
+            self._rows[resource.name] = list(ordered)
             for row in turns.between(self._rows[resource.name]):
                 self._under.setdefault((resource.name, parent_id(ctx, resource, row)), []).append(row)
 
@@ -38,14 +39,15 @@ class Matching:
                     groups.setdefault(item.parent_id, []).append(item)
             for parent, group in groups.items():
                 self._pair(resource, group, list(self._under.get((resource.name, parent), ())))
-            matched = {item.row_id for group in groups.values() for item in group}
-            lacking += [(resource, row) for row in self._rows[resource.name] if row.id not in matched]
-        staying = {row.id for resource, row in lacking if not in_file(resource).may_delete(row)}
+            matched = {item.row_id for group in groups.values() for item in self._turns.between(group)}
+            rows = self._turns.between(self._rows[resource.name])
+            lacking += [(resource, row) for row in rows if row.id not in matched]
+        staying = {row.id for resource, row in self._turns.between(lacking) if not in_file(resource).may_delete(row)}
         # What was made with others goes with them.
-        above = {row.id for _, row in lacking}
+        above = {row.id for _, row in self._turns.between(lacking)}
         return [
             (resource, row)
-            for resource, row in lacking[::-1]
+            for resource, row in self._turns.between(lacking[::-1])
             if parent_id(self._ctx, resource, row) not in (staying if in_file(resource).born is None else above)
         ]
 
@@ -55,7 +57,7 @@ class Matching:
         for key in keys:
             items, rows = self._pair_by(items, rows, partial(_value, key=key), partial(self._value, resource, key))
         keyless = [item for item in self._turns.between(items) if not any(_value(item, key) for key in keys)]
-        nameless = [row for row in rows if not getattr(row, "name", "")]
+        nameless = [row for row in self._turns.between(rows) if not getattr(row, "name", "")]
         self._pair_by(keyless, nameless, lambda item: True, lambda row: True)
 
     def _pair_by(
@@ -71,7 +73,7 @@ class Matching:
             buckets.setdefault(key_of_row(row), []).append(row)
         groups: dict[Hashable, list[Item]] = {}
         # Those that say most choose first: whoever says little agrees with many.
-        for item in self._turns.between(sorted(items, key=lambda item: -len(item.given))):
+        for item in self._turns.in_order(items, lambda item: -len(item.given)):
             if key := key_of_item(item):
                 groups.setdefault(key, []).append(item)
         for key, group in self._turns.between(groups.items()):
@@ -81,8 +83,9 @@ class Matching:
                 pairs = assign(len(group), len(bucket), self._indexed(fits, group, bucket), pairs)
             for number, row in pairs.items():
                 group[number].row_id = bucket[row].id
-        taken = {item.row_id for item in items}
-        return [item for item in items if item.row_id is None], [row for row in rows if row.id not in taken]
+        taken = {item.row_id for item in self._turns.between(items)}
+        left = [item for item in self._turns.between(items) if item.row_id is None]
+        return left, [row for row in self._turns.between(rows) if row.id not in taken]
 
     def _agrees(self, item: Item, row: Any) -> bool:
         """Return whether an object is as an item says, with all that is written under it."""

@@ -23,6 +23,13 @@ def test_whatever_is_encoded_is_json(value: Any) -> None:
     assert b"".join(encoded(value)) == json.dumps(value).encode()
 
 
+def test_items_may_come_one_after_the_other() -> None:
+    for items in [], LONG:
+        assert (
+            b"".join(encoded({"ports": iter(items), "links": []})) == json.dumps({"ports": items, "links": []}).encode()
+        )
+
+
 @pytest.mark.parametrize(
     "body",
     [

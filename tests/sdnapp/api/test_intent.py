@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sdnapp import turns
+from sdnapp.api.intent import export as export_module
 from sdnapp.api.intent.matching import Matching
 from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import ADMIN, BLUE, READER, RED, Answer, Api, documents
@@ -529,14 +530,14 @@ def test_others_have_their_turn_while_a_document_is_applied_and_see_nothing_of_i
     ports = [{"name": f"vm{number}"} for number in range(50)]
     lab = network(subnets=[{"cidr": "10.0.0.0/26"}], ports=ports)
     assert len(changes(api, lab)) == 52
-    # When each port is read, linked and matched, and written.
-    assert len(seen) > 4 * 50 and set(seen) <= {0, 50} and seen == sorted(seen)
+    # When each port is read, linked, matched, put in order and written, and what that took is forgotten.
+    assert len(seen) > 20 * 50 and set(seen) <= {0, 50} and seen == sorted(seen)
     seen.clear()
     assert len(export(api)["networks"][0]["ports"]) == len(ports) < len(seen)
     seen.clear()
     refusal(api, network(subnets=[{"cidr": "10.0.0.0/26"}], ports=[*ports, *ports]))
     assert changes(api, network(ports=[]), query="?dry_run=true")
-    assert len(seen) > 4 * 50 and set(seen) == {50}
+    assert len(seen) > 30 * 50 and set(seen) == {50}
 
 
 def test_matching_a_document_with_what_is_there_gives_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -572,6 +573,8 @@ def test_who_writes_waits_until_a_project_is_exported(monkeypatch: pytest.Monkey
         writing: list[Future[None]] = []
 
         def meanwhile(seconds: float) -> None:
+            if not _is_within(export_module.export):
+                return
             if not writing:
                 writing.append(threads.submit(write))
             with suppress(TimeoutError):
