@@ -1,11 +1,15 @@
 """From the octets of a request to the objects in it. Whatever is sent, the answer is objects or a 4xx."""
 
-import json
 import re
 from typing import Any
 
 from webob import Request, exc
 
+from sdnapp.api.decoding import TooDeepError, decoded
+from sdnapp.turns import Turns
+
+MOST_OBJECTS = 50_000
+"""In one request. Within the octets of a body there is room for millions that say nothing, and no memory for them."""
 _INVALID = "Body contains invalid data"
 _DEEPEST = 32
 _DRAINED, _PIECE = 8, 64 << 10
@@ -22,16 +26,14 @@ def read_json(request: Request, limit: int) -> object:
     if not octets:
         return None
     try:
-        body = json.loads(octets.decode("utf-8"), parse_constant=_no_number)
-        if _SURROGATE.search(octets):
-            # Half of a surrogate pair is no character: no engine could store it.
-            json.dumps(body, ensure_ascii=False).encode("utf-8")
+        # Half of a surrogate pair is no character: no engine could store it.
+        body = decoded(octets.decode("utf-8"), _DEEPEST, may_be_half=_SURROGATE.search(octets) is not None)
+    except TooDeepError:
+        raise exc.HTTPBadRequest(f"{_INVALID}: more than {_DEEPEST} levels") from None
     except (ValueError, RecursionError):
         raise exc.HTTPBadRequest(_INVALID) from None
     if body is None:
         raise exc.HTTPBadRequest(_INVALID)
-    if _is_deep(body):
-        raise exc.HTTPBadRequest(f"{_INVALID}: more than {_DEEPEST} levels")
     return body
 
 
@@ -63,9 +65,15 @@ def objects(body: object, name: str, collection: str) -> tuple[list[dict[str, An
     items = body[collection]
     if not items:
         raise exc.HTTPBadRequest("Resources required")
-    if not isinstance(items, list) or any(item is None or isinstance(item, int | float) for item in items):
+    if not isinstance(items, list):
         raise exc.HTTPBadRequest(_INVALID)
-    return [_object(item if isinstance(item, dict) and name in item else {name: item}, name) for item in items], True
+    if len(items) > MOST_OBJECTS:
+        raise exc.HTTPBadRequest(f"A request may create {MOST_OBJECTS} objects at most: make several of it.")
+    turns = Turns()
+    if any(item is None or isinstance(item, int | float) for item in turns.between(items)):
+        raise exc.HTTPBadRequest(_INVALID)
+    wrapped = (item if isinstance(item, dict) and name in item else {name: item} for item in turns.between(items))
+    return [_object(item, name) for item in wrapped], True
 
 
 def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
@@ -107,17 +115,3 @@ def _drain(request: Request, most: int) -> None:
     """
     while most > 0 and "HTTP_EXPECT" not in request.environ and (octets := _read_some(request, min(most, _PIECE))):
         most -= len(octets)
-
-
-def _is_deep(body: object) -> bool:
-    level = [body]
-    for _ in range(_DEEPEST):
-        parts = (part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list))
-        level = [inner for part in parts for inner in part if isinstance(inner, dict | list)]
-        if not level:
-            return False
-    return True
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is not JSON")

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from graphlib import TopologicalSorter
+from itertools import islice
 from typing import Any
 
+from sdnapp.api.bodies import MOST_OBJECTS
 from sdnapp.api.intent.attributes import in_file, settable
 from sdnapp.api.intent.declaration import Reference, written
 from sdnapp.api.intent.names import as_is, replaced
@@ -91,8 +93,13 @@ def read(document: object, resources: Sequence[Resource[Any]], turns: Turns) -> 
         raise PlaceError(("project",), "must be the name or id of a project")
     if quotas is not None and not isinstance(quotas, dict):
         raise PlaceError(("quotas",), "must be a mapping such as {network: 10}")
-    items = (item for name in sections for item in _section(document, sections[name], None, (), resources))
-    return Document(project, quotas, list(turns.between(items)))
+    every = (item for name in sections for item in _section(document, sections[name], None, (), resources))
+    items = list(islice(turns.between(every), MOST_OBJECTS + 1))
+    if len(items) > MOST_OBJECTS:
+        raise PlaceError(
+            items[-1].place, f"a file may have {MOST_OBJECTS} objects at most: make several projects of it"
+        )
+    return Document(project, quotas, items)
 
 
 def _section(

@@ -586,3 +586,10 @@ def test_who_writes_waits_until_a_project_is_exported(monkeypatch: pytest.Monkey
         assert [each["name"] for each in export(api)["networks"][0]["ports"]] == ["vm1", "vm2"]
         writing[0].result(10)
     assert api.store.all(Port) == []
+
+
+def test_a_file_has_so_many_objects_at_most(api: Api) -> None:
+    document = {"networks": [{"name": "a", "ports": [{}] * 30_000}, {"name": "b", "ports": [{}] * 30_000}]}
+    place, message = refusal(api, document)
+    assert place == "networks[1].ports[19998]"
+    assert message.endswith("a file may have 50000 objects at most: make several projects of it")

@@ -82,6 +82,12 @@ def test_huge_bodies_are_refused_unread() -> None:
     assert api.call("POST", "/v2.0/networks", raw=body + b" " * (1000 - len(body))).status == 201
 
 
+def test_a_request_creates_so_many_objects_at_most(api: Api) -> None:
+    answer = api.call("POST", "/v2.0/networks", {"networks": [{}] * 50_001})
+    assert answer.error == HTTP_BAD_REQUEST
+    assert answer.message == "A request may create 50000 objects at most: make several of it."
+
+
 @pytest.mark.parametrize(("size", "status"), [(1000, 201), (1001, 413)])
 def test_bodies_of_unknown_length(size: int, status: int) -> None:
     api = Api(Settings(max_body=1000))
@@ -279,7 +285,7 @@ def test_extensions(api: Api) -> None:
 
 
 def test_a_store_that_cannot_write_is_said_and_logged(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    def full(expected: object, writes: object) -> int:
+    def full(expected: object, writes: object, give_way: object) -> int:
         raise StorageError("the disk is full")
 
     api.store._storage.commit = full  # type: ignore[method-assign]
