@@ -1,7 +1,8 @@
-"""Scans from inside an instance: ``python scan.py KIND RATE SOURCE TARGET PORT``, run in its namespace.
+"""Scans from inside an instance: ``python scan.py KIND RATE SOURCE TARGET PORT [COUNT [FIRST]]``, run in its namespace.
 
 Sends some ``RATE`` TCP SYNs a second and prints how many. Kinds: ``ports`` (65,000 ports of the target, from one port)
-and ``sources`` (``PORT`` of the target, from 65,000 ports, as a great many clients behind one address would).
+and ``sources`` (``PORT`` of the target, from 65,000 ports, as a great many clients behind one address would); of either
+``COUNT`` instead of 65,000, beginning with ``FIRST`` instead of 500.
 """
 
 import socket
@@ -24,18 +25,18 @@ def segment(source: str, target: str, source_port: int, target_port: int, flags:
     return header[:16] + struct.pack("!H", checksum) + header[18:]
 
 
-def pairs(kind: str, port: int) -> Iterator[tuple[int, int]]:
+def pairs(kind: str, port: int, count: int = LAST + 1 - FIRST, first: int = FIRST) -> Iterator[tuple[int, int]]:
     """Source and target port of each SYN."""
-    for each in range(FIRST, LAST + 1):
+    for each in range(first, first + count):
         yield (port, each) if kind == "ports" else (each, port)
 
 
 def main() -> None:
     """Scan once through, and print the number of segments sent."""
-    kind, rate, source, target, port = sys.argv[1:]
+    kind, rate, source, target, port, *which = sys.argv[1:]
     sent, started = 0, time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as sender:
-        for source_port, target_port in pairs(kind, int(port)):
+        for source_port, target_port in pairs(kind, int(port), *map(int, which)):
             sender.sendto(segment(source, target, source_port, target_port), (target, 0))
             sent += 1
             if sent % 50 == 0:

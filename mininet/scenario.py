@@ -1,7 +1,8 @@
 """Runs a scenario by name: ``python mininet/scenario.py NAME [--keep]``, as root.
 
 A scenario is a module in ``scenarios/`` with a function ``run(cloud, checks)`` and a docstring whose first line says
-what it shows. The exit status is 0 only if all its checks held.
+what it shows. ``HYPERVISORS`` in it is how many it needs, if not three, and ``SETTINGS`` are options of its controller.
+The exit status is 0 only if all its checks held.
 """
 
 import argparse
@@ -29,7 +30,9 @@ class Run:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.cloud = Cloud()
+        self.scenario = importlib.import_module(f"scenarios.{name}")
+        self.cloud = Cloud(getattr(self.scenario, "HYPERVISORS", 3))
+        self.cloud.settings = getattr(self.scenario, "SETTINGS", {})
         self.checks = Checks()
         self._at_prompt = False
         for number in SIGNALS:
@@ -44,7 +47,7 @@ class Run:
         try:
             self.cloud.build()
             print(f"The cloud is up after {time.monotonic() - started:.1f} s", flush=True)
-            importlib.import_module(f"scenarios.{self.name}").run(self.cloud, self.checks)
+            self.scenario.run(self.cloud, self.checks)
         except Exception:
             self.checks.check("the scenario ran to its end", "yes", "no, see above")
             traceback.print_exc()
