@@ -6,7 +6,7 @@ sends that, and the confirmation makes port status true. Nothing here opens a so
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from flows.flow import Flow
 from sdnapp.handovers import Handovers
 from sdnapp.realization import IN_SYNC, Realization
 from sdnapp.responders import Responders, leads_here
-from sdnapp.status import DOWN, MORE_ADDRESSES, Status, chassis_of, is_down_for_certain
+from sdnapp.status import DOWN, MORE_ADDRESSES, Status, chassis_of, is_down_for_certain, is_nowhere
 from topology import facts, gateway_binding, port_blocks, translation
 from topology.placement import Plugged, forget, observe
 from topology.steady import Steady
@@ -335,8 +335,13 @@ class Controller:
         """A chassis's database is connected, from ``host:port``; what it tells follows."""
         self._hosts[chassis_id] = address.rpartition(":")[0]
 
-    def observed(self, chassis: Chassis, plugged: Mapping[str, Plugged]) -> None:
-        """A chassis has reported itself and the interfaces plugged into it, completely."""
+    def observed(
+        self, chassis: Chassis, plugged: Mapping[str, Plugged], changed: Collection[str] | None = None
+    ) -> None:
+        """A chassis has reported itself and the interfaces plugged into it, completely.
+
+        ``changed``: ids of the ports that are reported otherwise than the last time; None where that is not known.
+        """
         if chassis.datapath_id and self.store.get(Chassis, NAMED_PREFIX + chassis.datapath_id) is not None:
             forget(self.store, NAMED_PREFIX + chassis.datapath_id)
         if self._certified and (holder := self._other_holder(chassis)) is not None:
@@ -351,7 +356,7 @@ class Controller:
         if known is not None and not chassis.datapath_id:
             # A database that has just started does not know it yet; the switch itself may never have stopped.
             chassis = replace(chassis, datapath_id=known.datapath_id)
-        observe(self.store, chassis, plugged, self._give_way)
+        observe(self.store, chassis, plugged, self._give_way, changed)
         # Here, so that it is done when the flows that follow from it are: those are computed meanwhile.
         self.store.flush()
         if chassis.id not in self._speaking:
@@ -396,7 +401,7 @@ class Controller:
         """
         if self._nothing_is_known:
             return {each: self.realization.progress(each).state for each in sorted(chassis_of(self.store, port_id))}
-        return self.status.standings(port_id)
+        return {} if is_nowhere(self.store, port_id) else self.status.standings(port_id)
 
     def port_status(self, port_id: str) -> str:
         """Return ``ACTIVE`` when every chassis that counts has confirmed the port's flows, else ``DOWN``."""

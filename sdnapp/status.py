@@ -22,10 +22,18 @@ def is_down_for_certain(store: Store, realization: Realization, port_id: str) ->
 
     That costs nothing, and most ports that are made are plugged in later.
     """
+    in_sync = any(realization.progress(at).state == IN_SYNC for at in chassis_of(store, port_id))
+    return not in_sync and not _is_of_a_router(store, port_id)
+
+
+def is_nowhere(store: Store, port_id: str) -> bool:
+    """Return whether rows alone say that no port is there: no chassis reports it, and it is no router's."""
+    return not chassis_of(store, port_id) and not _is_of_a_router(store, port_id)
+
+
+def _is_of_a_router(store: Store, port_id: str) -> bool:
     port = store.get(Port, port_id)
-    if port is not None and port.device_owner in (ROUTER_INTERFACE, ROUTER_GATEWAY):
-        return False
-    return all(realization.progress(at).state != IN_SYNC for at in chassis_of(store, port_id))
+    return port is not None and port.device_owner in (ROUTER_INTERFACE, ROUTER_GATEWAY)
 
 
 def chassis_of(store: Store, port_id: str) -> list[str]:

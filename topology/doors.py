@@ -144,8 +144,7 @@ def translators(view: View, router_id: str) -> tuple[str, ...]:
 
 def externals_reached(view: View, chassis_id: str) -> tuple[str, ...]:
     """Return the external networks that packets which enter at a chassis can come to, sorted."""
-    found = (view.ask(gateway, router_id) for router_id in view.ask(reach, chassis_id).routers)
-    return tuple(sorted({own.network.id for own in found if own is not None}))
+    return tuple(sorted(view.ask(reach, chassis_id).externals))
 
 
 def externals_carried(view: View, chassis_id: str) -> tuple[str, ...]:

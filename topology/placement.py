@@ -1,6 +1,6 @@
 """What chassis report about themselves, stored beside intent: chassis rows and port bindings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -22,21 +22,31 @@ class Plugged(NamedTuple):
     interface: str
 
 
-def observe(store: Store, chassis: Chassis, plugged: Mapping[str, Plugged], give_way: GiveWay = nobody_waits) -> None:
+def observe(
+    store: Store,
+    chassis: Chassis,
+    plugged: Mapping[str, Plugged],
+    give_way: GiveWay = nobody_waits,
+    changed: Collection[str] | None = None,
+) -> None:
     """Record what one chassis holds now; ``plugged`` maps port ids to interfaces and is complete.
 
     A claim keeps its sequence while it stands, also under a new port number. A new claim gets the highest sequence, so
     that the last binding wins when two chassis claim one port (live migration). Writes nothing when nothing differs.
-    Many claims are recorded some at a time; ``give_way`` lets others have their turn in between.
+    Many claims are recorded some at a time; ``give_way`` lets others have their turn in between. ``changed`` are the
+    ids of the ports of which something else was recorded by the last report; None where that is not known.
     """
     with store.transaction() as tx:
-        standing = {binding.port_id: binding for binding in tx.find(PortBinding, "chassis", chassis.id)}
+        known = tx.get(Chassis, chassis.id)
+        # One that has been forgotten since then has lost all that the last report recorded.
+        standing = _standing(tx, chassis.id, changed if known is not None else None)
+        ids = plugged.keys() if changed is None or known is None else plugged.keys() & changed
         # A binding of a version without zones has none: it needs one, or tenants would share zone 0.
         settled = {id_: Plugged(each.ofport, each.interface) for id_, each in standing.items() if each.zone}
-        wanted = sorted(plugged.items() - settled.items())
-        if tx.get(Chassis, chassis.id) != chassis:
+        wanted = sorted((id_, plugged[id_]) for id_ in ids if settled.get(id_) != plugged[id_])
+        if known != chassis:
             tx.put(chassis)
-        for port_id in sorted(standing.keys() - plugged.keys()):
+        for port_id in sorted(id_ for id_ in standing if id_ not in plugged):
             _unbind(tx, standing[port_id])
         _bind(tx, chassis.id, wanted[:AT_ONCE])
     for start in range(AT_ONCE, len(wanted), AT_ONCE):
@@ -48,9 +58,17 @@ def observe(store: Store, chassis: Chassis, plugged: Mapping[str, Plugged], give
             _bind(tx, chassis.id, wanted[start : start + AT_ONCE])
 
 
+def _standing(tx: Transaction, chassis_id: str, port_ids: Collection[str] | None) -> dict[str, PortBinding]:
+    """Return the bindings of a chassis by port: those of some ports, or all."""
+    if port_ids is None:
+        return {binding.port_id: binding for binding in tx.find(PortBinding, "chassis", chassis_id)}
+    found = {port_id: tx.get(PortBinding, _binding_id(port_id, chassis_id)) for port_id in port_ids}
+    return {port_id: binding for port_id, binding in found.items() if binding is not None}
+
+
 def _bind(tx: Transaction, chassis_id: str, wanted: Iterable[tuple[str, Plugged]]) -> None:
     for port_id, (ofport, interface) in wanted:
-        binding_id = f"{port_id}@{chassis_id}"
+        binding_id = _binding_id(port_id, chassis_id)
         known = tx.get(PortBinding, binding_id)
         zone = known.zone if known and known.zone else claim_in_turn(tx, zones_of(chassis_id), ZONES, port_id)
         if known:
@@ -59,6 +77,10 @@ def _bind(tx: Transaction, chassis_id: str, wanted: Iterable[tuple[str, Plugged]
             binding = PortBinding(binding_id, port_id, chassis_id, ofport, interface, tx.next_revision, zone)
         if known != binding:
             tx.put(binding)
+
+
+def _binding_id(port_id: str, chassis_id: str) -> str:
+    return f"{port_id}@{chassis_id}"
 
 
 def forget(store: Store, chassis_id: str) -> None:

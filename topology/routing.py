@@ -32,10 +32,14 @@ class RoutesTo(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """What packets that enter at a chassis can come to: ids of routers, and of networks (their own included)."""
+    """What packets can come to: ids of routers, of networks (their own included), and of external networks."""
 
     routers: frozenset[str]
     networks: frozenset[str]
+    externals: frozenset[str]
+
+
+NOWHERE = Reach(frozenset(), frozenset(), frozenset())
 
 
 def networks_of(view: View, router_id: str) -> tuple[str, ...]:
@@ -99,14 +103,25 @@ def routers_behind(view: View, router_id: str) -> tuple[str, ...]:
 def reach(view: View, chassis_id: str) -> Reach:
     """Return what packets of a chassis's own ports can come to, and what it routes for physical networks.
 
+    A chassis may have very many networks, of which each is looked at by itself.
+    """
+    own = {*view.ask(networks_at, chassis_id), *view.ask(networks_entering, chassis_id)}
+    parts = [view.ask(reach_from, network_id) for network_id in own]
+    return Reach(*(frozenset().union(*each) for each in zip(*parts, strict=True))) if parts else NOWHERE
+
+
+def reach_from(view: View, network_id: str) -> Reach:
+    """Return what packets that come from a network can come to, on whatever chassis.
+
     Routers answer on all networks next to those that packets are routed by, and their answers take their own ways
     back; so there are more routers than such as lead to further networks.
     """
-    own = (*view.ask(networks_at, chassis_id), *view.ask(networks_entering, chassis_id))
-    passed = with_all_behind(view, _routers_on_any(view, own))
-    networks = {*own, *_networks_of_all(view, passed)}
+    passed = with_all_behind(view, {*view.ask(routers_on, network_id)})
+    networks = {network_id, *_networks_of_all(view, passed)}
     answering = with_all_behind(view, passed | _routers_on_any(view, networks))
-    return Reach(frozenset(answering), frozenset(networks))
+    gateways = (view.ask(gateway, router_id) for router_id in answering)
+    externals = {own.network.id for own in gateways if own is not None}
+    return Reach(frozenset(answering), frozenset(networks), frozenset(externals))
 
 
 def networks_reached(view: View, chassis_id: str) -> tuple[str, ...]:

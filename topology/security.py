@@ -98,9 +98,10 @@ def groups_at(view: View, chassis_id: str) -> tuple[str, ...]:
 
 def remotes_at(view: View, chassis_id: str) -> frozenset[str]:
     """Return the ids of the remote groups that the security groups on a chassis name."""
-    named = (
-        view.ask(remotes, group_id, direction)
-        for group_id in view.ask(groups_at, chassis_id)
-        for direction in DIRECTIONS
-    )
-    return frozenset(remote_id for remote_ids in named for remote_id in remote_ids if remote_id is not None)
+    return frozenset().union(*[view.ask(named_by, group_id) for group_id in view.ask(groups_at, chassis_id)])
+
+
+def named_by(view: View, group_id: str) -> frozenset[str]:
+    """Return the ids of the remote groups that a security group's rules name."""
+    named = {remote_id for direction in DIRECTIONS for remote_id in view.ask(remotes, group_id, direction)}
+    return frozenset(remote_id for remote_id in named if remote_id is not None)

@@ -4,7 +4,7 @@ import logging
 import math
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -36,13 +36,15 @@ class Callbacks:
     """Whom to tell, always from the greenlet of the chassis's connection, in the order in which things happened.
 
     ``on_connected`` gets chassis id and ``address:port``; ``on_observed`` the whole chassis and everything plugged in,
-    by port id, whenever one of them has changed, and once after each ``on_connected``; ``on_lost`` the chassis id.
+    by port id (to be read before it returns), whenever one of them has changed, and once after each ``on_connected``,
+    and the ids of the ports that have changed since it was told last (None: that is not known); ``on_lost`` the chassis
+    id.
     ``watched`` is asked now and then, for the tunnel addresses of the chassis that one watches; ``admits`` whether a
     chassis may be one.
     """
 
     on_connected: Callable[[str, str], None]
-    on_observed: Callable[[Chassis, Mapping[str, Plugged]], None]
+    on_observed: Callable[[Chassis, Mapping[str, Plugged], Set[str] | None], None]
     on_lost: Callable[[str], None]
     watched: Callable[[str], tuple[str, ...]] = lambda chassis_id: ()
     admits: Callable[[str], bool] = lambda chassis_id: True
@@ -105,7 +107,9 @@ class Connection:
         """What was planned, while nothing that it rests on has changed."""
         self._in_flight = 0
         self._pace = Pace()
-        self._reported: tuple[Chassis, Mapping[str, Plugged]] | None = None
+        self._reported: Chassis | None = None
+        self._unreported: set[str] | None = None
+        """Ids of ports of which something else was reported, if anything; None where that is not known."""
 
     def run(self) -> None:
         """Serve the connection until it ends, for whatever reason. Never raises."""
@@ -208,7 +212,7 @@ class Connection:
             self._leave()
         if chassis is not None:
             self._enter(chassis.id)
-            self._report(chassis, observation.plugged)
+            self._report(chassis, observation)
             problems += self._provision(observation, now)
         self._tell(tuple(problems))
 
@@ -222,15 +226,18 @@ class Connection:
 
     def _leave(self) -> None:
         if self.chassis_id is not None:
-            chassis_id, self.chassis_id, self._reported = self.chassis_id, None, None
+            chassis_id, self.chassis_id, self._unreported = self.chassis_id, None, None
             self._call(partial(self._callbacks.on_lost, chassis_id))
             self._registry.release(chassis_id, self)
             self._visit.come_back()
 
-    def _report(self, chassis: Chassis, plugged: Mapping[str, Plugged]) -> None:
-        if self._reported != (chassis, plugged):
-            done = self._call(partial(self._callbacks.on_observed, chassis, plugged))
-            self._reported = (chassis, plugged) if done else None
+    def _report(self, chassis: Chassis, observation: Observation) -> None:
+        if self._unreported is not None:
+            self._unreported |= observation.changed
+        if self._reported != chassis or self._unreported or self._unreported is None:
+            report = partial(self._callbacks.on_observed, chassis, observation.plugged, self._unreported)
+            done = self._call(report)
+            self._reported, self._unreported = chassis, set() if done else None
             self._again |= not done
 
     def _call(self, callback: Callable[[], None]) -> bool:

@@ -18,14 +18,17 @@ IFACE_ID = "iface-id"
 class Observation:
     """A switch as it is now. ``chassis`` is None while it has no usable ``system-id``.
 
-    ``bfd`` maps the tunnel addresses of the chassis that it watches to the session's state (RFC 5880, section 4.1), in
-    Open vSwitch's words: ``admin_down``, ``down``, ``init`` or ``up``. ``news`` is whether anything has changed that
-    the set-up depends on: what instances' interfaces say is nothing of that.
+    ``plugged`` is the observer's own, to be read before it observes again; ``changed`` are the ids of the ports of
+    which it says something else than the observation before. ``bfd`` maps the tunnel addresses of the chassis that it
+    watches to the session's state (RFC 5880, section 4.1), in Open vSwitch's words: ``admin_down``, ``down``, ``init``
+    or ``up``. ``news`` is whether anything has changed that the set-up depends on: what instances' interfaces say is
+    nothing of that.
     """
 
     settings: Settings
     chassis: Chassis | None = None
     plugged: Mapping[str, Plugged] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
     bfd: Mapping[str, str] = field(default_factory=dict)
     news: bool = True
@@ -53,6 +56,8 @@ class Observer:
         self._claims: dict[str, dict[Uuid, Plugged]] = {}
         """Of each port (id) by its interfaces: one, unless there are rivals."""
         self._plugged: dict[str, Plugged] = {}
+        self._before: dict[str, Plugged | None] = {}
+        """What the observation before said of ports of which something has changed since then."""
         self._faults: dict[Uuid, str] = {}
         self._rivals: dict[str, tuple[str, ...]] = {}
 
@@ -63,15 +68,18 @@ class Observer:
             while self._seen:
                 self._forget(*self._seen.popitem())
             self._members = None
-            return Observation(Settings(bridge=None), problems=("its database is empty: ovs-vsctl init",))
+            empty = ("its database is empty: ovs-vsctl init",)
+            return Observation(Settings(bridge=None), changed=self._take_changed(), problems=empty)
         others = changes.keys() - {Interface}
         news = self._members is None or bool(others)
+        suspects = set(changes.get(Interface, ()))
         if self._members is None or others & {OpenVSwitch, Bridge, Port}:
             self._settings, problems = read_settings(switch.external_ids)
             self._problems = tuple(map(str, problems))
             self._bridge = bridge_named(self._replica, self._settings.bridge)
             self._members = _members(self._replica, self._bridge)
-        for key in changes.get(Interface, frozenset()) | (self._members ^ self._seen.keys()):
+            suspects |= self._members ^ self._seen.keys()
+        for key in suspects:
             before = self._seen.pop(key, None)
             if before is not None:
                 self._forget(key, before)
@@ -84,11 +92,16 @@ class Observer:
         return Observation(
             self._settings,
             _chassis(self._settings, self._bridge, self._own.values()),
-            dict(self._plugged),
+            self._plugged,
+            self._take_changed(),
             (*self._problems, *sorted(faults)),
             _bfd(self._with_bfd.values()),
             news,
         )
+
+    def _take_changed(self) -> frozenset[str]:
+        before, self._before = self._before, {}
+        return frozenset(port_id for port_id, claim in before.items() if self._plugged.get(port_id) != claim)
 
     def _take(self, key: Uuid, interface: Interface) -> None:
         if is_owned(interface.external_ids):
@@ -116,6 +129,7 @@ class Observer:
 
     def _judge(self, port_id: str) -> None:
         """Say which of the interfaces that claim a port has it."""
+        self._before.setdefault(port_id, self._plugged.get(port_id))
         self._rivals.pop(port_id, None)
         claims = sorted(self._claims[port_id].values(), reverse=True)
         if not claims:

@@ -452,6 +452,19 @@ def test_one_port_more_where_its_network_is_changes_no_flooding_elsewhere() -> N
     assert {name: len(flows) for name, flows in flooding.items()} == {"a": 2, "b": 0, "c": 0}
 
 
+def test_a_network_that_comes_to_a_chassis_lets_what_others_there_reach_stand() -> None:
+    store, engine, changes = small_cloud()
+    with store.transaction() as tx:
+        tx.put(Network("n4", "t", 4, Segment("geneve", 104)))
+        tx.put(Port("p30", "t", "n4", 31, "fa:16:3e:00:01:00"))
+    row = store.get(Chassis, "a")
+    assert row is not None
+    observe(store, row, {"p30": Plugged(99, "new")}, changed={"p30"})
+    runs = runs_of(engine, changes)
+    assert (runs["reach"], runs["reach_from"]) == (1, 1), runs
+    assert len(store.find(PortBinding, "chassis", "a")) == 10 + 1, "of the others nothing was said"
+
+
 def test_a_chassis_without_the_network_holds_no_flow_of_it() -> None:
     store, engine, changes = small_cloud()
     for number in range(0, 10, 3):

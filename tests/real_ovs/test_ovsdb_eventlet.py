@@ -32,7 +32,9 @@ say = lambda *words: print(json.dumps(words), flush=True)
 server = OvsdbServer(
     callbacks=Callbacks(
         lambda chassis, address: say("connected", chassis, address),
-        lambda chassis, plugged: say("observed", chassis.id, chassis.datapath_id, list(chassis.tunnel_ports), plugged),
+        lambda chassis, plugged, changed: say(
+            "observed", chassis.id, chassis.datapath_id, list(chassis.tunnel_ports), plugged
+        ),
         lambda chassis: say("lost", chassis),
     ),
     openflow_port=6653, host="127.0.0.1", port=0,

@@ -42,6 +42,7 @@ def test_what_is_not_plugged_in_is_known_to_be_down_without_computing_any_flows(
     world.report("a", "p1")
     before = world.controller.engine.revision
     assert world.status("p1") == world.status("p2") == "DOWN", "nobody is in sync who could have confirmed"
+    assert world.controller.port_realization("p2") == {}, "it is nowhere"
     assert world.controller.engine.revision == before < world.store.revision
 
 

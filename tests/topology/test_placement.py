@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from topology.placement import AT_ONCE, Plugged, forget, observe
 from topology.store import Change, Store
@@ -117,3 +119,33 @@ def test_a_chassis_that_is_forgotten_halfway_stays_forgotten(store: Store) -> No
     observe(store, A, plugged, lambda: forget(store, "a"))
     assert store.all(PortBinding) == [] and store.all(Chassis) == []
     assert [claim for claim in store.all(Claim) if claim.scope == "zone:a"] == []
+
+
+REPORTS = st.lists(
+    st.tuples(
+        st.dictionaries(st.sampled_from(["p1", "p2", "p3"]), st.sampled_from([Plugged(1, "tap1"), Plugged(2, "tap2")])),
+        st.booleans(),
+    ),
+    max_size=6,
+)
+"""What is plugged, and whether the chassis is forgotten before that is told."""
+
+
+@given(REPORTS)
+def test_a_report_that_says_what_has_changed_records_as_much_as_one_that_does_not(
+    reports: list[tuple[dict[str, Plugged], bool]],
+) -> None:
+    complete, by_difference = Store(), Store()
+    before: dict[str, Plugged] | None = None
+    for plugged, is_forgotten in reports:
+        ids = {*plugged, *(before or ())}
+        changed = {each for each in ids if plugged.get(each) != (before or {}).get(each)}
+        for each in (complete, by_difference):
+            if is_forgotten:
+                forget(each, "a")
+        observe(complete, A, plugged)
+        observe(by_difference, A, plugged, changed=changed if before is not None else None)
+        for kind in (Chassis, PortBinding, Claim):
+            rows = ({row.id: row for row in each.all(kind)} for each in (complete, by_difference))
+            assert next(rows) == next(rows)
+        before = plugged

@@ -261,11 +261,14 @@ def switches() -> st.SearchStrategy[Database]:
 @given(st.lists(switches(), min_size=2, max_size=6))
 def test_a_switch_that_is_followed_is_seen_as_one_that_is_seen_first(states: list[Database]) -> None:
     replica, old = Replica(), {}
-    observer = Observer(replica)
+    observer, plugged = Observer(replica), dict[str, Plugged]()
     for state in states:
         replica.apply_differences(updates(old, state, row_update2))
         followed, fresh = observer.observe(replica.take_changes()), observe(replica)
-        assert dataclasses.replace(followed, news=True) == fresh
+        assert dataclasses.replace(followed, news=True, changed=fresh.changed) == fresh
+        now = dict(followed.plugged)
+        assert followed.changed == {port_id for port_id in {*plugged, *now} if plugged.get(port_id) != now.get(port_id)}
+        plugged = now
         if not followed.news:
             endpoint = Endpoint("tcp:192.0.2.99:6653", "tcp:192.0.2.99:6640")
             before = Replica()

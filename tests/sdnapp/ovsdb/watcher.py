@@ -1,7 +1,7 @@
 """An OVSDB server on a free port of loopback, and everything that it told."""
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 from sdnapp.ovsdb.connection import Callbacks
@@ -38,11 +38,15 @@ class Watcher:
     def _connected(self, chassis_id: str, address: str) -> None:
         self.events.append(("connected", chassis_id, address))
 
-    def _observed(self, chassis: Chassis, plugged: Mapping[str, Plugged]) -> None:
+    def _observed(self, chassis: Chassis, plugged: Mapping[str, Plugged], changed: Set[str] | None) -> None:
         self.fail()
         self.events.append(("observed", chassis.id))
         self.chassis[chassis.id] = chassis
-        self.plugged[chassis.id] = plugged
+        before = self.plugged.get(chassis.id, {}) if changed is not None else {}
+        # What is said to have changed is all that has.
+        kept = {port_id: where for port_id, where in before.items() if port_id not in (changed or ())}
+        told = {port_id: where for port_id, where in plugged.items() if changed is None or port_id in changed}
+        self.plugged[chassis.id] = kept | told
 
     def _lost(self, chassis_id: str) -> None:
         self.events.append(("lost", chassis_id))
