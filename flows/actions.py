@@ -118,9 +118,19 @@ class Track(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """Let the zone that a register names remember the packet's connection."""
+    """Let the zone that a register names remember the packet's connection, with the mark ``REMEMBERED``.
+
+    A copy of the packet then continues in ``copy_to``, if that is given: with its ``ct_state`` as with ``Track``, and
+    with the ``ct_mark`` if the connection is remembered. Where the zone has no room for it, Open vSwitch in user space
+    lets both go on, the copy without the mark; the kernel drops the packet, and there is no copy.
+    """
 
     zone: str
+    copy_to: str | None = None
+
+
+REMEMBERED = 1
+"""The ``ct_mark`` of connections that ``Commit`` has remembered."""
 
 
 class Translate(NamedTuple):

@@ -31,9 +31,10 @@ from flows.actions import (
 )
 from flows.declarations import Register, Table
 from flows.engine import Engine
+from flows.feature_numbers import FEATURES
 from flows.fields import show
 from flows.flow import Flow, Term, field_named, learnt_by, show_action, show_term
-from flows.pipeline import FEATURES, MISS_PRIORITY, REGISTERS, TABLES
+from flows.pipeline import MISS_PRIORITY, REGISTERS, TABLES
 from flows.sample import HERE, sample_cloud
 
 PATH = Path(__file__).with_name("PIPELINE.md")
@@ -127,8 +128,9 @@ def _deed(action: Action) -> str:
             return f"go on in `{table}`"
         case Track(zone, table):
             return f"look its connection up in the zone of `{zone}` and go on in `{table}`"
-        case Commit(zone):
-            return f"remember its connection in the zone of `{zone}`"
+        case Commit(zone, copy_to):
+            copied = f", have a copy go on in `{copy_to}`" if copy_to is not None else ""
+            return f"remember its connection in the zone of `{zone}`{copied}"
         case Translate(zone, table, source, target):
             what = "as its connection is"
             if source or target:

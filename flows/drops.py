@@ -47,6 +47,8 @@ REASONS: dict[str, Reason] = {
         Reason("not_translated", 16, "No translation between inside and outside, or no port left."),
         Reason("no_neighbour", 17, "Nobody on the external network is known to have the address."),
         Reason("no_gateway", 18, "No gateway chassis leads to the external network."),
+        Reason("egress_connections", 19, "No room for what it begins: the sender has as many connections as it may."),
+        Reason("ingress_connections", 20, "No room for what it begins with the receiver, likewise.", charged="to_port"),
     )
 }
 """By name. Numbers are never given to another, as old flows may still carry them."""

@@ -96,6 +96,7 @@ FIELDS: dict[str, Field] = {
         Field("arp_sha", 48, "mac", _ARP),
         Field("arp_tha", 48, "mac", _ARP),
         Field("ct_state", 32, "ct_state"),
+        Field("ct_mark", 32),
         Field("ct_nw_proto", 8, "int", _IPV4, tracked=True),
         Field("ct_nw_src", 32, "ipv4", _IPV4, tracked=True),
         Field("ct_nw_dst", 32, "ipv4", _IPV4, tracked=True),

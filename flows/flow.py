@@ -11,10 +11,11 @@ from functools import lru_cache
 from sys import intern
 from typing import Any, NamedTuple, TypeVar
 
-from flows.actions import Action, Goto, Learn, Meter, Resubmit, SetField, Track
+from flows.actions import Action, Commit, Goto, Learn, Meter, Resubmit, SetField, Track
 from flows.declarations import Table
+from flows.feature_numbers import FEATURES
 from flows.fields import CT_VALID, FIELDS, Field, parse, show
-from flows.pipeline import FEATURES, REGISTERS, TABLES
+from flows.pipeline import REGISTERS, TABLES
 
 T = TypeVar("T")
 
@@ -149,6 +150,8 @@ def _checked(number: int, action: Action) -> Action:
     table = TABLES.by_number[number]
     if isinstance(action, Goto | Resubmit | Track | Learn) and action.table not in _reachable(table, action):
         raise ValueError(f"table {table.name} does not lead to {action.table}")
+    if isinstance(action, Commit) and action.copy_to not in (None, *table.next):
+        raise ValueError(f"table {table.name} does not lead to {action.copy_to}")
     if isinstance(action, SetField):
         parse(field_named(action.field), action.value)
     return action
@@ -247,5 +250,6 @@ def show_action(action: Action) -> str:
         return f"learn({','.join((action.table, *matched, *action.copied, deed))})"
     names = {"OutputInPort": "in_port", "DecrementTtl": "dec_ttl"}
     name = names.get(type(action).__name__, type(action).__name__.lower())
-    arguments = "->".join(str(argument) for argument in action)
+    given = max((place for place, argument in enumerate(action, 1) if argument is not None), default=0)
+    arguments = "->".join(str(argument) for argument in action[:given])
     return f"{name}({arguments})" if arguments else name

@@ -16,7 +16,7 @@ from flows.pipeline import TABLES
 Shape = tuple[tuple[str, int], ...]
 """The fields that a flow matches on, each with its mask (all ones where exact)."""
 
-READ_ONLY = frozenset({"eth_type", "ip_proto", "ip_frag", "ct_state"}) | {
+READ_ONLY = frozenset({"eth_type", "ip_proto", "ip_frag", "ct_state", "ct_mark"}) | {
     field.name for field in FIELDS.values() if field.tracked
 }
 """No switch sets these."""

@@ -30,7 +30,7 @@ ETH_TYPE_LOCAL_EXPERIMENT = 0x88B5
 """A type that no protocol of ours uses (IEEE 802, local experimental)."""
 BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
 METADATA = (
-    frozenset({"in_port", "tun_id", "tun_src", "tun_dst", "ct_state"})
+    frozenset({"in_port", "tun_id", "tun_src", "tun_dst", "ct_state", "ct_mark"})
     | {field.name for field in FIELDS.values() if field.tracked}
     | REGISTERS.keys()
 )

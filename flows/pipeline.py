@@ -1,4 +1,4 @@
-"""The pipeline, declared once: tables, registers, features. Checked when this module is imported.
+"""The pipeline, declared once: tables and registers. Checked, with the features, when this module is imported.
 
 Everything else names these; no table, register bit or priority is written as a number anywhere but here.
 
@@ -8,7 +8,8 @@ that none had before (docs/performance.md, upgrades); adding tables, registers o
 packet that comes back has all that the later tables ask for, new numbers for those that it comes back to suffice.
 """
 
-from flows.declarations import Feature, Register, Table, TableList, check
+from flows.declarations import Register, Table, TableList, check
+from flows.feature_numbers import FEATURES
 
 MISS_PRIORITY = 0
 """The priority of the flow that sends a packet on when nothing else matches."""
@@ -168,9 +169,9 @@ EGRESS_VERDICT = Table(
     34,
     "egress_verdict",
     "Lets pass what a security group permits, and remembers new connections. The rest is dropped.",
-    match=frozenset({"allowed", "eth_type", "ct_state"}),
+    match=frozenset({"allowed", "eth_type", "ct_state", "ct_mark"}),
     priorities={"new": 110, "known": 100},
-    next=("routing", "drops"),
+    next=("routing", "connections", "drops"),
     unmatched="egress_rules",
 )
 ROUTING = Table(
@@ -438,9 +439,9 @@ INGRESS_VERDICT = Table(
     86,
     "ingress_verdict",
     "Lets pass what a security group permits, and remembers new connections. The rest is dropped.",
-    match=frozenset({"allowed", "eth_type", "ct_state"}),
-    priorities={"new": 110, "known": 100},
-    next=("local_output", "drops"),
+    match=frozenset({"allowed", "attempt", "eth_type", "ct_state", "ct_mark"}),
+    priorities={"last_pass": 120, "new": 110, "known": 100},
+    next=("local_output", "connections", "drops"),
     unmatched="ingress_rules",
 )
 LOCAL_OUTPUT = Table(
@@ -480,6 +481,14 @@ PERMISSIONS = Table(
     | {"ipv4_src", "ipv4_dst", "ip_proto", "tcp_dst", "udp_dst", "sctp_dst", "icmp_type", "icmp_code"},
     priorities={"rule": 100},
 )
+CONNECTIONS = Table(
+    130,
+    "connections",
+    "Where a copy of each packet ends that has begun a connection: counted, if there was no room to remember that.",
+    match=frozenset({"direction", "ct_mark"}),
+    priorities={"remembered": 110, "refused": 100},
+    next=("drops",),
+)
 DROPS = Table(
     200,
     "drops",
@@ -506,7 +515,7 @@ TABLES = TableList(
         *(FORWARDING, EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT),
         *(FLOODING, REMOTE_COPIES, DELIVERY, CORE_OUTPUT, DOOR_OUTPUT, TRANSIT_OUTPUT, FENCES),
         *(RECEIVER, INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
-        *(GROUP_RULES, REMOTE_MEMBERS, PERMISSIONS, DROPS, ADDRESSES),
+        *(GROUP_RULES, REMOTE_MEMBERS, PERMISSIONS, CONNECTIONS, DROPS, ADDRESSES),
     )
 )
 
@@ -526,7 +535,7 @@ REGISTERS: dict[str, Register] = {
         Register("found", 9, 20, 1, "1 when its MAC address is known; set anew before.", "arp_responder", "addresses"),
         Register("interface", 5, 0, 32, "Key of the interface by which it leaves.", "routes", "door_choice"),
         Register("too_big", 9, 16, 1, "1 when it is larger than its way on takes.", "routes", "external_addresses"),
-        Register("attempt", 9, 17, 2, "Which source ports it has been tried with.", "source_nat", "external_source"),
+        Register("attempt", 9, 17, 2, "Which source ports it has been tried with.", "source_nat", "ingress_verdict"),
         Register("translating", 9, 21, 1, "1 when its source must become a router's.", "source_nat", "external_source"),
         Register("door", 9, 0, 16, "Watch port of the gateway chassis by which it leaves.", "doors", "door_choice"),
         Register("fenced", 9, 19, 1, "1 where others have this chassis's roles.", "classification", "fences"),
@@ -553,7 +562,7 @@ REGISTERS: dict[str, Register] = {
         ),
         Register(
             "direction", 8, 16, 1, "Which rules are asked: 0 for egress, 1 for ingress.",
-            "egress_stateless", "permissions",
+            "egress_stateless", "connections",
         ),
         Register("stateful", 8, 17, 1, "1 when stateful groups are asked.", "egress_stateless", "permissions"),
         Register(
@@ -562,38 +571,5 @@ REGISTERS: dict[str, Register] = {
         ),
     )
 }  # fmt: skip
-
-FEATURES: dict[str, Feature] = {
-    feature.name: feature
-    for feature in (
-        Feature("miss", 1, "What each table does with a packet that nothing matches."),
-        Feature("classification", 2, "From port number, tunnel key or VLAN tag to network and port."),
-        Feature("port_security", 3, "Anti-spoofing of MAC, IPv4 and ARP."),
-        Feature("arp_responder", 4, "ARP answered by flows."),
-        Feature("dhcp", 5, "DHCP requests to the controller."),
-        Feature("forwarding", 6, "From destination MAC address to port."),
-        Feature("flooding", 7, "Broadcast and multicast."),
-        Feature("addresses", 40, "From an address to its MAC address."),
-        Feature("delivery", 8, "To the port, here or elsewhere."),
-        Feature("core_output", 9, "Tunnels and physical networks."),
-        Feature("tunnel_peers", 30, "No tunnel packets but those of chassis."),
-        Feature("drops", 31, "What is dropped, counted by reason and port."),
-        Feature("port_filter", 20, "Filtered ports: connection tracking, and the security groups that each asks."),
-        Feature("security_groups", 21, "What each security group asks, and the members of remote groups."),
-        Feature("permissions", 22, "Rules of security groups."),
-        Feature("routing", 11, "Routers, on the chassis where a packet comes from."),
-        Feature("icmp", 12, "What routers say of themselves: echo replies, and errors by the controller."),
-        Feature("doors", 13, "Ways from chassis to external networks, and between the chassis."),
-        Feature("source_nat", 14, "Addresses of what leaves routers by their gateways."),
-        Feature("source_ports", 18, "Where a chassis's first source ports do not suffice."),
-        Feature("address_scopes", 19, "No translation within an address scope, and no way out of it."),
-        Feature("virtual_addresses", 23, "Addresses that move between ports, for routers."),
-        Feature("upstream", 15, "Neighbours on external networks."),
-        Feature("provider_routing", 17, "Routers on physical networks, and where these find them."),
-        Feature("inbound_nat", 16, "From external addresses to instances."),
-        Feature("fences", 32, "Gateway chassis that others have replaced, and that the controller cannot reach."),
-        Feature("arp_guard", 10, "No port speaks for the address of another in ARP."),
-    )
-}
 
 check(TABLES, REGISTERS.values(), FEATURES.values())

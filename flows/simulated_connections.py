@@ -6,9 +6,11 @@ it does on Linux. Of ICMP, only questions begin connections, and their code is 0
 ICMP only the addresses count, as in the userspace datapath; the kernel's knows the ports of SCTP as well.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from flows.actions import REMEMBERED
 from flows.fields import (
     CT_ESTABLISHED,
     CT_INVALID,
@@ -32,10 +34,11 @@ ICMP_QUESTIONS = frozenset(ICMP_ANSWERS.values())
 
 
 class Tracked(NamedTuple):
-    """What is known of a packet: ``ct_state``, and its connection as it was begun (None where there is none)."""
+    """What is known of a packet: ``ct_state``, its connection as it was begun (None: there is none), ``ct_mark``."""
 
     state: int
     original: FiveTuple | None
+    mark: int = 0
 
 
 INVALID = Tracked(CT_TRACKED | CT_INVALID, None)
@@ -47,9 +50,11 @@ Range = tuple[int, int, int]
 
 
 class Connections:
-    """All zones of all chassis."""
+    """All zones of all chassis. ``limit`` is how many connections each zone remembers at most; None for any number."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = limit
+        self._remembered: Counter[tuple[str, int]] = Counter()
         self._begun: dict[tuple[str, int, FiveTuple], FiveTuple | None] = {}
         """Connections as they were begun, and how the other end sees them: None as they are."""
         self._answers: dict[tuple[str, int, FiveTuple], FiveTuple] = {}
@@ -58,12 +63,19 @@ class Connections:
 
     def forget(self) -> None:
         """Forget everything, as after a flush."""
-        for remembered in (self._begun, self._answers, self._datagrams):
-            remembered.clear()
+        for kept in (self._begun, self._answers, self._datagrams, self._remembered):
+            kept.clear()
 
     def look_up(self, chassis_id: str, zone: int, packet: Packet) -> Tracked | None:
         """Return what a zone says of an IPv4 packet; None where it keeps a fragment that has come without the first."""
-        place = chassis_id, zone
+        found = self._found((chassis_id, zone), packet)
+        if found is None or found.original is None:
+            return found
+        begun = chassis_id, zone, found.original
+        is_committed = begun in self._begun and self._begun[begun] is None
+        return found._replace(mark=REMEMBERED) if is_committed else found
+
+    def _found(self, place: tuple[str, int], packet: Packet) -> Tracked | None:
         whole = packet.five_tuple
         fragment = packet.get("ip_frag", 0)
         if fragment == FIRST_FRAGMENT:
@@ -83,18 +95,27 @@ class Connections:
             return INVALID
         return Tracked(CT_TRACKED | CT_NEW, whole)
 
-    def commit(self, chassis_id: str, zone: int, packet: Packet) -> bool:
-        """Remember the connection that a packet begins, if it begins one.
+    def commit(self, chassis_id: str, zone: int, packet: Packet) -> Tracked | None:
+        """Remember the connection that a packet begins, if it begins one and the zone has room for it.
 
-        Return False where a fragment is kept, as the first one was not committed.
+        Return what is known of the packet then; None where a fragment is kept, as the first one was not committed.
         """
-        tracked = self.look_up(chassis_id, zone, packet)
+        tracked, place = self.look_up(chassis_id, zone, packet), (chassis_id, zone)
         if tracked is None or tracked.original is None or not tracked.state & CT_NEW:
-            return tracked is not None
+            return tracked
         if packet.get("ip_frag", 0) == LATER_FRAGMENT:
-            return False
-        self._begun[chassis_id, zone, tracked.original] = None
-        return True
+            return None
+        if not self._has_room(place):
+            return tracked
+        self._remember(place, tracked.original, None)
+        return tracked._replace(mark=REMEMBERED)
+
+    def _has_room(self, place: tuple[str, int]) -> bool:
+        return self.limit is None or self._remembered[place] < self.limit
+
+    def _remember(self, place: tuple[str, int], begun: FiveTuple, seen: FiveTuple | None) -> None:
+        self._begun[(*place, begun)] = seen
+        self._remembered[place] += 1
 
     def translate(
         self, chassis_id: str, zone: int, packet: Packet, source: Range | None, target: Range | None
@@ -108,10 +129,10 @@ class Connections:
         if tracked is None or tracked.original is None:
             return None if tracked is None else (tracked, packet)
         if tracked.state & CT_NEW and (source or target):
-            seen = self._free(place, tracked.original, source, target)
+            seen = self._free(place, tracked.original, source, target) if self._has_room(place) else None
             if seen is None:
                 return tracked, packet
-            self._begun[(*place, tracked.original)] = seen
+            self._remember(place, tracked.original, seen)
             answer = _answer(seen)
             if answer is not None:
                 self._answers[(*place, answer)] = tracked.original

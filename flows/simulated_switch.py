@@ -41,10 +41,13 @@ from flows.simulated_connections import Connections, Tracked
 
 MAX_RESUBMITS = 4096
 """How many tables, counted anew at each visit, Open vSwitch lets one packet see."""
+MAX_PASSES = 6
+"""How often Open vSwitch in user space lets a packet begin anew: when it comes by tunnel, and after each look-up of its
+connection."""
 MAX_DEPTH = 64
 """How often a packet may go back to a table that is not a later one."""
 OPTIONAL = METADATA | {"vlan_vid"}
-CT_FIELDS = frozenset({"ct_state", "ct_nw_src", "ct_nw_dst", "ct_nw_proto", "ct_tp_src", "ct_tp_dst"})
+CT_FIELDS = frozenset({"ct_state", "ct_mark", "ct_nw_src", "ct_nw_dst", "ct_nw_proto", "ct_tp_src", "ct_tp_dst"})
 LINK_FIELDS = frozenset({"eth_src", "eth_dst", "eth_type", "vlan_vid"}) | METADATA
 
 
@@ -118,11 +121,11 @@ class Switch:
         if in_port not in self.ports:
             raise ValueError(f"chassis {self.chassis_id} has no port {in_port}; it has {sorted(self.ports)}")
         tunnel = {"tun_id": tun_id, "tun_src": tun_src, "tun_dst": tun_dst}
-        return self.walk(_State(packet, in_port, tunnel), self._first)
+        return self.walk(_State(packet, in_port, tunnel), self._first, int(bool(tun_src)))
 
-    def walk(self, state: "_State", table: int) -> Passage:
-        """Let a packet go on from a table, with what it has gathered by then."""
-        walk = _Walk(self, state)
+    def walk(self, state: "_State", table: int, passes: int) -> Passage:
+        """Let a packet go on from a table, with what it has gathered by then, after it has begun anew so often."""
+        walk = _Walk(self, state, passes)
         try:
             walk.enter(table)
         except _TooManyResubmitsError as error:
@@ -211,7 +214,7 @@ class _State:
             self._fields.pop(name, None)
         if tracked is None:
             return
-        self._fields["ct_state"] = tracked.state
+        self._fields |= {"ct_state": tracked.state, "ct_mark": tracked.mark}
         if tracked.original is not None:
             source, target, protocol, tp_src, tp_dst = tracked.original
             self._fields |= {"ct_nw_src": source, "ct_nw_dst": target, "ct_nw_proto": protocol}
@@ -271,9 +274,10 @@ class _State:
 class _Walk:
     """One packet's way through one switch."""
 
-    def __init__(self, switch: Switch, state: _State) -> None:
+    def __init__(self, switch: Switch, state: _State, passes: int) -> None:
         self._switch = switch
         self._state = state
+        self._passes = passes
         self._visits_left = MAX_RESUBMITS
         self._depth = 0
         self.passage = Passage([], [], [], [])
@@ -328,10 +332,8 @@ class _Walk:
                 self.passage.packet_ins.append(PacketIn(flow, state.on_wire()))
             case Track(zone, table):
                 self._track(state.read(zone), TABLES[table].number)
-            case Commit(zone):
-                if not self._switch.connections.commit(self._switch.chassis_id, state.read(zone), state.on_wire()):
-                    raise _KeptFragmentError
-                state.track(None)
+            case Commit(zone, copy_to):
+                self._commit(state.read(zone), copy_to)
             case Translate(zone, table, source, target):
                 self._translate(state.read(zone), TABLES[table].number, source, target)
             case Untrack():
@@ -359,6 +361,15 @@ class _Walk:
         if tracked is not None:
             self._go_on_tracked(tracked, state.fork(), table)
 
+    def _commit(self, zone: int, copy_to: str | None) -> None:
+        state = self._state
+        tracked = self._switch.connections.commit(self._switch.chassis_id, zone, state.on_wire())
+        if tracked is None:
+            raise _KeptFragmentError
+        state.track(None)
+        if copy_to is not None:
+            self._go_on_tracked(tracked, state.fork(), TABLES[copy_to].number)
+
     def _translate(
         self, zone: int, table: int, source: tuple[int, int, int] | None, target: tuple[int, int, int] | None
     ) -> None:
@@ -371,9 +382,12 @@ class _Walk:
             self._go_on_tracked(found[0], other, table)
 
     def _go_on_tracked(self, tracked: Tracked, other: "_State", table: int) -> None:
+        if self._passes == MAX_PASSES:
+            self._fault(f"a packet that begins anew more than {MAX_PASSES} times is dropped")
+            return
         other.track(tracked)
         # A translation of its own, with its own limit.
-        passage = self._switch.walk(other, table)
+        passage = self._switch.walk(other, table, self._passes + 1)
         self.passage.emissions.extend(passage.emissions)
         self.passage.packet_ins.extend(passage.packet_ins)
         self.passage.visits.extend(passage.visits)

@@ -34,7 +34,7 @@ class Punts:
 
     def __init__(self, responders: Responders, packet_out: Callable[[str, int, bytes], None]) -> None:
         self.refused: Counter[str] = Counter()
-        """How many packets did not even wait, by reason."""
+        """How many packets were neither answered nor let wait, by reason."""
         self._responders = responders
         self._packet_out = packet_out
         self._queue: FairQueue[Punt] = FairQueue()
@@ -48,18 +48,13 @@ class Punts:
         for packet in packets:
             if len(packet.data) > LARGEST:
                 self.refused["oversized"] += 1
+            elif (account := self._responders.account(packet.cookie)) is None:
+                self.refused["stale flow"] += 1
             elif is_alone:
                 self._answer(datapath_id, packet)
             else:
-                self._wait(datapath_id, packet)
+                self._queue.put(*account, Punt(datapath_id, packet), OVERHEAD + len(packet.data))
         return not is_alone
-
-    def _wait(self, datapath_id: str, packet: PacketIn) -> None:
-        account = self._responders.account(packet.cookie)
-        if account is None:
-            self.refused["stale flow"] += 1
-        else:
-            self._queue.put(*account, Punt(datapath_id, packet), OVERHEAD + len(packet.data))
 
     def answer_some(self) -> bool:
         """Answer those whose turn it is, as many as may be at once; return whether more may wait."""

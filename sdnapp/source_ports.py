@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
+from flows.feature_numbers import FEATURES
 from flows.features.source_ports import FEATURE, further
-from flows.pipeline import EXTERNAL_SOURCE, FEATURES
+from flows.pipeline import EXTERNAL_SOURCE
 from sdnapp.controller import Controller
 from sdnapp.status import MORE_ADDRESSES
 from topology.gateway import gateway

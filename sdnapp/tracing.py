@@ -8,7 +8,7 @@ from flows.drops import reason_of
 from flows.engine import Engine
 from flows.flow import Flow, show_action, show_term
 from flows.packets import Packet, arp_request, icmp_echo
-from flows.pipeline import TABLES
+from flows.pipeline import CONNECTIONS, TABLES
 from flows.simulator import Fabric, Walk
 from topology import facts, interfaces
 from topology.addressing import SERVICE_MAC, int_to_mac
@@ -64,6 +64,8 @@ def trace(
                 "packet": repr(step.packet.headers),
             }
             for step in walk.steps
+            # A copy only counts a connection; the packet is elsewhere.
+            if step.table != CONNECTIONS.name
         ],
         "verdict": _verdict(walk, port_id),
         "delivered_to": [

@@ -13,10 +13,11 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import count
 from typing import Any
 
+from flows.drops import BY_NUMBER
 from flows.engine import Engine
 from flows.flow import Flow
 from flows.packets import Packet
-from flows.pipeline import CORE_OUTPUT
+from flows.pipeline import CORE_OUTPUT, DROPS
 from flows.simulated_connections import Connections
 from flows.simulator import Fabric, Walk
 from sdnapp.outages import PATIENCE, Outages
@@ -324,7 +325,15 @@ class Cloud(ABC):
         """Return the flows that a chassis should hold."""
         return self.engine.desired(chassis)
 
+    @abstractmethod
+    def dropped(self, port: Port) -> Counter[str]:
+        """How many packets have been counted for a port so far, by reason."""
+
     # What is below
+
+    @abstractmethod
+    def limit_connections(self, limit: int) -> None:
+        """Let each zone of connection tracking remember so many connections and no more."""
 
     @abstractmethod
     def _plug(self, place: str, chassis: str) -> int:
@@ -430,6 +439,8 @@ class SimulatedCloud(Cloud):
         self.dead: set[str] = set()
         """Chassis that have failed and nobody but the other chassis has noticed."""
         self._learnt: dict[str, dict[Flow, None]] = {}
+        self._counted: Counter[tuple[int, str]] = Counter()
+        """Drops by the port's key and the reason."""
         super().__init__()
 
     @property
@@ -438,6 +449,12 @@ class SimulatedCloud(Cloud):
         flows = {name: self.held(name) for name in CHASSIS}
         dead = frozenset((name, WATCH_PORTS[each]) for each in self.dead for name in CHASSIS)
         return Fabric(self.store.all(Chassis), flows, self.placements, self._connections, dead, learnt=self._learnt)
+
+    def dropped(self, port: Port) -> Counter[str]:
+        return Counter({reason: count for (key, reason), count in self._counted.items() if key == port.key})
+
+    def limit_connections(self, limit: int) -> None:
+        self._connections.limit = limit
 
     def _plug(self, place: str, chassis: str) -> int:
         self.placements[place] = (chassis, next(self._ofports))
@@ -460,6 +477,8 @@ class SimulatedCloud(Cloud):
 
         Gateways hand on what comes from outside and what goes there.
         """
+        at_an_end = [step.packet for step in walk.steps if step.table == DROPS.name]
+        self._counted.update((each.get("charged", 0), BY_NUMBER[each["drop_reason"]].name) for each in at_an_end)
         if self.store.find_ids(Network, "transit", True):
             return walk
         assert {step.chassis_id for step in walk.steps if step.table == CORE_OUTPUT.name} <= senders

@@ -430,6 +430,17 @@ def tenants_with_the_same_addresses_do_not_meet_outside(cloud: Cloud) -> None:
 
 
 @story
+def who_has_all_the_connections_of_his_floating_ip_is_not_translated(cloud: Cloud) -> None:
+    net = outward(cloud)
+    floating(cloud, net, 20, net.one)
+    cloud.limit_connections(1)
+    first, second = (ask_far(net, net.one, udp_src=port, udp_dst=53) for port in (40000, 40001))
+    assert outside(cloud.inject("one@hv1", first)) and not outside(cloud.inject("one@hv1", second))
+    assert outside(cloud.inject("one@hv1", first))
+    assert cloud.dropped(net.one) == {"egress_connections": 1, "not_translated": 1}
+
+
+@story
 def what_a_router_led_outside_ends_with_its_gateway(cloud: Cloud) -> None:
     net = outward(cloud)
     each = floating(cloud, net, 20, net.two)

@@ -145,6 +145,33 @@ def what_security_groups_refuse_is_counted_for_the_port_whose_groups_they_are(cl
 
 
 @story
+def what_begins_a_connection_too_many_is_counted_and_nothing_else_is(cloud: Cloud) -> None:
+    network, client = cloud.network("red"), cloud.security_group("client")
+    cloud.rule(client, "egress")
+    one = cloud.port("red1", network, "10.0.0.11", "hv1", security_groups=(client.id,))
+    two, three = (cloud.port(f"red{each}", network, f"10.0.0.1{each}", "hv1") for each in (2, 3))
+    cloud.limit_connections(2)
+    asked, answers = [], []
+    for port in (1001, 1002, 1003):
+        asked.append(packets.udp(one.mac_address, two.mac_address, address(one), address(two), udp_dst=port))
+        answers.append(packets.udp(two.mac_address, one.mac_address, address(two), address(one), udp_src=port))
+        answers[-1] = answers[-1].but(udp_dst=asked[-1]["udp_src"])
+    for packet in (*asked[:2], *asked[:2]):
+        assert reached(cloud.inject("red1@hv1", packet)) == ["red2@hv1"]
+    assert [cloud.dropped(each) for each in (one, two)] == [{}, {}]
+    for _ in range(2):
+        assert reached(cloud.inject("red1@hv1", asked[2])) == ["red2@hv1"], "it is not remembered, and goes on"
+    assert [cloud.dropped(each) for each in (one, two)] == [{"egress_connections": 2}, {"ingress_connections": 2}]
+    assert nothing(cloud.inject("red2@hv1", answers[2])), "to nothing that is remembered"
+    assert cloud.dropped(one) == {"egress_connections": 2, "ingress_rules": 1}
+    for packet in answers[:2]:
+        assert reached(cloud.inject("red2@hv1", packet)) == ["red1@hv1"], "what was begun before goes on"
+    assert reached(cloud.inject("red3@hv1", ping(three, two))) == ["red2@hv1"]
+    assert cloud.dropped(three) == {}, "it is the receiver who has so many"
+    assert cloud.dropped(two) == {"ingress_connections": 3, "egress_connections": 1}
+
+
+@story
 def only_other_chassis_send_by_tunnel(cloud: Cloud) -> None:
     for kind in OVERLAYS:
         network, one, two = pair(cloud, kind, kind)

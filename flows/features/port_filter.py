@@ -12,12 +12,14 @@ group, ends the connections that it alone permitted, in both directions, and not
 a connection tracking zone of its own, so that tenants with equal addresses never share state.
 """
 
-from flows.actions import Action, Commit, Goto, Resubmit, SetField, Track, Untrack
+from flows.actions import REMEMBERED, Action, Commit, Goto, Resubmit, SetField, Track, Untrack
 from flows.declarations import Table
 from flows.drops import drop
+from flows.features.source_ports import MOST_ATTEMPTS
 from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4
 from flows.flow import flow
 from flows.pipeline import (
+    CONNECTIONS,
     EGRESS_FILTER,
     EGRESS_STATELESS,
     EGRESS_TRACKING,
@@ -139,12 +141,30 @@ def all_filtered(view: View) -> Published:
     yield from _exceptions(INGRESS_TRACKING, AFTER_INGRESS, udp_src=DHCP_SERVER, udp_dst=DHCP_CLIENT)
     arp = flow(INGRESS_TRACKING, "arp", FEATURE, "table/ingress_tracking", Goto(AFTER_INGRESS), eth_type=ETH_TYPE_ARP)
     yield EVERYONE, arp
+    yield from _permitted()
+
+
+def _permitted() -> Published:
+    """What groups permit goes on. Of what begins a connection a copy is counted, if the port has no room for it.
+
+    A connection is new until it is answered, so what is remembered by then has its mark, and is not remembered again.
+    """
+    read = SetField("allowed", 0)
+    allowed: dict[str, int | str] = {"allowed": 1, "eth_type": ETH_TYPE_IPV4}
+    begins: dict[str, int | str] = {**allowed, "ct_state": "+trk-inv+new", "ct_mark": 0}
     for table, goes_on in ((EGRESS_VERDICT, AFTER_EGRESS), (INGRESS_VERDICT, AFTER_INGRESS)):
-        owner, read = f"table/{table.name}", SetField("allowed", 0)
-        allowed: dict[str, int | str] = {"allowed": 1, "eth_type": ETH_TYPE_IPV4}
-        new = (read, Commit("zone"), Goto(goes_on))
-        yield EVERYONE, flow(table, "new", FEATURE, owner, *new, **allowed, ct_state="+trk-inv+new")
-        yield EVERYONE, flow(table, "known", FEATURE, owner, read, Goto(goes_on), **allowed, ct_state="+trk-inv")
+        owner, go_on, counted = f"table/{table.name}", Goto(goes_on), Commit("zone", CONNECTIONS.name)
+        yield EVERYONE, flow(table, "new", FEATURE, owner, read, counted, go_on, **begins)
+        yield EVERYONE, flow(table, "known", FEATURE, owner, read, go_on, **allowed, ct_state="+trk-inv")
+    # Whose connection has been tried so often may come here at its last pass: a copy would have one more.
+    uncounted = (read, Commit("zone"), Goto(AFTER_INGRESS))
+    owner = f"table/{INGRESS_VERDICT.name}"
+    yield EVERYONE, flow(INGRESS_VERDICT, "last_pass", FEATURE, owner, *uncounted, attempt=MOST_ATTEMPTS, **begins)
+    owner = f"table/{CONNECTIONS.name}"
+    yield EVERYONE, flow(CONNECTIONS, "remembered", FEATURE, owner, ct_mark=REMEMBERED)
+    for direction, reason in ((EGRESS, "egress_connections"), (INGRESS, "ingress_connections")):
+        of_it = {"direction": DIRECTION_NUMBERS[direction]}
+        yield EVERYONE, flow(CONNECTIONS, "refused", FEATURE, owner, *drop(reason), **of_it)
 
 
 def _exceptions(table: Table, goes_on: str, **dhcp: int) -> Published:

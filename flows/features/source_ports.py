@@ -18,6 +18,8 @@ from topology.gateway_values import Translation
 from topology.values import Router
 
 FEATURE = "source_ports"
+MOST_ATTEMPTS = 3
+"""What the last of them has in the register ``attempt``."""
 Range = tuple[int, int, int]
 """An address, and the first and last port, inclusive."""
 

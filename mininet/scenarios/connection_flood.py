@@ -1,5 +1,6 @@
 """One instance opens connections without end: its hypervisor's table fills for it alone, its neighbour's work on."""
 
+import json
 import subprocess
 import sys
 import time
@@ -21,6 +22,9 @@ RATE, SECONDS = 4_000, 4
 ASKED = 50
 """Connections that the neighbour opens meanwhile."""
 DNS = 53
+REASONS = ("egress_connections", "ingress_connections")
+SETTLED = 2.0
+"""Seconds in which the switch has handed on all counts."""
 
 
 def run(cloud: Cloud, checks: Checks) -> None:
@@ -49,6 +53,9 @@ def run(cloud: Cloud, checks: Checks) -> None:
     checks.check("without a limit, connections that h1 remembers", TABLE, remembered)
     checks.check("without a limit, the neighbour's new connections", f"less than {ASKED}", answered, answered < ASKED)
 
+    before = {each: _refused(cloud, each) for each in (attacker, asking, asked)}
+    told = before[asking]
+    checks.check("without a limit, the neighbour's packets counted as refused", "some", told, told > 0)
     sdnapp(h1, "chassis", "limit-connections", "--each", str(EACH))
     h1.run("ovs-appctl", "dpctl/flush-conntrack")
     answered, remembered = _flood(h1, attacker, asking, asked, EACH)
@@ -59,6 +66,11 @@ def run(cloud: Cloud, checks: Checks) -> None:
     checks.check("with a limit, the neighbour's new connections", ASKED, answered)
     fullest = _numbers(h1.run("ovs-appctl", "dpctl/ct-get-limits", *_zones(h1)))
     checks.check("connections of the port that has most", EACH, max(fullest))
+    refused = {each: _refused(cloud, each) - already for each, already in before.items()}
+    most, told = RATE * SECONDS - EACH, refused[attacker]
+    within = f"{most // 2} to {most}"
+    checks.check("packets of the flood that `sdnapp drops` counts as refused", within, told, most // 2 <= told <= most)
+    checks.check("and of its neighbours", 0, refused[asking] + refused[asked])
 
 
 def _flood(h1: Hypervisor, attacker: Instance, asking: Instance, asked: Instance, full: int) -> tuple[int, int]:
@@ -78,6 +90,17 @@ def _flood(h1: Hypervisor, attacker: Instance, asking: Instance, asked: Instance
     _, answered = crowd(asking, asked.address, DNS, ASKED, 2.0)
     flood.communicate(timeout=60)
     return answered, _remembered(h1)
+
+
+def _refused(cloud: Cloud, instance: Instance) -> int:
+    """How many packets would have begun a connection too many for a port, once the switch has handed on all counts."""
+    assert cloud.controller is not None
+    before, count = -1, 0
+    while count != before:
+        time.sleep(SETTLED)
+        told = json.loads(sdnapp(cloud.controller, "drops", "--json", "--port", instance.port["id"]))
+        before, count = count, sum(row["packets"] for row in told["drops"] if row["reason"] in REASONS)
+    return count
 
 
 def _remembered(h1: Hypervisor) -> int:

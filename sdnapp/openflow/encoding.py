@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from flows.actions import (
+    REMEMBERED,
     Action,
     CheckLarger,
     Commit,
@@ -104,6 +105,7 @@ HEADERS: dict[str, int] = {
     "arp_tha": _header(_OXM, 25, 6),
     "tun_id": _header(_OXM, 38, 8),
     "ct_state": _header(_NXM_1, 105, 4),
+    "ct_mark": _header(_NXM_1, 107, 4),
     "ct_nw_proto": _header(_NXM_1, 119, 1),
     "ct_nw_src": _header(_NXM_1, 120, 4),
     "ct_nw_dst": _header(_NXM_1, 121, 4),
@@ -294,14 +296,21 @@ def _place(name: str) -> tuple[int, int]:
     return _header_of(name), 0
 
 
-def _conntrack(flags: int, zone: str, table: int) -> bytes:
+def _conntrack(flags: int, zone: str, table: int, within: bytes = b"") -> bytes:
+    """Return a connection tracking action with other actions in it (ovs-actions(7), ``ct``)."""
     header, offset = _place(zone)
-    return _nicira(35, "!HIHBxxxH", flags, header, offset << 6 | field_named(zone).bits - 1, table, 0)
+    bits = offset << 6 | field_named(zone).bits - 1
+    content = struct.pack("!IHHIHBxxxH", _NICIRA, 35, flags, header, bits, table, 0)
+    return struct.pack("!HH", 0xFFFF, 4 + len(content) + len(within)) + content + within
+
+
+def _commitment(action: Commit) -> bytes:
+    table = _table(action.copy_to) if action.copy_to is not None else NO_TABLE
+    return _conntrack(1, action.zone, table, _set_field(SetField("ct_mark", REMEMBERED)))
 
 
 def _translation(action: Translate) -> bytes:
-    """Return a connection tracking action with a NAT action in it (ovs-actions(7), ``ct`` and ``nat``)."""
-    header, offset = _place(action.zone)
+    """Return a connection tracking action with a NAT action in it (ovs-actions(7), ``nat``)."""
     flags, given = (1, action.source) if action.source is not None else (2, action.target)
     if given is None:
         nat = _nicira(36, "!2xHH", 0, 0)
@@ -313,9 +322,7 @@ def _translation(action: Translate) -> bytes:
             if last
             else _nicira(36, "!2xHHI", flags, 0x01, address)
         )
-    bits = offset << 6 | field_named(action.zone).bits - 1
-    content = struct.pack("!IHHIHBxxxH", _NICIRA, 35, int(given is not None), header, bits, _table(action.table), 0)
-    return struct.pack("!HH", 0xFFFF, 4 + len(content) + len(nat)) + content + nat
+    return _conntrack(int(given is not None), action.zone, _table(action.table), nat)
 
 
 def _output(port: int, max_len: int = 0) -> bytes:
@@ -336,7 +343,7 @@ _ACTIONS: dict[type, Callable[[Any], bytes]] = {
     Controller: lambda action: _output(PORT_CONTROLLER, WHOLE_PACKET),
     Resubmit: lambda action: _nicira(14, "!HBxxx", PORT_IN & 0xFFFF, _table(action.table)),
     Track: lambda action: _conntrack(0, action.zone, _table(action.table)),
-    Commit: lambda action: _conntrack(1, action.zone, NO_TABLE),
+    Commit: _commitment,
     Translate: _translation,
     Untrack: lambda action: _nicira(43, "!6x"),
     Learn: _learn,

@@ -23,8 +23,9 @@ from flows.actions import (
 )
 from flows.document import in_words, render
 from flows.engine import Engine
+from flows.feature_numbers import FEATURES
 from flows.flow import flow
-from flows.pipeline import DELIVERY, FEATURES, REGISTERS, TABLES
+from flows.pipeline import DELIVERY, REGISTERS, TABLES
 from flows.sample import HERE, sample_cloud
 from tests.flows.handmade import entry
 
@@ -93,6 +94,10 @@ def test_examples_are_optional_and_one_of_each_form():
         (Goto("delivery"), "go on in `delivery`"),
         (Track("zone", "delivery"), "look its connection up in the zone of `zone` and go on in `delivery`"),
         (Commit("zone"), "remember its connection in the zone of `zone`"),
+        (
+            Commit("zone", "connections"),
+            "remember its connection in the zone of `zone`, have a copy go on in `connections`",
+        ),
         (
             Learn("delivery", 7, (("network", 5),), "fenced", 1, 0),
             "have `delivery` learn: if `network` is 5: let `fenced` be 1",

@@ -90,6 +90,7 @@ REFUSED = [
     (raw_entry(Track("zone", "delivery")), "connection tracking needs eth_type=0x800"),
     (raw_entry(Commit("zone"), terms=[ARP]), "connection tracking needs eth_type=0x800"),
     (raw_entry(SetField("ct_nw_src", 1), terms=[IPV4, TRACKED]), "read-only"),
+    (raw_entry(SetField("ct_mark", 1), terms=[IPV4, TRACKED]), "read-only"),
     (raw_entry(terms=[Term("arp_op", 1, None)]), "arp_op needs eth_type=0x806"),
     (raw_entry(terms=[Term("eth_type", 0x0800, 0xFF00), Term("ipv4_src", 1, None)]), "needs eth_type=0x800"),
     (raw_entry(terms=[IPV4, Term("udp_dst", 67, None)]), "needs ip_proto=0x11"),

@@ -1,6 +1,7 @@
 """Zones remember connections as Open vSwitch's do; tests/security_stories.py holds them to it."""
 
-from flows.fields import CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_REPLY, CT_TRACKED
+from flows.actions import REMEMBERED
+from flows.fields import CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_REPLY, CT_TRACKED, parse_ipv4
 from flows.packets import FiveTuple, Packet, icmp, icmp_error, in_two, ipv4, tcp, udp
 from flows.simulated_connections import Connections
 
@@ -71,6 +72,27 @@ def test_an_error_belongs_to_the_connection_that_it_quotes_from_either_end() -> 
     assert state(Connections(), of_request) == CT_INVALID
     assert state(connections, of_request.but(ipv4_dst="10.0.0.9")) == CT_INVALID, "not for who is said to have sent it"
     assert state(connections, icmp(*MACS, B, A, icmp_type=3)) == CT_INVALID, "quotes nothing"
+
+
+def test_a_full_zone_remembers_no_other_connection_and_those_that_it_has() -> None:
+    connections, other = Connections(limit=1), ASKED.but(udp_src=7)
+    assert state(connections, other) == CT_NEW and mark(connections, other) == 0
+    for _ in range(2):
+        tracked = connections.commit("hv1", 1, ASKED)
+        assert tracked is not None and tracked.mark == mark(connections, ANSWER) == REMEMBERED
+    refused = connections.commit("hv1", 1, other)
+    assert refused is not None and (refused.mark, state(connections, other)) == (0, CT_NEW)
+    assert connections.commit("hv1", 2, other) != refused, "it has room"
+    there = (parse_ipv4("10.0.0.9"), 0, 0)
+    assert connections.translate("hv1", 1, other, there, None) == (refused, other)
+    connections.forget()
+    assert connections.commit("hv1", 1, other) != refused
+
+
+def mark(connections: Connections, packet: Packet) -> int:
+    tracked = connections.look_up("hv1", 1, packet)
+    assert tracked is not None
+    return tracked.mark
 
 
 def test_fragments_belong_to_their_datagram() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from flows.actions import (
+    REMEMBERED,
     Commit,
     Controller,
     Goto,
@@ -19,7 +20,8 @@ from flows.actions import (
 from flows.fields import ARP_REPLY, VLAN_PRESENT, mac_to_int, parse_ipv4
 from flows.packets import Packet, arp_request, icmp_echo, in_two, udp, unknown_ethertype
 from flows.pipeline import REGISTERS, TABLES
-from flows.simulated_switch import MAX_RESUBMITS, Switch
+from flows.simulated_connections import Connections
+from flows.simulated_switch import MAX_PASSES, MAX_RESUBMITS, Switch
 from tests.flows.handmade import MACS, entry
 
 PING = icmp_echo(MACS[0], MACS[1], "10.0.0.1", "10.0.0.2")
@@ -266,6 +268,34 @@ def test_what_follows_a_look_up_or_a_commitment_knows_no_connection():
     )
     look_up, judge = tracked(Untrack(), Goto(THIRD))
     assert sent(run(look_up, judge, entry(Output(2), table=THIRD, ct_state=0))) == [(2, PING)]
+
+
+COPIES = [(2, (0x21, 0x21), REMEMBERED), (3, (0x21, 0x21), 0), (4, 0, 0)]
+"""Ports by which leave: a copy whose connection is remembered, one of another, and the packet itself."""
+
+
+def test_a_copy_of_what_is_committed_tells_whether_there_was_room_and_the_packet_goes_on():
+    look_up, judge = tracked(Commit("zone", THIRD), Goto(THIRD), ct_state=(0x21, 0x21))
+    ends = [entry(Output(number), table=THIRD, ct_state=state, ct_mark=mark) for number, state, mark in COPIES]
+    assert sent(run(look_up, judge, *ends)) == [(2, PING), (4, PING)]
+    full = Switch("hv1", (look_up, judge, *ends), PORTS, Connections(limit=0))
+    assert sent(full.receive(1, PING)) == [(3, PING), (4, PING)]
+
+
+def passes(times):
+    """Flows that let a packet begin anew so often, and go then."""
+    again = [entry(SetField("network", n + 1), Track("zone", FIRST), eth_type=0x0800, network=n) for n in range(times)]
+    return *again, entry(Output(2), eth_type=0x0800, network=times)
+
+
+def test_a_packet_that_begins_anew_too_often_is_dropped_and_so_is_a_copy():
+    for times, copied in ((MAX_PASSES - 1, 1), (MAX_PASSES, 0)):
+        (*again, last), copied_here = passes(times), entry(Output(3), table=SECOND)
+        passage = run(*again, entry(Commit("zone", SECOND), Output(2), eth_type=0x0800, network=times), copied_here)
+        assert sent(passage) == [(3, PING)] * copied + [(2, PING)] and len(passage.faults) == 1 - copied
+        assert sent(run(*again, last)) == [(2, PING)]
+    assert sent(run(*passes(MAX_PASSES), tun_src=1)) == [], "the tunnel's end was a beginning, too"
+    assert sent(run(*passes(MAX_PASSES + 1))) == []
 
 
 def test_a_look_up_has_a_limit_of_table_visits_of_its_own():

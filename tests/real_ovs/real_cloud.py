@@ -5,23 +5,30 @@ it sends are taken from its uplink and handed to the uplink of the chassis that 
 wires held by hand in the same way. Whatever is injected here is injected in the simulator too, and both must agree.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address
 from typing import Any
 
+from flows.drops import BY_NUMBER
 from flows.flow import Flow
 from flows.packets import Packet
-from flows.pipeline import FENCES
+from flows.pipeline import DROPS, FENCES, REGISTERS
 from flows.simulator import Crossing, Delivery, PhysicalFrame, ToController, Walk
 from sdnapp.openflow.messages import PacketIn
 from tests.clouds import CHASSIS, ENCAP_IPS, PATCH_PORTS, TUNNEL_PORTS, WATCH_PORTS, SimulatedCloud
 from tests.real_ovs.frames import Envelope, from_bytes, seal, to_bytes, unseal
 from tests.real_ovs.openflow_client import OpenFlowClient
 from tests.real_ovs.ovs_dummy import OvsDummy
+from topology.values import Port
 
 BRIDGE, UNDERLAY, UPLINK = "br-int", "br-phy", "uplink"
 NETWORK = "192.0.2.0/24"
+DATAPATH = "dummy@ovs-dummy"
+ZONES = range(1, 65)
+"""Zones of connection tracking that a story may use."""
 
 
 def underlay_mac(address: str) -> str:
@@ -55,10 +62,11 @@ class RealChassis:
 
     def close(self) -> None:
         """End it. Raises AssertionError if ``ovs-vswitchd`` had ended before."""
-        died = self.ovs.died()
+        died, said = self.ovs.died(), self.ovs.log()
         with self.client:
             self.ovs.stop()
         assert died is None, died
+        assert "recirculation depth exceeded" not in said, "a packet began anew too often"
 
     def plug(self, name: str, ofport: int) -> None:
         """Add an interface to the integration bridge."""
@@ -96,6 +104,19 @@ class RealChassis:
             left += [(name, frame) for frame in frames[seen:]]
             self._watched[name] = len(frames)
         return left, self.client.packet_ins()
+
+    def counted(self) -> Counter[tuple[int, str]]:
+        """Return how many packets of ports have been dropped, by the port's key and the reason."""
+        self.ovs.appctl("revalidator/purge")
+        shown = self.ovs.ofctl("dump-flows", f"{self.ovs.directory}/{BRIDGE}.mgmt", f"table={DROPS.number}")
+        pattern = rf"n_packets=(\d+), n_bytes=\d+, priority={DROPS.priorities['counter']},(\S+)"
+        found: Counter[tuple[int, str]] = Counter()
+        for count, match in re.findall(pattern, shown):
+            read = dict(re.findall(r"(reg\d+)=(0x[0-9a-f]+)", match))
+            reason = int(read["reg0"], 16) >> REGISTERS["drop_reason"].offset
+            # The packet that a counter is made for is not in it.
+            found[int(read[f"reg{REGISTERS['charged'].number}"], 16), BY_NUMBER[reason].name] = int(count) + 1
+        return found
 
     def _connect_to_core(self, address: str) -> None:
         self.ovs.add_bridge(UNDERLAY)
@@ -138,6 +159,21 @@ class RealCloud(SimulatedCloud):
             real.install(())
             real.forget()
             real.ovs.appctl("dpctl/flush-conntrack")
+            if self._connections.limit is not None:
+                real.ovs.appctl("dpctl/ct-del-limits", DATAPATH, f"zone={','.join(map(str, ZONES))}")
+
+    def dropped(self, port: Port) -> Counter[str]:
+        simulated = super().dropped(port)
+        counted = sum((real.counted() for real in self._real.values()), Counter[tuple[int, str]]())
+        real = Counter({reason: count for (key, reason), count in counted.items() if key == port.key})
+        assert real == simulated
+        return real
+
+    def limit_connections(self, limit: int) -> None:
+        super().limit_connections(limit)
+        for real in self._real.values():
+            # Before Open vSwitch 3.3 a default would be one limit for all zones together.
+            real.ovs.appctl("dpctl/ct-set-limits", DATAPATH, *(f"zone={zone},limit={limit}" for zone in ZONES))
 
     def forget(self) -> None:
         """Let connection tracking forget everything, here and there."""

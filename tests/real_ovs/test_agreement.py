@@ -30,7 +30,7 @@ from flows.flow import Flow
 from flows.lookup import refusal
 from flows.packets import Packet, icmp_echo, icmp_error, udp
 from flows.pipeline import TABLES
-from flows.simulated_switch import MAX_RESUBMITS, Switch
+from flows.simulated_switch import MAX_PASSES, MAX_RESUBMITS, Switch
 from tests.flows.handmade import ADDRESSES, MACS, any_packets, entry, matches
 from tests.flows.test_lookup import ACCEPTED, REFUSED
 from tests.real_ovs.frames import from_bytes, to_bytes
@@ -246,6 +246,16 @@ def test_an_answer_to_its_sender_is_looked_up_anew_in_the_same_zone(switch):
         left, _packet_ins = switch.receive(1, asked)
         simulated_left = [(emission.port, emission.packet) for emission in passages.receive(1, asked).emissions]
         assert left == simulated_left and [port for port, _ in left] == [2], "a reply"
+
+
+def test_a_packet_begins_anew_so_often_and_no_more(switch):
+    for times in (MAX_PASSES, MAX_PASSES + 1):
+        again = [
+            entry(SetField("network", n + 1), Track("zone", NAMES[0]), network=n, eth_type=0x0800) for n in range(times)
+        ]
+        flows = [*again, entry(Output(2), network=times, eth_type=0x0800)]
+        switch.hold(flows)
+        assert switch.receive(1, PING)[0] == simulated(flows, 1, PING)[0] == [(2, PING)] * (times == MAX_PASSES)
 
 
 INSIDE, OUTSIDE, FAR = "10.0.0.5", "203.0.113.1", "198.51.100.9"

@@ -82,6 +82,7 @@ MATCHES: list[tuple[Match, str]] = [
     ((IPV4, SCTP, Term("sctp_src", 80, None), Term("sctp_dst", 81, None)), "sctp,tp_src=80,tp_dst=81"),
     ((IPV4, ICMP, Term("icmp_type", 3, None), Term("icmp_code", 4, None)), "icmp,icmp_type=3,icmp_code=4"),
     ((Term("ct_state", 0x29, 0x39),), "ct_state=+new+rpl-inv+trk"),
+    ((Term("ct_mark", 1, None),), "ct_mark=0x1"),
     ((IPV4, VALID, Term("ct_nw_src", 0x0A000005, None)), "ct_state=-inv+trk,ct_nw_src=10.0.0.5,ip"),
     ((IPV4, VALID, Term("ct_nw_dst", 0x0A000000, 0xFF000000)), "ct_state=-inv+trk,ct_nw_dst=10.0.0.0/8,ip"),
     (
@@ -126,8 +127,10 @@ ACTIONS: list[tuple[Match, tuple[Action, ...], str]] = [
     ((), (Resubmit("delivery"),), f"resubmit(,{TABLES['delivery'].number})"),
     (
         (IPV4,),
-        (Track("zone", "delivery"), Commit("zone")),
-        f"ct(table={TABLES['delivery'].number},zone={place('zone')}),ct(commit,zone={place('zone')})",
+        (Track("zone", "delivery"), Commit("zone"), Commit("zone", "delivery")),
+        f"ct(table={TABLES['delivery'].number},zone={place('zone')}),"
+        f"ct(commit,zone={place('zone')},exec(set_field:0x1->ct_mark)),"
+        f"ct(commit,table={TABLES['delivery'].number},zone={place('zone')},exec(set_field:0x1->ct_mark))",
     ),
     (
         (IPV4,),

@@ -23,9 +23,10 @@ from flows.actions import (
     Translate,
     Untrack,
 )
+from flows.feature_numbers import FEATURES
 from flows.fields import CT_VALID, FIELDS, VLAN_PRESENT
 from flows.flow import Flow, Match, Term, field_named
-from flows.pipeline import FEATURES, REGISTERS, TABLES
+from flows.pipeline import REGISTERS, TABLES
 
 NAMES = [*FIELDS, *REGISTERS]
 UNMASKED = {"in_port", "eth_type", "ip_proto", "ip_ttl", "arp_op", "icmp_type", "icmp_code", "ct_nw_proto"}
@@ -111,7 +112,7 @@ single_actions: st.SearchStrategy[Action] = st.one_of(
     st.builds(FirstAlive, st.just("door"), st.lists(st.integers(1, 0xFEFF), min_size=1, max_size=9).map(tuple)),
     st.builds(Resubmit, table_names),
     st.builds(Track, st.sampled_from(ZONES), table_names),
-    st.builds(Commit, st.sampled_from(ZONES)),
+    st.builds(Commit, st.sampled_from(ZONES), st.none() | table_names),
     translations(),
     learnt(),
     st.sampled_from([PushVlan(), PopVlan(), DecrementTtl(), OutputInPort(), Controller(), Untrack()]),

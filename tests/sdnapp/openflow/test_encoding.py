@@ -13,6 +13,7 @@ from os_ken.ofproto import ofproto_v1_3 as ofp
 from os_ken.ofproto import ofproto_v1_3_parser as parser
 
 from flows.actions import (
+    REMEMBERED,
     Action,
     Commit,
     Controller,
@@ -154,8 +155,9 @@ def os_ken_action(action: Action) -> Any:
             return parser.OFPActionPopVlan()
         case Track(zone, table):
             return os_ken_conntrack(0, zone, TABLES[table].number)
-        case Commit(zone):
-            return os_ken_conntrack(1, zone, 0xFF)
+        case Commit(zone, copy_to):
+            mark = parser.OFPActionSetField(ct_mark=REMEMBERED)
+            return os_ken_conntrack(1, zone, TABLES[copy_to].number if copy_to is not None else 0xFF, [mark])
         case Translate(zone, table, source, target):
             address, first, last = source or target or (0, 0, 0)
             nat = parser.NXActionNAT(
