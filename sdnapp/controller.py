@@ -23,7 +23,7 @@ from topology.steady import Steady
 from topology.storage import StorageError
 from topology.store import Change, Store
 from topology.turns import GiveWay, by_turns, let_go, nobody_waits
-from topology.values import Chassis, Port, PortBinding, Router
+from topology.values import Chassis, FloatingIP, Port, PortBinding, Router
 
 LOG = logging.getLogger(__name__)
 ROUNDS = 3
@@ -420,6 +420,10 @@ class Controller:
     def why_down(self, port: Port) -> str | None:
         """Say why a port is not ACTIVE, or None if it is."""
         return self.status.why_down(port)
+
+    def why_floatingip_down(self, row: FloatingIP) -> str | None:
+        """Say why a floating IP that stands for an address is not ACTIVE, or None."""
+        return self.status.why_floatingip_down(row)
 
     def wait_realized(self, revision: int | None, seconds: float) -> bool:
         """Wait until every chassis that counts has confirmed a revision (None: the store's), at most so long."""

@@ -19,7 +19,7 @@ from sdnapp.tracing import flow_row, trace
 from sdnapp.turns import Turns
 from topology import facts
 from topology.store import Store
-from topology.values import FLOATING_IP, Chassis, Network, Port, PortBinding
+from topology.values import FLOATING_IP, Chassis, FloatingIP, Network, Port, PortBinding
 
 Report = Callable[[], list[dict[str, Any]]]
 
@@ -91,6 +91,17 @@ class Operations:
                 }
                 for port, reason in reasons
                 for binding in [controller.engine.ask(facts.binding_in_force, port.id)]
+            ],
+            "floating_ips": [
+                {
+                    "floatingip_id": row.id,
+                    "address": row.address,
+                    "port_id": row.port_id,
+                    "router_id": row.router_id,
+                    "reason": reason,
+                }
+                for row in Turns().between(self._store.all(FloatingIP))
+                if (reason := controller.why_floatingip_down(row)) is not None
             ],
             "strangers": [
                 {"chassis": binding.chassis_id, "interface": binding.interface, "port_id": binding.port_id}

@@ -1,5 +1,6 @@
 """The status of ports and routers: where the chassis stand that must hold their flows, and why one is DOWN."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.engine import Engine
@@ -8,7 +9,8 @@ from topology import doors, facts, interfaces, routing
 from topology.gateway import Gateway, gateway
 from topology.store import Store
 from topology.translation import unsettled
-from topology.values import ROUTER_GATEWAY, ROUTER_INTERFACE, Network, Port, PortBinding, Router
+from topology.values import ROUTER_GATEWAY, ROUTER_INTERFACE, FloatingIP, Network, Port, PortBinding, Router
+from topology.virtual_addresses import chassis_of as chassis_of_address
 
 ACTIVE, DOWN = "ACTIVE", "DOWN"
 NO_GATEWAY = "no chassis is a gateway to its network: `sdnapp chassis init --gateway --bridge-mappings ...` makes one"
@@ -93,21 +95,16 @@ class Status:
 
     def of_floatingip(self, floatingip_id: str) -> str:
         """Return ``ACTIVE`` when its instance's chassis and the one where it is outside have confirmed."""
-        live = self.engine.ask(doors.floating, floatingip_id)
-        if live is None:
-            return DOWN
-        owners: tuple[str, ...] = (f"floatingip/{floatingip_id}",)
-        failing: set[tuple[str, ...]] = {(floatingip_id,)}
-        concerned = {live.holder, live.site}
-        return ACTIVE if all(self._standing(each, owners, failing) == CONFIRMED for each in concerned) else DOWN
+        standings = self._of_floatingip_by_chassis(floatingip_id)
+        return ACTIVE if standings and all(each == CONFIRMED for each in standings.values()) else DOWN
 
     def why_down(self, port: Port) -> str | None:
         """Say why a port is not ACTIVE, or None if it is."""
         standings = self.standings(port.id)
         if self._is_active(port.id, standings):
             return None
-        if waiting := [(each, text) for each, text in standings.items() if text != CONFIRMED]:
-            return "; ".join(f"{each}: {IN_WORDS.get(text, text)}" for each, text in waiting)
+        if waiting := _waiting(standings):
+            return waiting
         if not port.admin_state_up:
             return "the port is administratively down"
         network = self.store.get(Network, port.network_id)
@@ -118,6 +115,34 @@ class Status:
         if port.device_owner == ROUTER_GATEWAY:
             return self._why_no_way_out(port)
         return f"not plugged: no chassis has an interface with external_ids:iface-id={port.id}"
+
+    def why_floatingip_down(self, row: FloatingIP) -> str | None:
+        """Say why a floating IP that stands for an address is not ACTIVE; None if it is, or stands for none."""
+        if row.port_id is None or row.router_id is None:
+            return None
+        if standings := self._of_floatingip_by_chassis(row.id):
+            return _waiting(standings) or None
+        own = self.engine.ask(gateway, row.router_id)
+        if own is None or own.network.id != row.network_id:
+            ports = (
+                self.store.get(Port, port_id) for port_id in self.store.find_ids(Port, "gateway_of", row.router_id)
+            )
+            reason = next((self.why_down(port) for port in ports if port is not None), None)
+            return f"the gateway of router {row.router_id}: {reason or 'it has none to the network of the floating IP'}"
+        if self.engine.ask(chassis_of_address, row.port_id, row.fixed_ip_address) is not None:
+            return NO_GATEWAY
+        if self.store.find_ids(Port, "pair_address", row.fixed_ip_address):
+            return f"nobody is known to have {row.fixed_ip_address}: a port that may have it has to say so by ARP"
+        port = self.store.get(Port, row.port_id)
+        return f"its port {row.port_id}: {(port and self.why_down(port)) or 'it is not there'}"
+
+    def _of_floatingip_by_chassis(self, floatingip_id: str) -> dict[str, str]:
+        """Return where the chassis stand that are concerned; none where it stands for no address that is there."""
+        live = self.engine.ask(doors.floating, floatingip_id)
+        owners: tuple[str, ...] = (f"floatingip/{floatingip_id}",)
+        failing: set[tuple[str, ...]] = {(floatingip_id,)}
+        concerned = sorted({live.holder, live.site}) if live is not None else []
+        return {each: self._standing(each, owners, failing) for each in concerned}
 
     def _is_active(self, port_id: str, standings: dict[str, str]) -> bool:
         if self._interface(port_id) is not None:
@@ -170,3 +195,9 @@ class Status:
         if not port.fixed_ips:
             return f"it has no address: network {port.network_id} had no subnet; once it has, set the gateway anew"
         return NO_GATEWAY
+
+
+def _waiting(standings: Mapping[str, str]) -> str:
+    """Return which chassis have not confirmed, and why."""
+    waiting = [(each, text) for each, text in standings.items() if text != CONFIRMED]
+    return "; ".join(f"{each}: {IN_WORDS.get(text, text)}" for each, text in waiting)

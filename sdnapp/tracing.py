@@ -4,7 +4,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from flows.drops import reason_of
+from flows.drops import BY_NUMBER
 from flows.engine import Engine
 from flows.flow import Flow, show_action, show_term
 from flows.packets import Packet, arp_request, icmp_echo
@@ -175,7 +175,7 @@ def _explain(walk: Walk, port_id: str, known: str) -> str:
             sender = f", as {IPv4Address(frame.packet['ipv4_src'])}" if "ipv4_src" in frame.packet else ""
             return f"{known}; it leaves {frame.chassis_id} for the physical network {frame.physical_network}{sender}"
     last = walk.steps[-1]
-    if last.flow is not None and (reason := reason_of(last.flow)) is not None:
+    if last.flow is not None and (reason := BY_NUMBER.get(last.packet.get("drop_reason", 0))) is not None:
         return f"{known}; dropped on {last.chassis_id}, counted as {reason.name} of {last.flow.owner}. {reason.doc}"
     why = TABLES[last.table].doc.split(". ")[-1]
     by = f"by {last.flow.owner}" if last.flow is not None else "as nothing there matches it"

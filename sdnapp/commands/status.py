@@ -40,6 +40,14 @@ def run(given: argparse.Namespace) -> int:
         ],
     )
     _section(
+        "Floating IPs that are not active:",
+        ("address", "floating ip", "router", "reason"),
+        [
+            [row[key] for key in ("address", "floatingip_id", "router_id", "reason")]
+            for row in document.get("floating_ips", [])
+        ],
+    )
+    _section(
         "Interfaces that claim a port that does not exist:",
         ("chassis", "interface", "iface-id"),
         [

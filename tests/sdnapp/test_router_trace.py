@@ -6,6 +6,7 @@ from sdnapp.tracing import trace
 from tests.clouds import SimulatedCloud
 from tests.gateway_stories import FAR, OUTSIDE, floating, outward
 from tests.router_stories import chain, joined
+from tests.source_port_stories import use_up
 
 
 def traced(cloud: SimulatedCloud, to: str) -> dict[str, Any]:
@@ -53,3 +54,17 @@ def test_a_packet_to_a_floating_ip_is_followed_to_its_instance() -> None:
     found = traced(cloud, each.address)
     assert (found["verdict"], found["delivered_to"]) == ("delivered", [{"port_id": "two", "chassis": "hv2"}])
     assert [step["chassis"] for step in found["steps"] if step["owner"] == f"floatingip/{each.id}"][-1] == "hv2"
+
+
+def test_a_packet_for_which_no_source_port_is_left_tells_why_it_is_dropped() -> None:
+    """Also where the switch has not made a counter of that port for that reason yet."""
+    cloud = SimulatedCloud()
+    net = outward(cloud)
+    use_up(cloud, net, OUTSIDE)
+    last = cloud.port("last", net.red, "10.0.1.13", "hv3")
+    found = trace(cloud.store, cloud.engine, last.id, FAR, lambda port: None)
+    assert found["verdict"] == "dropped"
+    told = (
+        "dropped on hv3, counted as not_translated of port/last. No translation between inside and outside, or no port"
+    )
+    assert told in found["explanation"]

@@ -170,6 +170,15 @@ STATUS = {
         },
         {"port_id": "port-e", "name": "db", "network": "red", "host": "hv2", "reason": "hv2: dead"},
     ],
+    "floating_ips": [
+        {
+            "floatingip_id": "fip-a",
+            "address": "203.0.113.20",
+            "port_id": "port-d",
+            "router_id": "router-a",
+            "reason": "its port port-d: not plugged",
+        }
+    ],
     "strangers": [{"chassis": "hv1", "interface": "tap0", "port_id": "port-x"}],
     "rejected": [{"chassis": "hv1", "owner": "port/port-a", "feature": "dhcp", "reason": "dhcp: OFPFMFC_TABLE_FULL"}],
     "failed": [{"unit": "flooding.copies", "of": ["hv1", "red"], "error": "KeyError: 7"}],
@@ -190,6 +199,10 @@ def test_status(stub, sdnapp):
         "PORT    NAME     NETWORK  HOST  REASON\n"
         "port-d  web?[2J  red      -     not plugged: no chassis\n"
         "port-e  db       red      two   hv2: dead\n"
+        "\n"
+        "Floating IPs that are not active:\n"
+        "ADDRESS       FLOATING IP  ROUTER    REASON\n"
+        "203.0.113.20  fip-a        router-a  its port port-d: not plugged\n"
         "\n"
         "Interfaces that claim a port that does not exist:\n"
         "CHASSIS  INTERFACE  IFACE-ID\n"
