@@ -239,6 +239,11 @@ class Controller:
         self._rebind_names(concerns_ports)
         return grown
 
+    @property
+    def untranslated(self) -> frozenset[str]:
+        """The routers and floating IPs for which some chassis have not got what they need to translate."""
+        return frozenset(self._untranslated)
+
     def hand_on(self, places: Iterable[translation.Place]) -> list[translation.Place]:
         """Hand on what idle chassis have to those that have no source ports (``topology.translation``)."""
         with self._busy:

@@ -38,7 +38,10 @@ class IdleBlocks:
         rows = Turns().between(list(self._controller.store.all(Translation)))
         places = [(row.owner, row.chassis_id) for row in rows if idle(view, row)]
         self._since = {place: self._since.get(place, now) for place in places}
-        ripe = sorted((since, place) for place, since in self._since.items() if now - since >= HOLD)
+        lacking = self._controller.untranslated
+        ripe = sorted(
+            (since, place) for place, since in self._since.items() if now - since >= HOLD and place[0] in lacking
+        )
         for router_id, chassis_id in self._controller.hand_on(place for _, place in ripe) if ripe else ():
             LOG.info(
                 "the source ports that chassis %s had for router %s are handed on: it has needed none for %d minutes",

@@ -15,6 +15,7 @@ from flows.features.source_ports import FEATURE, further
 from flows.pipeline import EXTERNAL_SOURCE
 from sdnapp.controller import Controller
 from sdnapp.status import MORE_ADDRESSES
+from sdnapp.turns import Turns
 from topology.gateway import gateway
 from topology.gateway_values import Translation
 from topology.port_blocks import left
@@ -81,7 +82,7 @@ class SourcePorts:
         counted = self._ask(sorted(datapaths), EXTERNAL_SOURCE.number, FEATURES[FEATURE].number) if datapaths else {}
         before, self._readings = self._readings, {}
         wanting, refusing = [], set()
-        for place in places:
+        for place in Turns().between(places):
             reading = self._read(place, counted)
             if reading is None:
                 continue

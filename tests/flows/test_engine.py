@@ -165,13 +165,20 @@ forwardings = st.builds(
 )
 translations = st.builds(
     lambda owner, chassis_id, zone, subject, ports, further: Translation(
-        f"{owner}@{chassis_id}", owner, chassis_id, zone, subject, 1024 * zone if ports else 0, ports, further
+        f"{owner}@{chassis_id}",
+        owner,
+        chassis_id,
+        zone,
+        subject,
+        max(1024, ports * zone) if ports else 0,
+        ports,
+        further,
     ),
     st.sampled_from((*ROUTERS, "f1", "f2")),
     st.sampled_from(CHASSIS),
     st.integers(1, 3),
     addresses,
-    st.sampled_from((0, 1024)),
+    st.sampled_from((0, 64, 1024, 1 << 14)),
     st.lists(st.builds(PortBlock, addresses, st.sampled_from((8192, 16384)), st.just(1)), max_size=1).map(tuple),
 )
 neighbours = st.builds(
