@@ -26,6 +26,7 @@ settings.load_profile("patient")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--openapi-examples", type=int, default=3, help="how often each operation of the API is fuzzed")
+    parser.addoption("--keystone", action="store_true", help="tests/keystone, too, which install Keystone")
     parser.addoption("--traced-clouds", type=int, default=2, help="how many random clouds Open vSwitch traces")
 
 

@@ -1,5 +1,6 @@
 """``keystonemiddleware`` as we run it: with defaults for a network, a memory of bounds, and reasons to act upon."""
 
+import importlib.util
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -50,6 +51,8 @@ def middleware(app: Wsgi, conf: cfg.ConfigOpts, clock: Callable[[], float]) -> W
     # Whoever has no valid token is refused by the middleware, which counts him, not by the API, where he is nobody.
     settings = {"oslo_config_config": conf, "cache": _CACHE, "delay_auth_decision": False}
     if conf[SECTION].memcached_servers:
+        if importlib.util.find_spec("memcache") is None:
+            raise OptionError(f"[{SECTION}] memcached_servers: it needs more packages: pip install python-memcached")
         del settings["cache"]
     for log in map(logging.getLogger, _LOGS):
         if log.level == logging.NOTSET:

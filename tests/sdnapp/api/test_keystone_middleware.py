@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -191,12 +192,14 @@ def _unreachable(*_: Any, **__: Any) -> None:
         ({"auth_type": ""}, r"keystone needs a section \[keystone_authtoken\] with auth_type"),
         ({"auth_type": "magic"}, r"\[keystone_authtoken\]: The plugin magic could not be found"),
         ({"auth_url": ""}, r"\[keystone_authtoken\] auth_url: say where Keystone is"),
+        ({"memcached_servers": "127.0.0.1:9"}, r"\[keystone_authtoken\] memcached_servers: it needs more packages"),
         ({"memcache_security_strategy": "MAC"}, r"\[keystone_authtoken\]: memcache_secret_key must be defined"),
     ],
 )
 def test_a_section_that_cannot_be_used_keeps_the_controller_from_starting(
-    door: Open, option: dict[str, str], words: str
+    door: Open, option: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "memcache", None)
     with pytest.raises(OptionError, match=words):
         door(**option)
 
