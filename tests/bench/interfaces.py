@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from tests.bench.machine import ProcessTree
 _AT_ONCE = 500
 _CHANGES = 50
 """As processor time is told in steps of 10 ms."""
+_PAUSE, _BUSY = 0.2, 0.15
+"""Seconds between looks at a switch, and the share of a processor that makes it busy: idle, it takes 3 %."""
+_PATIENCE = 60.0
 _COUNT = re.compile(r"flow_count=(\d+)")
 
 
@@ -36,10 +40,24 @@ class Interfaces:
             self._hypervisor.run("ovs-vsctl", "--timeout=300", *" -- ".join(commands).split(), timeout=300)
         self._learn()
 
-    def add_guest(self, name: str) -> None:
-        """Add the end of a guest's cable."""
-        self._hypervisor.vsctl(f"add-port br-int {name}")
+    def add_guest(self, name: str, port_id: str = "") -> None:
+        """Add the end of a guest's cable, which belongs to a port or, with an empty id, to nobody yet."""
+        claim = f" -- set Interface {name} external_ids:iface-id={port_id}" if port_id else ""
+        self._hypervisor.vsctl(f"add-port br-int {name}{claim}")
         self._learn()
+
+    def wait_until_idle(self) -> None:
+        """Wait until ``ovs-vswitchd`` has done what plugging in entails, after ``ovs-vsctl`` has returned."""
+        switch = ProcessTree(self._hypervisor.daemons["ovs-vswitchd"].pid)
+        deadline = time.monotonic() + _PATIENCE
+        before = switch.cpu_seconds()
+        while time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+            now = switch.cpu_seconds()
+            if now - before < _BUSY * _PAUSE:
+                return
+            before = now
+        raise TimeoutError(f"the switch of {self._hypervisor.name} is still busy after {_PATIENCE:g} s")
 
     def claim(self, ports: Mapping[str, str]) -> None:
         """Let interfaces belong to ports (ids), in one transaction; an empty id is nobody's."""

@@ -146,8 +146,10 @@ class Plane(ABC):
         for chassis, claims in ports.items():
             self.interfaces[chassis].claim(claims)
 
-    def add_guest(self, name: str, chassis: str, network: Network, mac: str, address: str) -> "Instance":
-        """Plug in an instance, with its address; it belongs to no port until its interface is claimed, by its name."""
+    def add_guest(
+        self, name: str, chassis: str, network: Network, mac: str, address: str, *, plugged: bool = True
+    ) -> "Instance":
+        """Start an instance, with its address, and plug it in; it belongs to no port until its interface is claimed."""
         from stations import Instance
 
         guest: Instance = self.fabric.add(name, Instance)
@@ -159,8 +161,13 @@ class Plane(ABC):
             f"addr add {address}/{network.prefix_length} dev eth0",
             f"route add default via {network.address(1)}",
         )
-        self.interfaces[chassis].add_guest(name)
+        if plugged:
+            self.plug(chassis, name)
         return guest
+
+    def plug(self, chassis: str, name: str, port_id: str = "") -> None:
+        """Plug in an instance, by its interface's name, that belongs to a port (id), or to none yet."""
+        self.interfaces[chassis].add_guest(name, port_id)
 
     def _each(self, act: Callable[[str], T], names: Iterable[str]) -> list[T]:
         with ThreadPoolExecutor(self.chassis) as pool:
