@@ -11,7 +11,7 @@ from tests.router_stories import arrives, interface, lan, ping
 from tests.storytelling import address, ask, crossed, nothing, story
 from topology.addressing import chassis_mac
 from topology.gateway_values import Neighbour
-from topology.values import Network, Port, Router, Segment
+from topology.values import Network, Port, Route, Router, Segment
 
 ROBOT, ROBOT_MAC = "10.0.2.200", "00:00:5e:00:53:c8"
 """A machine on the physical network that no chassis of ours has to do with."""
@@ -119,6 +119,32 @@ def a_router_answers_pings_from_a_physical_network(cloud: Cloud) -> None:
             ((place, reply),) = outside(said(cloud, net, robot(net.to_plant.mac_address, target)))
             expected = icmp_echo(net.to_plant.mac_address, ROBOT_MAC, target, ROBOT).but(icmp_type=0)
             assert (place, reply) == ("hv3", on_wire(net, expected)), (kind, target)
+
+
+@story
+def a_router_behind_another_answers_pings_from_a_physical_network_by_way_of_that(cloud: Cloud) -> None:
+    """Its answers once went back by the port that the ping came by: of a VLAN without the tag, on another's network."""
+    for kind in PHYSNET:
+        net = plant(cloud, kind)
+        know(cloud, net)
+        blue = lan(cloud, f"{kind}blue", 3)
+        rim = cloud.router(f"{kind}rim", blue, routes=(("10.0.2.0/24", "10.0.1.1"),))
+        cloud.interface(rim, net.red, "10.0.1.2")
+        cloud.change(net.hub, routes=(Route("10.0.3.0/24", "10.0.1.2"),))
+        for target in ("10.0.1.2", "10.0.3.1"):
+            walk = said(cloud, net, robot(net.to_plant.mac_address, target))
+            answer = icmp_echo(net.to_plant.mac_address, ROBOT_MAC, target, ROBOT).but(icmp_type=0, ip_ttl=63)
+            assert outside(walk) == [("hv3", on_wire(net, answer))], (kind, target)
+
+
+@story
+def a_routers_address_outside_answers_pings_from_a_physical_network_inside(cloud: Cloud) -> None:
+    net = plant(cloud)
+    know(cloud, net)
+    cloud.gateway(net.hub, cloud.external(), OUTSIDE)
+    walk = said(cloud, net, robot(net.to_plant.mac_address, OUTSIDE))
+    answer = icmp_echo(net.to_plant.mac_address, ROBOT_MAC, OUTSIDE, ROBOT).but(icmp_type=0)
+    assert outside(walk) == [("hv3", on_wire(net, answer))]
 
 
 @story

@@ -5,11 +5,10 @@ Facts as in ``topology.facts``.
 
 from typing import NamedTuple
 
-from topology.address_scopes import spared
 from topology.doors import active_gateway, floating, forwarding, gateway_chassis
 from topology.facts import LiveNetwork, View
 from topology.gateway import gateway, gateways_on
-from topology.interfaces import interfaces, live_interface
+from topology.interfaces import live_interface
 from topology.provider import interface_door, interface_doors, provider_interfaces
 from topology.routing import is_neighbour, routes
 from topology.values import Chassis, Network, PortForwarding
@@ -89,11 +88,3 @@ def networks_stood_on(view: View, chassis_id: str) -> tuple[str, ...]:
         if any(chassis_id in view.ask(gateway_chassis, each) for each in view.ask(gateways_on, network_id))
         or any(chassis_id in view.ask(interface_doors, each) for each in view.ask(provider_interfaces, network_id))
     )
-
-
-def hears_strangers(view: View, router_id: str) -> bool:
-    """Return whether packets come to a router from others than our ports, as they are."""
-    own = view.ask(gateway, router_id)
-    at_doors = (view.ask(interface_door, port_id) for port_id in view.ask(interfaces, router_id))
-    untranslated = own is not None and (not own.snat or view.ask(spared, router_id))
-    return bool(untranslated) or any(door is not None for door in at_doors)

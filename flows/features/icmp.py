@@ -4,22 +4,24 @@ An error quotes the packet that it is about, which no flow can do. The controlle
 and what is wrong by the table and the priority.
 """
 
+from collections.abc import Iterator
+
 from flows.actions import Action, Controller, Meter, Move, OutputInPort, Resubmit, SetField
 from flows.control_budget import to_controller
 from flows.fields import ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, mac_to_int, parse_ipv4
-from flows.flow import flow
+from flows.flow import Flow, flow
 from flows.pipeline import NEIGHBOURS, ROUTER_OUTPUT, ROUTES, SOURCE_NAT
 from flows.units import Published, Unit, where_router_is
 from topology.facts import View
 from topology.gateway import gateway
 from topology.interfaces import interfaces, live_interface
 from topology.packet_size import largest_out
-from topology.presence import hears_strangers, presence
+from topology.presence import presence
 from topology.values import Router
 
 ORIGINAL_TTL = 64
 """Of what a router sends by itself."""
-ECHO = {"icmp_type": ICMP_ECHO_REQUEST, "icmp_code": 0}
+ECHO: dict[str, int | str] = {"icmp_type": ICMP_ECHO_REQUEST, "icmp_code": 0}
 
 
 def own_address(view: View, router_id: str, port_id: str) -> Published:
@@ -37,12 +39,9 @@ def own_address(view: View, router_id: str, port_id: str) -> Published:
         to_nobody = {"router": here.router_key, "network": here.network.key}
         yield around, flow(ROUTER_OUTPUT, "unknown", "icmp", owner, *report, **to_nobody)
     for address in here.addresses:
-        reply = _echo_reply(here.mac_address, address)
         to_itself: dict[str, int | str] = {"router": here.router_key, "ipv4_dst": address}
-        yield around, flow(ROUTES, "echo", "icmp", owner, *reply, **to_itself, **ECHO)
-        if view.ask(hears_strangers, router_id):
-            routed = _routed_echo_reply(address)
-            yield around, flow(ROUTES, "echo_outside", "icmp", owner, *routed, from_port=0, **to_itself, **ECHO)
+        for each in _echo_replies(owner, here.mac_address, to_itself):
+            yield around, each
         yield around, flow(ROUTES, "own", "icmp", owner, *report, **to_itself)
 
 
@@ -52,9 +51,9 @@ def external_address(view: View, router_id: str) -> Published:
     if own is None:
         return
     for address in own.addresses:
-        asked: dict[str, int | str] = {"router": own.router_key, "ipv4_dst": address, **ECHO}
-        reply, owner = _echo_reply(own.mac_address, address), f"router/{router_id}"
-        yield where_router_is(router_id), flow(ROUTES, "echo", "icmp", owner, *reply, **asked)
+        to_it: dict[str, int | str] = {"router": own.router_key, "ipv4_dst": address}
+        for each in _echo_replies(f"router/{router_id}", own.mac_address, to_it):
+            yield where_router_is(router_id), each
 
 
 def no_way_on(view: View, router_id: str) -> Published:
@@ -87,6 +86,16 @@ def too_big_outside(view: View, router_id: str) -> Published:
     if view.ask(largest_out, router_id, own.port_id) is not None:
         larger = {"interface": own.key, "too_big": 1}
         yield where_router_is(router_id), flow(SOURCE_NAT, "too_big", "icmp", owner, *report, **larger)
+
+
+def _echo_replies(owner: str, mac: str, to_it: dict[str, int | str]) -> Iterator[Flow]:
+    """Yield what a router's address answers: to a port by the way it came, to others by the router's way to them.
+
+    A packet of others may have come by several routers, and on a VLAN.
+    """
+    address, asked = str(to_it["ipv4_dst"]), to_it | ECHO
+    yield flow(ROUTES, "echo", "icmp", owner, *_echo_reply(mac, address), **asked)
+    yield flow(ROUTES, "echo_outside", "icmp", owner, *_routed_echo_reply(address), from_port=0, **asked)
 
 
 def _turned(address: str, ttl: int) -> tuple[Action, ...]:
