@@ -232,3 +232,13 @@ def test_blocks_of_another_size_stay_as_they_are_when_the_controller_starts_with
     assert world.ports("hv1") == 2048, "and grow as ever"
     spans = sorted((row.first_port, row.ports) for row in world.store.all(Translation))
     assert all(first + ports <= after for (first, ports), (after, _) in pairwise(spans))
+
+
+def test_looks_at_many_places_give_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, turns = Counting(), list[float]()
+    monkeypatch.setattr("sdnapp.turns.SLICE", 0)
+    monkeypatch.setattr("sdnapp.turns.hub.sleep", turns.append)
+    for look in (world.source_ports, IdleBlocks(world.controller)):
+        turns.clear()
+        look.tick()
+        assert len(turns) == 2, "one for each place"
