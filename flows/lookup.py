@@ -20,6 +20,10 @@ READ_ONLY = frozenset({"eth_type", "ip_proto", "ip_frag", "ct_state", "ct_mark"}
     field.name for field in FIELDS.values() if field.tracked
 }
 """No switch sets these."""
+OF_EITHER_VERSION = frozenset({"ip_ttl", "ip_frag", "ip_proto", "ct_nw_proto"}) | {
+    name for name in FIELDS if name.startswith(("tcp_", "udp_", "sctp_", "ct_tp_"))
+}
+"""Fields that packets of IPv6 have, too (ovs-fields(7)), though the pipeline knows those of IPv4 only."""
 MAX_TAGS = 2
 MAX_ARP_OP = 0xFF
 """Open vSwitch keeps eight bits of the operation."""
@@ -144,8 +148,10 @@ def _unsettable(name: str, known: dict[str, Term]) -> str | None:
 def _unmet(name: str, known: dict[str, Term]) -> str | None:
     """Name the prerequisite of a field that the match lacks."""
     for needed, value in field_named(name).needs:
-        if known.get(needed) != Term(needed, value, None):
-            return f"{needed}={value:#x}"
+        is_either = value == ETH_TYPE_IPV4 and name in OF_EITHER_VERSION
+        values = (ETH_TYPE_IPV4, ETH_TYPE_IPV6) if is_either else (value,)
+        if known.get(needed) not in [Term(needed, each, None) for each in values]:
+            return " or ".join(f"{needed}={each:#x}" for each in values)
     if field_named(name).tracked:
         value, mask = CT_VALID
         state = known.get("ct_state")

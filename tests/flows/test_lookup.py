@@ -77,7 +77,7 @@ def test_the_number_of_flows_costs_nothing_only_that_of_their_shapes():
 
 
 TRACKED = Term("ct_state", *CT_VALID)
-ARP, IPV4 = Term("eth_type", 0x0806, None), Term("eth_type", 0x0800, None)
+ARP, IPV4, IPV6 = (Term("eth_type", number, None) for number in (0x0806, 0x0800, 0x86DD))
 TAGGED = Term("vlan_vid", VLAN_PRESENT | 5, None)
 SET_TAG = SetField("vlan_vid", VLAN_PRESENT | 7)
 
@@ -108,6 +108,15 @@ REFUSED = [
     (raw_entry(Move("arp_sha", "eth_dst")), "reading arp_sha needs"),
     (raw_entry(Move("eth_src", "arp_tha")), "setting arp_tha needs"),
     (raw_entry(Goto("classification"), table="forwarding"), "leads back"),
+    (raw_entry(SetField("ip_ttl", 9)), "setting ip_ttl needs eth_type=0x800"),
+    (raw_entry(SetField("ip_ttl", 9), terms=[ARP]), "setting ip_ttl needs eth_type=0x800"),
+    (
+        raw_entry(SetField("udp_dst", 68), terms=[IPV6, Term("ip_proto", 6, None)]),
+        "setting udp_dst needs ip_proto=0x11",
+    ),
+    (raw_entry(SetField("ipv4_src", 9), terms=[IPV6]), "setting ipv4_src needs eth_type=0x800"),
+    (raw_entry(terms=[IPV6, Term("ip_proto", 1, None), Term("icmp_type", 8, None)]), "icmp_type needs eth_type=0x800"),
+    (raw_entry(terms=[IPV6, TRACKED, Term("ct_nw_src", 1, None)]), "ct_nw_src needs eth_type=0x800"),
 ]
 
 
@@ -129,8 +138,14 @@ ACCEPTED = [
     raw_entry(PushVlan(), SET_TAG, Output(0xFFFFFFFE)),
     raw_entry(SetField("network", 5), SetField("tun_dst", 1), Goto("forwarding")),
     raw_entry(Resubmit("classification"), table="forwarding"),
-    raw_entry(DecrementTtl(), terms=[IPV4]),
-    raw_entry(DecrementTtl(), terms=[Term("eth_type", 0x86DD, None)]),
+    raw_entry(DecrementTtl(), SetField("ip_ttl", 9), terms=[IPV4]),
+    raw_entry(DecrementTtl(), terms=[IPV6]),
+    raw_entry(SetField("ip_ttl", 9), terms=[IPV6]),
+    raw_entry(terms=[IPV6, Term("ip_ttl", 9, None), Term("ip_frag", 1, 1), Term("ip_proto", 6, None)]),
+    raw_entry(Move("tcp_src", "tcp_dst"), terms=[IPV6, Term("ip_proto", 6, None), Term("tcp_src", 80, None)]),
+    raw_entry(SetField("udp_dst", 68), terms=[IPV6, Term("ip_proto", 17, None)]),
+    raw_entry(SetField("sctp_dst", 68), terms=[IPV6, Term("ip_proto", 132, None)]),
+    raw_entry(terms=[IPV6, TRACKED, Term("ct_nw_proto", 6, None), Term("ct_tp_dst", 80, None)]),
 ]
 
 

@@ -577,8 +577,8 @@ def test_who_writes_waits_until_a_project_is_exported(monkeypatch: pytest.Monkey
                 return
             if not writing:
                 writing.append(threads.submit(write))
-            with suppress(TimeoutError):
-                writing[0].result(0.05)
+                with suppress(TimeoutError):
+                    writing[0].result(0.1)
             assert not writing[0].done() and len(api.store.all(Port)) == 2
 
         monkeypatch.setattr(turns, "SLICE", 0)
