@@ -139,7 +139,7 @@ def test_rivals_for_one_system_id(server: GreenServer) -> None:
         wait_for(lambda: server.observed("hv1")[0], "the first is served")
         with Switch(server.port, FakeDatabase({"system-id": "hv1"})) as second:
             assert second.closed.wait(10)
-        assert any(first.address in line and second.address in line for line in server.log)
+        wait_for(lambda: any(first.address in line and second.address in line for line in server.log), "it is told why")
         first.mute()
         with Switch(server.port, first.database) as third:
             wait_for(lambda: len(server.said("connected", "hv1")) == 2, "the third takes over")
