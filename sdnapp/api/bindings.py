@@ -52,14 +52,14 @@ class Bindings:
         shown = [
             {name: value for name, value in each.items() if not fields or name in fields}
             for each in _views(ctx, port)
-            if ctx.who.is_admin and all(each[name] in values for name, values in wanted.items())
+            if ctx.who.serves_all and all(each[name] in values for name, values in wanted.items())
         ]
         return json_response({definition.COLLECTION_NAME: shown})
 
     def show(self, ctx: Context, request: Request, row_id: str, host: str) -> Response:
         """Show a port's binding on one host."""
         port = self._port(ctx, row_id)
-        _check_admin(ctx)
+        _check_serves(ctx)
         found = [each for each in _views(ctx, port) if each[definition.HOST] == host]
         if not found:
             raise exceptions.PortBindingNotFound(port_id=row_id, host=host)
@@ -68,7 +68,7 @@ class Bindings:
     def create(self, ctx: Context, request: Request, row_id: str) -> Response:
         """Prepare a port for another host."""
         values = self.attributes.for_create(ctx.who, self._body(ctx, request))
-        if not ctx.who.is_admin:
+        if not ctx.who.serves_all:
             raise PolicyNotAuthorized(rule="rule:create_port_binding")
         wanted = _with(HostBinding(values[definition.HOST]), values)
         with ctx.store.transaction() as tx:
@@ -138,7 +138,7 @@ class Bindings:
     def _found(self, ctx: Context, request: Request, port_id: str, host: str) -> tuple[Port, HostBinding]:
         """Return a port and its binding on a host. Raises PortNotFound, PortBindingNotFound, HTTPNotFound."""
         port = self._port(ctx, port_id)
-        _check_admin(ctx)
+        _check_serves(ctx)
         check_revision(request, port)
         active = HostBinding(binding.host(ctx, port), port.vnic_type, port.binding_profile)
         for each in (active, *port.inactive_bindings):
@@ -167,9 +167,9 @@ def _with(present: HostBinding, values: Mapping[str, Any]) -> HostBinding:
     return replace(present, **given)
 
 
-def _check_admin(ctx: Context) -> None:
+def _check_serves(ctx: Context) -> None:
     """Raise HTTPNotFound for anybody else."""
-    if not ctx.who.is_admin:
+    if not ctx.who.serves_all:
         raise exc.HTTPNotFound("The resource could not be found.")
 
 

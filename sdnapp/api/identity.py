@@ -1,9 +1,9 @@
 """Who asks: the one place that knows. The application is given one of the two ways, ``claimed`` or ``confirmed``.
 
-Without authentication (``noauth``) the headers X-Project-Id, X-User-Id and X-Roles (comma-separated) are taken at their
-word; without X-Roles the caller is an administrator. Clients that can send no such headers, the ``openstack`` command
-among them, become a member of a project by HTTP basic authentication (RFC 7617) with the project as user name and any
-password. X-Auth-Token is ignored.
+Without authentication (``noauth``) the headers X-Project-Id, X-User-Id, X-Roles and X-Service-Roles (comma-separated)
+are taken at their word; without X-Roles the caller is an administrator. Clients that can send no such headers, the
+``openstack`` command among them, become a member of a project by HTTP basic authentication (RFC 7617) with the project
+as user name and any password. X-Auth-Token is ignored.
 
 With Keystone the same headers come from its middleware, which has checked the token and dropped what the client sent.
 """
@@ -21,11 +21,15 @@ _LADDER = ("admin", "manager", "member", "reader")
 
 @dataclass(frozen=True)
 class Identity:
-    """The caller: his project, and his roles there with those that they imply. The names are for people to read."""
+    """The caller: his project, and his roles there with those that they imply. The names are for people to read.
+
+    ``service_roles`` are those of the service that asks on his behalf, if one does.
+    """
 
     project_id: str | None
     user_id: str | None
     roles: frozenset[str]
+    service_roles: frozenset[str] = frozenset()
     project_name: str | None = field(default=None, compare=False)
     user_name: str | None = field(default=None, compare=False)
 
@@ -35,9 +39,14 @@ class Identity:
         return "admin" in self.roles
 
     @property
+    def serves_all(self) -> bool:
+        """Whether ports of all projects are his business: an administrator, or a service such as Nova."""
+        return self.is_admin or "service" in self.roles
+
+    @property
     def can_set_project_id(self) -> bool:
         """Whether a body may name another project as the owner."""
-        return self.is_admin
+        return self.serves_all
 
 
 Identify = Callable[[Request], Identity]
@@ -49,12 +58,12 @@ def claimed(default_project: str) -> Identify:
 
     def identify(request: Request) -> Identity:
         project_id, user_id = _header(request, "X-Project-Id"), _header(request, "X-User-Id")
-        roles = _header(request, "X-Roles")
+        roles, service_roles = _header(request, "X-Roles"), frozenset(_split(_header(request, "X-Service-Roles") or ""))
         if project_id is None and roles is None and (project_of_basic := _basic_user(request)) is not None:
             return Identity(project_of_basic, user_id, with_implied({"member"}))
         if roles is None:
             return Identity(project_id or default_project, user_id, with_implied({"admin"}))
-        return Identity(project_id, user_id, with_implied(_split(roles)))
+        return Identity(project_id, user_id, with_implied(_split(roles)), service_roles)
 
     return identify
 
@@ -70,7 +79,10 @@ def confirmed(request: Request) -> Identity:
     if found("IDENTITY_STATUS") != "Confirmed":
         return Identity(None, None, frozenset())
     roles = with_implied(_split(found("ROLES") or ""))
-    return Identity(found("PROJECT_ID"), found("USER_ID"), roles, found("PROJECT_NAME"), found("USER_NAME"))
+    # The middleware has dropped what the client said of a service, and refuses a token that is no service's.
+    service_roles = frozenset(_split(found("SERVICE_ROLES") or ""))
+    names = found("PROJECT_NAME"), found("USER_NAME")
+    return Identity(found("PROJECT_ID"), found("USER_ID"), roles, service_roles, *names)
 
 
 def _split(roles: str) -> Iterable[str]:

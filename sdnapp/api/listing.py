@@ -15,6 +15,7 @@ from neutron_lib import exceptions
 from webob import Request, exc
 
 from sdnapp.api.errors import invalid_input
+from sdnapp.api.policy import Target
 from sdnapp.api.resource import Context, Filter, Resource
 from sdnapp.api.tags import TAG_ATTRIBUTES, tag_filters
 from sdnapp.turns import Turns
@@ -68,7 +69,8 @@ def hidden_attributes(ctx: Context, resource: Resource[Any], row: Any) -> frozen
 def _hidden(ctx: Context, resource: Resource[Any]) -> tuple[frozenset[str], frozenset[str]]:
     """Return what the caller sees of no object, and what it depends on the object whether he sees.
 
-    By default what has a rule of its own is for administrators: only an operator's rule has to be asked each time.
+    By default what has a rule of its own is for administrators, or services, whatever the object: only an operator's
+    rule has to be asked each time.
     """
     if ctx.who.is_admin:
         return frozenset(), frozenset()
@@ -77,7 +79,8 @@ def _hidden(ctx: Context, resource: Resource[Any]) -> tuple[frozenset[str], froz
         prefix = f"get_{resource.name}:"
         ruled = frozenset(rule.removeprefix(prefix) for rule in resource.rules if rule.startswith(prefix))
         perhaps = frozenset(name for name in ruled if ctx.policy.changes(prefix + name))
-        return ruled - perhaps, perhaps
+        seen = frozenset(name for name in ruled - perhaps if ctx.policy.allows(ctx.who, prefix + name, Target("")))
+        return ruled - perhaps - seen, perhaps
 
     found: tuple[frozenset[str], frozenset[str]] = ctx.once(f"hidden {resource.name}", find)
     return found
@@ -243,7 +246,9 @@ def _candidates(ctx: Context, resource: Resource[Any], filters: Iterable[Filter]
             best = found
     if best is not None:
         return best
-    sees_others = ctx.who.is_admin or ctx.policy.changes(f"get_{resource.name}")
+    rule = f"get_{resource.name}"
+    # Who may see what is nobody's sees all. What an operator's rule says is known of each object only.
+    sees_others = ctx.who.is_admin or ctx.policy.changes(rule) or ctx.policy.allows(ctx.who, rule, Target(""))
     return [ctx.store.find_ids(resource.row, "every", True)] if sees_others else resource.related_ids(ctx)
 
 

@@ -21,6 +21,8 @@ from sdnapp.api.identity import Identity, with_implied
 Rule = str
 """An expression: https://docs.openstack.org/oslo.policy/latest/reference/api/oslo_policy.policy.html"""
 
+_RECOGNISED = {"admin": "context_is_admin", "service": "service_api"}
+"""Roles that mean something to us, and the rules that say who has them."""
 _MANY = 10_000
 """From this number of decisions on, all are forgotten."""
 
@@ -65,6 +67,7 @@ def any_of(*rules: Rule) -> Rule:
 BASE: Mapping[str, Rule] = {
     "context_is_admin": "role:admin",
     "admin_only": "rule:context_is_admin",
+    "service_api": "role:service",
     "owner": "project_id:%(project_id)s",
     "admin_or_owner": "rule:context_is_admin or rule:owner",
     "network_owner": "project_id:%(network:project_id)s",
@@ -73,9 +76,13 @@ BASE: Mapping[str, Rule] = {
     "external": "field:networks:router:external=True",
     "default": "rule:admin_or_owner",
 }
-"""Neutron's names for what many share. ``context_is_admin`` may do everything; ``default`` is for what has no rule."""
+"""Neutron's names for what many share. ``context_is_admin`` may do everything; ``default`` is for what has no rule.
+
+``service_api`` is for other services, such as Nova, which plug in the ports of all projects.
+"""
 
 admin: Rule = "rule:admin_only"
+service: Rule = "rule:service_api"
 reader: Rule = "role:reader"
 project_member: Rule = "role:member and rule:owner"
 project_reader: Rule = "role:reader and rule:owner"
@@ -105,6 +112,7 @@ class Policy:
         self._enforcer = oslo.Enforcer(conf, use_conf=False)
         self._enforcer.set_rules(oslo.Rules.from_dict(rules), use_conf=False)
         self._rules = rules
+        self._with_keys = frozenset(name.rpartition(":")[0] for name in rules)
         self._decisions: dict[tuple[str, Identity, Target], bool] = {}
         self.changes = cache(self._changes)
 
@@ -115,11 +123,15 @@ class Policy:
         return sorted(self._written.keys() - self._declared.keys() - named)
 
     def recognised(self, who: Identity) -> Identity:
-        """Return the caller with the role of an administrator if, and only if, ``context_is_admin`` says so."""
-        if self._permits("context_is_admin", who, Target("")) == who.is_admin:
-            return who
-        roles = who.roles - {"admin"} if who.is_admin else with_implied({*who.roles, "admin"})
-        return replace(who, roles=roles)
+        """Return the caller with the role of an administrator if, and only if, ``context_is_admin`` says so.
+
+        ``service_api`` says likewise who has that of a service.
+        """
+        for role, rule in _RECOGNISED.items():
+            if self._permits(rule, who, Target("")) != (role in who.roles):
+                roles = who.roles - {role} if role in who.roles else with_implied({*who.roles, role})
+                who = replace(who, roles=roles)
+        return who
 
     def enforce(self, who: Identity, action: str, target: Target, given: Iterable[tuple[str, Any]] = ()) -> None:
         """Check an action together with the attributes that were given in it. Raises PolicyNotAuthorized.
@@ -130,7 +142,7 @@ class Policy:
             return
         tried, text = [action], f"rule:{action}"
         for name, value in given:
-            attribute, *keys = _rule_names(f"{action}:{name}", value)
+            attribute, *keys = self._rule_names(f"{action}:{name}", value)
             tried += [attribute, *keys]
             part = f"rule:{attribute}"
             if keys:
@@ -141,7 +153,7 @@ class Policy:
 
     def allows(self, who: Identity, rule: str, target: Target, value: Any = None) -> bool:
         """Return whether a rule, such as ``get_port`` or ``create_port:mac_address``, allows a value."""
-        return who.is_admin or all(self._permits(name, who, target) for name in _rule_names(rule, value))
+        return who.is_admin or all(self._permits(name, who, target) for name in self._rule_names(rule, value))
 
     def knows(self, rule: str) -> bool:
         """Return whether there is a rule of this name."""
@@ -158,6 +170,14 @@ class Policy:
             found = bool(self._enforcer.enforce(rule, target.attributes, _attributes_of(who)))
             self._decisions[key] = found
         return found
+
+    def _rule_names(self, attribute: str, value: Any) -> list[str]:
+        """Return the rules that a value is under: its attribute's, and its keys' unless they may be any."""
+        if isinstance(value, dict) and attribute not in self._with_keys:
+            return [attribute]
+        several = value if isinstance(value, list) else [value]
+        items = [item for item in several if isinstance(item, dict)]
+        return [attribute, *(f"{attribute}:{key}" for item in items for key in item)]
 
     def _changes(self, name: str) -> bool:
         """Return whether an operator has changed a rule, or one that it rests on."""
@@ -186,19 +206,14 @@ def _field(text: str) -> tuple[str, str]:
 def _attributes_of(who: Identity) -> dict[str, Any]:
     """Return what rules can ask about a caller."""
     known = {"project_id": who.project_id, "tenant_id": who.project_id, "user_id": who.user_id}
-    return {"roles": sorted(who.roles), **{name: value for name, value in known.items() if value}}
-
-
-def _rule_names(attribute: str, value: Any) -> list[str]:
-    several = value if isinstance(value, list) else [value]
-    items = [item for item in several if isinstance(item, dict)]
-    return [attribute, *(f"{attribute}:{key}" for item in items for key in item)]
+    roles = {"roles": sorted(who.roles), "service_roles": sorted(who.service_roles)}
+    return {**roles, **{name: value for name, value in known.items() if value}}
 
 
 # What an operator writes
 
 _TARGETS = frozenset(Target("x", "x", device_owner="x", target_project="x").attributes)
-_CALLER = frozenset({"project_id", "tenant_id", "user_id"})
+_CALLER = frozenset({"project_id", "tenant_id", "user_id", "service_roles"})
 _REFERENCE = re.compile(r"%\(([^)]*)\)s")
 _WORDS = frozenset({"and", "or", "not", "@", "!"})
 

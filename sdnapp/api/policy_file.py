@@ -82,10 +82,12 @@ def render() -> str:
         "rules say, as in Neutron. The operator's own views (`/sdnapp/`, `/realized`), quotas and files of other",
         "projects are for administrators. Of `[oslo_policy]`, nothing but `policy_file` is heeded.",
         "",
-        "A check is `role:NAME`, `rule:NAME`, `ATTRIBUTE:%(TARGET)s` with `project_id` or `user_id` of the caller, or",
-        "`field:KIND:TARGET=VALUE` (`=~` begins a regular expression). Of what is aimed at, `TARGET` is `project_id`,",
-        "`network:project_id`, `shared`, `router:external`, `device_owner` or `target_project`. Of the roles admin,",
-        "manager, member and reader, each includes those after it.",
+        "A check is `role:NAME`, `rule:NAME`, `ATTRIBUTE:%(TARGET)s` with `project_id` or `user_id` of the caller,",
+        "`service_roles:NAME`, or `field:KIND:TARGET=VALUE` (`=~` begins a regular expression). Of what is aimed at,",
+        "`TARGET` is `project_id`, `network:project_id`, `shared`, `router:external`, `device_owner` or",
+        "`target_project`. Of the roles admin, manager, member and reader, each includes those after it. The role",
+        "`service` is for other services, such as Nova, which plug in the ports of all projects; `service_roles` are",
+        "those of a service that asks on a user's behalf, with a token of its own beside his (`X-Service-Token`).",
     ]
     for title, rules in (("What others rest on", BASE), ("Actions and attributes", declared_rules())):
         lines += ["", f"## {title}", "", "| rule | default |", "|---|---|"]

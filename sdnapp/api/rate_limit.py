@@ -1,6 +1,6 @@
 """How often a project may ask, so that one tenant's script does not keep the others waiting.
 
-Administrators are not limited: what they run serves everybody.
+Administrators and services are not limited: what they run serves everybody.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class RateLimit:
 
     def check(self, who: Identity) -> None:
         """Count a request. Raises HTTPTooManyRequests, with the seconds to wait as ``Retry-After`` (RFC 6585)."""
-        if who.is_admin or who.project_id is None:
+        if who.serves_all or who.project_id is None:
             return
         if wait := self._buckets.take(who.project_id):
             message = (

@@ -206,10 +206,10 @@ def stamp_changed(ctx: Context, tx: Transaction, row: R) -> R:
 
 
 def sees_network(ctx: Context, network: Network) -> bool:
-    """Return whether the caller may see a network: his own, a shared or external one, any for an administrator."""
+    """Return whether the caller may see a network: his own, a shared or external one, any if he serves all."""
     project_id = ctx.who.project_id
     return (
-        ctx.who.is_admin
+        ctx.who.serves_all
         or sharing.has_access(ctx.store, network, project_id)
         or sharing.is_external(ctx.store, network, project_id)
     )

@@ -199,3 +199,27 @@ def test_the_operators_views_are_the_administrators(cloud: Cloud) -> None:
         assert Person(cloud.controller.url).ask("GET", view).status == 401
         found = {name: who.ask("GET", view).status for name, who in everybody.items()}
         assert found == dict.fromkeys(PEOPLE, 403) | {ADMIN: 200}, view
+
+
+def test_a_service_plugs_in_ports_of_all_projects_and_does_nothing_else(cloud: Cloud) -> None:
+    """Here it is the controller's own user, as Nova's would be, and a service that asks on behalf of a user."""
+    alice, bob, nova = cloud.person("alice"), cloud.person("bob"), cloud.person("sdnapp", project="service")
+    network, red = alice.create("networks")["id"], cloud.projects["red"].id
+    assert network in nova.ids("networks")
+    used = {"network_id": network, "project_id": red, "device_id": "vm", "device_owner": "compute:nova"}
+    port = nova.create("ports", **used)
+    assert "binding:host_id" in port
+    assert port["project_id"] == red
+    assert bob.ask("GET", path("ports", port["id"])).status == 404
+    assert alice.ask("DELETE", path("ports", port["id"])).status == 403
+    assert bob.ask("DELETE", path("ports", port["id"]), X_Service_Token=nova.token).status == 404
+    assert alice.ask("DELETE", path("ports", port["id"]), X_Service_Roles="service").status == 403
+    assert alice.ask("DELETE", path("ports", port["id"]), X_Service_Token=nova.token).status == 204
+    assert nova.ask("DELETE", path("ports", nova.create("ports", **used)["id"])).status == 204
+    for method, where, body in (
+        ("POST", path("networks"), {"network": {}}),
+        ("PUT", path("networks", network), {"network": {"name": "x"}}),
+        ("DELETE", path("networks", network), None),
+        ("GET", "/sdnapp/status", None),
+    ):
+        assert nova.ask(method, where, body).error == (403, "PolicyNotAuthorized")

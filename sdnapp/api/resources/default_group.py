@@ -24,7 +24,7 @@ def ensure(ctx: Context, tx: Transaction, project_id: str | None) -> SecurityGro
         return None
     for group in ctx.store.find(SecurityGroup, "default", project_id):
         return group
-    if not ctx.who.is_admin and not (project_id == ctx.who.project_id and "reader" in ctx.who.roles):
+    if not ctx.who.serves_all and not (project_id == ctx.who.project_id and "reader" in ctx.who.roles):
         return None
     group = SecurityGroup(
         id=str(uuid4()),

@@ -94,14 +94,14 @@ class IpAvailabilities(ReadOnlyResource[Network]):
         _DETAILS: _COUNTS,
     }
     indexes: ClassVar = {"network_name": "name", "tenant_id": "project", "project_id": "project"}
-    rules: ClassVar = {"get_network_ip_availability": policy.admin}
+    rules: ClassVar = {"get_network_ip_availability": policy.any_of(policy.admin, policy.service)}
 
     def not_found(self, row_id: str) -> exceptions.NeutronException:
         """Return NetworkNotFound."""
         return exceptions.NetworkNotFound(net_id=row_id)
 
     def related_ids(self, ctx: Context) -> Sequence[Sequence[str]]:
-        """None: only administrators see the use of addresses."""
+        """None: only administrators and services see the use of addresses."""
         return ()
 
     def target(self, ctx: Context, row: Network, values: Mapping[str, Any]) -> Target:

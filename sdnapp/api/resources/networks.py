@@ -122,7 +122,7 @@ class Networks(Resource[Network]):
     }
     rules: ClassVar = {
         "get_network": policy.any_of(
-            policy.admin, policy.project_reader, policy.shared_reader, policy.external_network
+            policy.admin, policy.service, policy.project_reader, policy.shared_reader, policy.external_network
         ),
         "create_network": _MEMBERS,
         "create_network:shared": policy.admin,

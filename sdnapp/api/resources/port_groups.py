@@ -69,7 +69,7 @@ def _usable(ctx: Context, wanted: Sequence[str], project_id: str | None) -> tupl
     groups, missing = [], []
     for group_id in dict.fromkeys(wanted):
         group = ctx.store.get(SecurityGroup, group_id)
-        if group is None or not (ctx.who.is_admin or sharing.has_access(ctx.store, group, project_id)):
+        if group is None or not (ctx.who.serves_all or sharing.has_access(ctx.store, group, project_id)):
             missing.append(group_id)
         else:
             groups.append(group)

@@ -56,9 +56,11 @@ _PAIRS, _SECURITY, _OPTIONS = (
     extra_dhcp_opt.EXTRADHCPOPTS,
 )
 _PLAIN = ("name", "description", "admin_state_up", "device_id", "device_owner")
-_NETWORK_MEMBERS = policy.any_of(policy.admin, policy.network_member)
+_SERVING = policy.any_of(policy.admin, policy.service)
+_NETWORK_MEMBERS = policy.any_of(policy.admin, policy.service, policy.network_member)
 _NETWORK_USERS = policy.any_of(_NETWORK_MEMBERS, policy.shared_network)
-_PROJECT_MEMBERS = policy.any_of(policy.admin, policy.project_member)
+_PROJECT_MEMBERS = policy.any_of(policy.admin, policy.service, policy.project_member)
+_OWNERS = policy.any_of(policy.project_member, policy.network_member)
 
 
 _SERVES_NO_NETWORK = "not rule:network_device"
@@ -76,8 +78,8 @@ _ON_WRITING = {
     "fixed_ips:ip_address": _NETWORK_MEMBERS,
     "fixed_ips:subnet_id": _NETWORK_USERS,
     _SECURITY: _NETWORK_MEMBERS,
-    _HOST: policy.admin,
-    _PROFILE: policy.admin,
+    _HOST: _SERVING,
+    _PROFILE: _SERVING,
     _VNIC: _PROJECT_MEMBERS,
     _PAIRS: _NETWORK_MEMBERS,
     f"{_PAIRS}:mac_address": _NETWORK_MEMBERS,
@@ -190,18 +192,21 @@ class Ports(Resource[Port]):
     )
     rules: ClassVar = (
         {
-            "get_port": policy.any_of(policy.admin, policy.project_reader, policy.network_reader),
+            "get_port": policy.any_of(policy.admin, policy.service, policy.project_reader, policy.network_reader),
             "create_port": _NETWORK_USERS,
             "create_port:fixed_ips": _NETWORK_USERS,
             "update_port": _PROJECT_MEMBERS,
             "update_port:fixed_ips": _NETWORK_MEMBERS,
-            "delete_port": f"{_UNUSED} and ({policy.any_of(policy.project_member, policy.network_member)})",
+            "delete_port": policy.any_of(
+                policy.service, f"service_roles:service and ({_OWNERS})", f"{_UNUSED} and ({_OWNERS})"
+            ),
             "delete_port:tags": policy.any_of(_PROJECT_MEMBERS, policy.network_member),
         }
         | {f"create_port:{name}": rule for name, rule in _ON_WRITING.items()}
         | {f"update_port:{name}": rule for name, rule in _ON_WRITING.items()}
-        | {"update_port:mac_address": policy.any_of(policy.admin, policy.network_manager)}
-        | {f"get_port:{name}": policy.admin for name in (_HOST, _VIF, _DETAILS, _PROFILE, REALIZATION)}
+        | {"update_port:mac_address": policy.any_of(policy.admin, policy.service, policy.network_manager)}
+        | {f"get_port:{name}": _SERVING for name in (_HOST, _VIF, _DETAILS, _PROFILE)}
+        | {f"get_port:{REALIZATION}": policy.admin}
     )
 
     def not_found(self, row_id: str) -> exceptions.NeutronException:

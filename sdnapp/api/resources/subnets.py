@@ -107,6 +107,7 @@ class Subnets(Resource[Subnet]):
     rules: ClassVar = {
         "get_subnet": policy.any_of(
             policy.admin,
+            policy.service,
             policy.project_reader,
             policy.network_reader,
             policy.shared_reader,
