@@ -69,11 +69,12 @@ def _ports(plane: ControlPlane, lab: Lab) -> Iterator[Found]:
 
     first: list[float] = []
     gone: list[float] = []
-    for _ in range(TIMES):
+    for turn in range(TIMES):
         mac, address, name = lab.prepare("h2")
         plane.interfaces["h2"].wait_until_idle()
         with Echoes(lab.prober, address) as echoes:
-            time.sleep(0.05)
+            # Pings go in steps of a millisecond; the request comes at another moment between two each time.
+            time.sleep(0.05 + turn / TIMES / 1e3)
             asked = time.monotonic()
             port = lab.make_port(mac, address)
             plane.claim({"h2": {name: port.id}})
