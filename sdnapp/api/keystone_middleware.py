@@ -28,6 +28,19 @@ _CACHE = "sdnapp.token_cache"
 """Where a request carries the memory of tokens."""
 _LOGS = (auth_token.__name__, "keystoneauth.session")
 """They tell of each request and of each try, without a limit. What an operator can act upon, we say."""
+_REASONS: dict[type[Exception], str] = {
+    auth.SSLError: "its certificate is not trusted ({error}): look at auth_url, and at cafile, in {section}",
+    auth.Unauthorized: "it does not know the controller itself: look at username, password and project_name in "
+    "{section}, and whether that user has a role in that project",
+    auth.Forbidden: "the controller's own user may not ask about tokens: give it the role service in the project that "
+    "{section} names (openstack role add --user USER --project PROJECT service)",
+    auth.EndpointNotFound: "its catalogue lists no endpoint for the controller to ask ({error}): look at interface and "
+    "region_name in {section}",
+    auth.ConnectionError: "it does not answer ({what}): look whether it runs, and at auth_url in {section}",
+    auth.DiscoveryFailure: "what answers is no Keystone ({error}): look at auth_url in {section}",
+    auth.HttpError: "it answers with an error ({error}): look at its own log",
+}
+"""What an operator is told of an error, or of one that it came of: the first that is among them."""
 
 
 class KeystoneError(Exception):
@@ -91,29 +104,11 @@ class _Middleware(AuthProtocol):  # type: ignore[misc]
 
 
 def _reason(error: BaseException) -> str:
-    for each in _chain(error):
-        if isinstance(each, auth.Unauthorized):
-            return (
-                "it does not know the controller itself: look at username, password and project_name in "
-                f"[{SECTION}], and whether that user has a role in that project"
-            )
-        if isinstance(each, auth.Forbidden):
-            return (
-                "the controller's own user may not ask about tokens: give it the role service in the project that "
-                f"[{SECTION}] names (openstack role add --user USER --project PROJECT service)"
-            )
-        if isinstance(each, auth.EndpointNotFound):
-            return (
-                f"its catalogue lists no endpoint for the controller to ask ({each}): look at interface and "
-                f"region_name in [{SECTION}]"
-            )
-        if isinstance(each, auth.SSLError):
-            return f"its certificate is not trusted ({each}): look at auth_url, and at cafile, in [{SECTION}]"
-        if isinstance(each, auth.ConnectionError | auth.DiscoveryFailure):
-            what = str(each).partition(": ")[0]
-            return f"it does not answer ({what}): look whether it runs, and at auth_url in [{SECTION}]"
-        if isinstance(each, auth.HttpError):
-            return f"it answers with an error ({each}): look at its own log"
+    chain = list(_chain(error))
+    for kind, reason in _REASONS.items():
+        for each in chain:
+            if isinstance(each, kind):
+                return reason.format(error=each, what=str(each).partition(": ")[0], section=f"[{SECTION}]")
     return f"{error}; see [{SECTION}]"
 
 

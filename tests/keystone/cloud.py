@@ -144,7 +144,7 @@ class Cloud:
         with tempfile.TemporaryDirectory(prefix="sdnapp-") as place:
             file = Path(place) / "sdnapp.conf"
             said = documented.configuration().replace(documented.KEYSTONE, self.keystone.url)
-            said = said.replace("password = ...", f"password = {SERVICE_PASSWORD}")
+            said = said.replace("password = ...", f"password = {SERVICE_PASSWORD}").replace("0.0.0.0", "127.0.0.1")
             file.write_text(f"{said}token_cache_time = {CACHED}\n{more}\n")
             with RunningController("--config-file", str(file), *options) as controller:
                 yield controller

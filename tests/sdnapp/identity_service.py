@@ -1,6 +1,7 @@
 """As much of Keystone as its middleware asks for: who holds a token. ``TOKENS`` says whom there are."""
 
 import json
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -75,11 +76,15 @@ class _Handler(BaseHTTPRequestHandler):
             token = POWERLESS if user["name"] == "powerless" else SERVICE
             self._answer(201, {"token": self._token(TOKENS[SERVICE])}, {"X-Subject-Token": token})
 
+    @property
+    def _scheme(self) -> str:
+        return "https" if isinstance(self.connection, ssl.SSLSocket) else "http"
+
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
     def _version(self) -> dict[str, Any]:
-        url = f"http://{self.headers['Host']}/v3/"
+        url = f"{self._scheme}://{self.headers['Host']}/v3/"
         return {"id": "v3.14", "status": "stable", "links": [{"rel": "self", "href": url}], "media-types": []}
 
     def _token(self, holder: Holder) -> dict[str, Any]:
@@ -101,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
 
     def _service(self, kind: str) -> dict[str, Any]:
-        url = f"http://{self.headers['Host']}/v3"
+        url = f"{self._scheme}://{self.headers['Host']}/v3"
         endpoints = [{"id": each, "interface": each, "region_id": "one", "url": url} for each in ("public", "internal")]
         return {"id": kind, "type": kind, "name": kind, "endpoints": endpoints}
 
@@ -120,13 +125,15 @@ def _rule(method: str, path: str) -> dict[str, str]:
 
 
 @contextmanager
-def identity_service() -> Iterator[str]:
+def identity_service(tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve on a free port of the loopback; give the URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()

@@ -15,6 +15,7 @@ from webob import Request, Response
 
 from sdnapp.api import identity, keystone
 from sdnapp.api.token_cache import TokenCache
+from sdnapp.certificates import issue
 from sdnapp.config import OptionError
 from tests.sdnapp.identity_service import ASKED, identity_service
 
@@ -154,6 +155,16 @@ def test_keystone_that_is_not_there_or_silent_lets_nobody_in(door: Open, caplog:
         place = f"http://127.0.0.1:{nobody.getsockname()[1]}/v3"
         assert "timed out): look whether it runs, and at auth_url" in refused(door(auth_url=place, **PATIENCE), caplog)
     assert f"Unable to establish connection to {place}/auth/tokens" in refused(door(auth_url=place, **PATIENCE), caplog)
+
+
+def test_keystone_behind_tls_is_asked_if_its_authority_is_known(
+    door: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = issue(tmp_path / "ca", "keystone", ("127.0.0.1",))
+    with identity_service(files.context(demanding=False)) as place:
+        assert "its certificate is not trusted" in refused(door(auth_url=place), caplog)
+        assert "look at auth_url, and at cafile" in caplog.text
+        assert door(auth_url=place, cafile=str(files.ca)).ask("token-of-alice").status_int == 200
 
 
 def test_by_default_a_silent_keystone_is_waited_for_some_seconds(door: Open) -> None:
