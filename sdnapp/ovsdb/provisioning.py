@@ -7,7 +7,7 @@ any change, by anyone, the next plan is made from the database as it then is, an
 from dataclasses import dataclass
 
 from sdnapp.ovsdb import operations as ops
-from sdnapp.ovsdb.connection_limit import plan_connection_limit
+from sdnapp.ovsdb.connection_limit import plan_connection_limit, version_of
 from sdnapp.ovsdb.datapath import plan_datapath, type_for_new_bridge
 from sdnapp.ovsdb.naming import OWNED, is_owned
 from sdnapp.ovsdb.operations import Operation
@@ -22,6 +22,18 @@ PROTOCOL = "OpenFlow13"
 BRIDGE_CONFIG = {"disable-in-band": "true"}
 MAX_BACKOFF = 1000
 """Milliseconds between attempts to reach the controller, at most: the default of 8 s is long after a restart."""
+OUT_OF_BAND = "out-of-band"
+"""How the database reaches the controller: not through bridges.
+
+By default Open vSwitch gives every bridge of the machine hidden flows above all others for that, and makes them anew
+whenever its main thread goes round, which in user space is where packets are forwarded: 0.3 us for each. Who has said
+``in-band`` keeps it."""
+ALTERS_THE_RIGHT_FLOW = (3, 3)
+"""The Open vSwitch since which the datapath in user space alters the cached flow that it is told to.
+
+Until then it may alter a wider one in its place, which leaves the first as it was: a gateway that takes over again goes
+on to drop what it should carry. In-band control was seen to spare it that, so such gateways keep it
+(docs/performance.md)."""
 INACTIVITY_PROBE = 10_000
 """Milliseconds of silence until the switch probes the controller."""
 
@@ -52,8 +64,8 @@ def plan(
     root = next(iter(replica.rows(OpenVSwitch)), None)
     if root is None or settings.bridge is None:
         return result
-    _manager(result, replica, endpoint)
     situation = Situation(replica, settings, root, watched, connections)
+    _manager(result, situation, endpoint)
     _cache(result, situation)
     found = next((Found(key, row) for key, row in replica.rows(Bridge).items() if row.name == settings.bridge), None)
     if found is None:
@@ -69,13 +81,27 @@ def plan(
     return result
 
 
-def _manager(result: Plan, replica: Replica, endpoint: Endpoint) -> None:
+def _manager(result: Plan, situation: Situation, endpoint: Endpoint) -> None:
+    replica = situation.replica
+    version = version_of(replica.rows(OpenVSwitch)[situation.root].ovs_version)
+    is_in_band = situation.settings.gateway and version < ALTERS_THE_RIGHT_FLOW
     for key, manager in replica.rows(Manager).items():
-        if manager.target == endpoint.manager and manager.max_backoff is None:
-            result.step(
-                f"manager {manager.target}: reconnects within {MAX_BACKOFF} ms",
-                ops.update(Manager.TABLE, key, max_backoff=MAX_BACKOFF),
-            )
+        if manager.target != endpoint.manager:
+            continue
+        changes: list[str] = []
+        columns: dict[str, int | str | list[object]] = {}
+        if manager.max_backoff is None:
+            changes.append(f"reconnects within {MAX_BACKOFF} ms")
+            columns["max_backoff"] = MAX_BACKOFF
+        if is_in_band and manager.connection_mode == OUT_OF_BAND:
+            changes.append("in-band, as cached flows of a gateway could go stale")
+            columns["connection_mode"] = ops.set_of([])
+        elif not is_in_band and manager.connection_mode is None:
+            changes.append("out-of-band, no business of bridges")
+            columns["connection_mode"] = OUT_OF_BAND
+        if columns:
+            step = f"manager {manager.target}: {'; '.join(changes)}"
+            result.step(step, ops.update(Manager.TABLE, key, **columns))
 
 
 def _cache(result: Plan, situation: Situation) -> None:

@@ -106,6 +106,7 @@ class Manager:
 
     target: str = ""
     max_backoff: int | None = None
+    connection_mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

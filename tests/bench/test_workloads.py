@@ -1,6 +1,7 @@
 """Each workload once, tiny, on each control plane that is installed. How long things take is never asserted."""
 
 import itertools
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -21,7 +22,7 @@ from tests.bench import (
     restart,
     ways,
 )
-from tests.bench.planes import ControlPlane, Plane
+from tests.bench.planes import GATEWAYS, ControlPlane, Plane
 from tests.bench.results import OURS
 
 pytestmark = pytest.mark.root
@@ -106,6 +107,15 @@ def test_packets_take_each_way_of_the_data_plane(plane: ControlPlane) -> None:
         ways.warm_up(way)
         taken.append(way.name)
     assert len(taken) == 6
+
+
+def test_switches_that_are_no_gateways_have_no_flows_beside_those_of_their_controller(plane: ControlPlane) -> None:
+    """Those of in-band control are above all others, and a switch in user space makes them anew all the time."""
+    for hypervisor in (each for name, each in plane.hypervisors.items() if name not in GATEWAYS):
+        for bridge in ("br-int", "br-ex", "br-phy"):
+            shown = hypervisor.run("ovs-appctl", "bridge/dump-flows", bridge)
+            priorities = [int(each) for each in re.findall(r"priority=(\d+)", shown)]
+            assert priorities and max(priorities) < 2**16, f"{hypervisor.name}, {bridge}"
 
 
 def test_restart(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:

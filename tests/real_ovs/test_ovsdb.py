@@ -90,6 +90,7 @@ def test_an_empty_switch_is_set_up(ovs: OvsDummy, watcher: Watcher) -> None:
     assert ovs.vsctl("get", "Bridge", "br-int", "protocols") == "[OpenFlow13]"
     assert ovs.vsctl("get", "Interface", "sdn-geneve", "options") == '{key=flow, local_ip="192.0.2.1", remote_ip=flow}'
     assert ovs.vsctl("get", "Manager", ".", "max_backoff") == "1000"
+    assert ovs.vsctl("get", "Manager", ".", "connection_mode") == "[]", "a gateway chassis stays in-band"
     assert ovs.vsctl("--columns=error", "--format=csv", "--no-headings", "list", "Interface").split() == ["[]"] * 6
     assert problems(watcher) == []
     # A patch port carries frames: the bridges are joined.
@@ -109,9 +110,19 @@ def test_nothing_is_written_when_all_is_in_place(ovs: OvsDummy, watcher: Watcher
     ovs.start_server()
     wait_for(lambda: len(watcher.events) >= events + 3, "it is back and observed")
     # Whatever the controller had to write, it would have written before it saw this.
-    configure(ovs, sdnapp_gateway="false")
-    wait_for(lambda: not watcher.chassis["hv1"].gateway, "the change is seen")
+    configure(ovs, hostname="hypervisor1")
+    wait_for(lambda: watcher.chassis["hv1"].hostname == "hypervisor1", "the change is seen")
     assert transactions_of_ours(ovs) == before
+
+
+def test_only_a_gateway_is_reached_in_band(ovs: OvsDummy, watcher: Watcher) -> None:
+    def mode() -> str:
+        return ovs.vsctl("get", "Manager", ".", "connection_mode")
+
+    connect(ovs, watcher, sdnapp_encap_ip="192.0.2.1")
+    wait_for(lambda: mode() == "out-of-band", "it is out-of-band")
+    configure(ovs, sdnapp_gateway="true")
+    wait_for(lambda: mode() == "[]", "a gateway is not")
 
 
 def test_plug_unplug_and_replug_with_another_number(ovs: OvsDummy, watcher: Watcher) -> None:

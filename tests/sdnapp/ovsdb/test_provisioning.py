@@ -136,13 +136,16 @@ def test_a_controller_row_that_is_right_stays_with_its_connection() -> None:
     assert database.rows[Controller] == {ours: Controller(ENDPOINT.openflow, max_backoff=1000, inactivity_probe=0)}
 
 
-def test_only_the_manager_that_leads_here_is_told_to_come_back_quickly() -> None:
+def test_only_the_manager_that_leads_here_is_told_to_come_back_quickly_and_to_claim_no_bridge() -> None:
     database = FakeDatabase(HV1)
     ours, slow = database.put(Manager(ENDPOINT.manager)), database.put(Manager("ptcp:6641"))
     database.change(database.root, manager_options=frozenset({ours, slow}))
     settle(database)
-    assert database.rows[Manager] == {ours: Manager(ENDPOINT.manager, 1000), slow: Manager("ptcp:6641")}
-    database.change(ours, max_backoff=30_000)
+    assert database.rows[Manager] == {
+        ours: Manager(ENDPOINT.manager, 1000, "out-of-band"),
+        slow: Manager("ptcp:6641"),
+    }
+    database.change(ours, max_backoff=30_000, connection_mode="in-band")
     assert plan_for(database).steps == []
 
 
@@ -289,6 +292,21 @@ def test_a_gateway_chassis_looks_at_its_cache_ten_times_a_second_unless_its_oper
     assert config(gateway) == {"n-handler-threads": "1", "max-revalidator": "100"}
     gateway.change(gateway.root, other_config={"max-revalidator": "300"})
     assert config(gateway) == {"max-revalidator": "300"}
+
+
+def test_a_gateway_whose_switch_may_alter_the_wrong_cached_flow_is_reached_in_band() -> None:
+    def mode(gateway: str, version: str | None = None) -> str | None:
+        database.change(database.root, external_ids=HV1 | {"sdnapp-gateway": gateway}, ovs_version=version)
+        settle(database)
+        return database.rows[Manager][ours].connection_mode
+
+    database = FakeDatabase(HV1)
+    ours = database.put(Manager(ENDPOINT.manager))
+    database.change(database.root, manager_options=frozenset({ours}))
+    assert (mode("false"), mode("true"), mode("false")) == ("out-of-band", None, "out-of-band")
+    assert (mode("true", "3.1.0"), mode("true", "3.3.0"), mode("true")) == (None, "out-of-band", None)
+    database.change(ours, connection_mode="in-band")
+    assert mode("true") == mode("false") == "in-band", "as the operator has said"
 
 
 def test_options_that_the_operator_added_stay() -> None:
