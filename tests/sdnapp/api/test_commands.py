@@ -19,7 +19,7 @@ def test_quotas_by_command(shell: Shell) -> None:
 
     assert limits("red") == limits("--default") | {"networks": 100, "subnets": 100, "ports": 500}
     shell("quota set --networks 1 --ports -1 red", ADMIN)
-    assert limits("red") == limits("--default") | {"networks": 1, "ports": -1}
+    assert limits("red") == limits("") == limits("--default") | {"networks": 1, "ports": -1}
     assert limits("blue") == limits("--default")
     shell("network create only", "red")
     assert "Quota exceeded for resources: ['network']" in shell.fails("network create another", "red")
