@@ -7,6 +7,7 @@ from webob import Request, exc
 
 from sdnapp.api.decoding import TooDeepError, decoded
 from sdnapp.turns import Turns
+from topology.turns import let_go
 
 MOST_OBJECTS = 50_000
 """In one request. Within the octets of a body there is room for millions that say nothing, and no memory for them."""
@@ -68,6 +69,7 @@ def objects(body: object, name: str, collection: str) -> tuple[list[dict[str, An
     if not isinstance(items, list):
         raise exc.HTTPBadRequest(_INVALID)
     if len(items) > MOST_OBJECTS:
+        let_go(items, Turns().give_way)
         raise exc.HTTPBadRequest(f"A request may create {MOST_OBJECTS} objects at most: make several of it.")
     turns = Turns()
     if any(item is None or isinstance(item, int | float) for item in turns.between(items)):

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from sdnapp.turns import Turns
 
 _WINDOW = 32 << 10
-"""Characters that are read at once: in 3 ms at most, whatever they say."""
+"""Characters that one member may have that is read at once: in 3 ms at most, whatever it says."""
 _BLANK = re.compile(r"[ \t\n\r]*")
 _COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
 _FOLLOWS = re.compile(r"[ \t\n\r]*([,\]}])[ \t\n\r]*")
@@ -104,6 +104,7 @@ class _Reading:
             if _closes(follows, closing):
                 return follows.end(1), True
             place = follows.end()
+            self._turns.give_way()
 
     def _key(self, text: str, at: int) -> tuple[str, int]:
         """Return the name of a member, and where its value begins."""
