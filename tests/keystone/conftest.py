@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.keystone.cloud import Cloud, running_cloud
+if TYPE_CHECKING:
+    from tests.keystone.cloud import Cloud
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -13,7 +15,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.fixture(scope="session")
-def cloud() -> Iterator[Cloud]:
+def cloud() -> "Iterator[Cloud]":
+    # Other tests need not wait for clients that they do not use.
+    from tests.keystone.cloud import running_cloud
+
     with running_cloud() as running:
         print(f"\nKeystone {running.keystone.version}")
         yield running
