@@ -10,7 +10,7 @@ from checks import Checks
 from cloud import FAR, UPSTREAM, Cloud
 from conversations import Conversation, last_heard, serve
 from frames import Frame, arp_request
-from gateways import chassis, states
+from gateways import chassis, states, until_watched
 from leases import lease
 from pings import Ping, ping, until_answered
 from stations import Instance
@@ -42,7 +42,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     until_answered(web, FAR)
     answers = ping(web, FAR)
     checks.check("web pings the world", "all answered", answers, answers.all)
-    _until_watched(cloud)
+    until_watched(cloud.hypervisors["h1"], 2)
     ping(web, FAR)
     active = _at_the_door(cloud, port["mac_address"]) or ""
     talk = Conversation(web, FAR, ECHO)
@@ -68,7 +68,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     checks.check("when it has returned, web pings the world", "all answered", answers, answers.all)
     checks.check("the TCP connection goes on", True, last_heard([talk], 0, 1)[talk.name] > 0)
 
-    _until_watched(cloud)
+    until_watched(cloud.hypervisors["h1"], 2)
     ping(web, FAR)
     active = _at_the_door(cloud, port["mac_address"]) or ""
     probe = Ping(web, FAR, count=400, interval=0.02)
@@ -89,7 +89,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
 
     _without_controller(cloud, checks, web, upstream, port, talk=talk)
 
-    _until_watched(cloud)
+    until_watched(cloud.hypervisors["h1"], 2)
     ping(web, FAR)
     active = _at_the_door(cloud, port["mac_address"]) or ""
     assert cloud.controller is not None
@@ -106,7 +106,7 @@ def _without_controller(
     cloud: Cloud, checks: Checks, web: Instance, upstream: Instance, port: dict[str, Any], *, talk: Conversation
 ) -> None:
     """The active gateway chassis loses its management link and nothing else: it must not answer beside the next one."""
-    _until_watched(cloud)
+    until_watched(cloud.hypervisors["h1"], 2)
     (fixed,) = port["fixed_ips"]
     asking = Asking(upstream, port["mac_address"], fixed["ip_address"])
     active = _at_the_door(cloud, port["mac_address"]) or ""
@@ -163,15 +163,6 @@ def _wait_for(is_done: Callable[[], bool], timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while not is_done() and time.monotonic() < deadline:
         time.sleep(0.1)
-
-
-def _until_watched(cloud: Cloud) -> None:
-    """Wait until the hypervisor of the instance hears from both gateways by BFD, as often as it wants to."""
-    for _ in range(200):
-        if sum(cloud.hypervisors["h1"].hears_by_bfd()) == 2:
-            return
-        time.sleep(0.1)
-    raise AssertionError("h1 does not hear from both gateways as often as it wants to")
 
 
 def _heard(cloud: Cloud, watcher: str) -> dict[str, str]:

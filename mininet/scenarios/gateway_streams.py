@@ -6,6 +6,7 @@ from checks import Checks
 from cloud import FAR, Cloud
 from conversations import serve
 from gateways import active as serving
+from gateways import until_watched
 from leases import lease
 from neutron import Document, Neutron
 from pings import ping, until_answered, who_ends
@@ -117,12 +118,8 @@ def _return(cloud: Cloud, name: str) -> None:
 
 
 def _until_watched(cloud: Cloud) -> None:
-    """Wait until the hypervisor of the instances hears by BFD from whichever gateways there are, and fast."""
-    alive = sum(1 for name in GATEWAYS if cloud.hypervisors[name].is_running)
-    for _ in range(100):
-        if sum(cloud.hypervisors[INSIDE].hears_by_bfd()) == alive:
-            return
-        time.sleep(0.1)
+    """Wait until the hypervisor of the instances watches whichever gateways there are."""
+    until_watched(cloud.hypervisors[INSIDE], sum(1 for name in GATEWAYS if cloud.hypervisors[name].is_running))
 
 
 def _until_active(cloud: Cloud, name: str) -> str:
