@@ -34,6 +34,10 @@ def run(cloud: Cloud, checks: Checks) -> None:
     assert controller is not None
     with Questions(door["mac_address"], fixed["ip_address"], *places) as questions:
         _all_kinds(questions, checks, split, "the controller reaches both")
+        # With the LAN in two parts, one may have been seen to hear no upstream router, and hands over. Who answers if
+        # the controller dies in that very moment is not asked here.
+        _wait_for(lambda: sorted(states(cloud).values()) == ["active", "standby"])
+        time.sleep(MOMENT)
         controller.kill_app()
         _all_kinds(questions, checks, split, "no controller")
         controller.start_app()
