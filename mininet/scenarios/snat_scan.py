@@ -16,10 +16,10 @@ from checks import Checks
 from cloud import FAR, Cloud
 from controller import sdnapp
 from conversations import Conversation, last_heard, seen_as, serve
-from leases import lease
 from neutron import Neutron
 from pings import Answers, Ping, until_answered
 from stations import Instance
+from translated import make_lan, start
 
 SCAN = Path(__file__).resolve().parent.parent / "scan.py"
 DARK = "198.18.0.66"
@@ -51,10 +51,10 @@ def run(cloud: Cloud, checks: Checks) -> None:
     serve(upstream, [f"seen/{SEEN}", f"tcp/{ECHO}"])
     cloud.make_gateway("h3")
     acme, corp = cloud.api.project("acme"), cloud.api.project("corp")
-    lans = {tenant: _lan(cloud, tenant, world["id"]) for tenant in (acme, corp)}
-    scanner = _start(cloud, acme, lans[acme], "scanner", "h1")
-    guest = _start(cloud, corp, lans[corp], "guest", "h1")
-    partner = _start(cloud, acme, lans[acme], "partner", "h2")
+    lans = {tenant: make_lan(cloud, tenant, world["id"]) for tenant in (acme, corp)}
+    scanner = start(cloud, acme, lans[acme], "scanner", "h1")
+    guest = start(cloud, corp, lans[corp], "guest", "h1")
+    partner = start(cloud, acme, lans[acme], "partner", "h2")
     cloud.api.wait_until_realized()
     for instance in (scanner, guest, partner):
         until_answered(instance, FAR)
@@ -171,18 +171,3 @@ def _dropped(cloud: Cloud, instance: Instance) -> int:
     assert cloud.controller is not None
     rows = json.loads(sdnapp(cloud.controller, "drops", "--port", instance.port["id"], "--json"))["drops"]
     return sum(row["packets"] for row in rows if row["reason"] == "not_translated")
-
-
-def _lan(cloud: Cloud, tenant: Neutron, world_id: str) -> str:
-    """A network of 10.0.1.0/24, as everybody has it, and a router to the world."""
-    network = cloud.make_network(tenant, "10.0.1.0/24", name="lan")
-    router = tenant.create("router", name="hub", external_gateway_info={"network_id": world_id})
-    subnet = tenant.show("network", network["id"])["subnets"][0]
-    tenant.request("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet})
-    return str(network["id"])
-
-
-def _start(cloud: Cloud, tenant: Neutron, network_id: str, name: str, host: str) -> Instance:
-    instance = cloud.launch(name, tenant.create("port", network_id=network_id), on=host)
-    lease(instance, "udhcpc")
-    return instance

@@ -16,10 +16,10 @@ from checks import Checks
 from cloud import FAR, Cloud
 from controller import sdnapp
 from conversations import Conversation, crowd, last_heard, seen_as, serve
-from leases import lease
 from neutron import Neutron
 from pings import Ping, ping, until_answered
 from stations import Instance
+from translated import make_lan, start
 
 HYPERVISORS = 7
 SETTINGS = {"snat_block_size": str(1 << 15)}
@@ -60,9 +60,9 @@ def run(cloud: Cloud, checks: Checks) -> None:
     serve(upstream, [f"seen/{SEEN}", f"tcp/{ECHO}", f"udp/{ECHO}"])
     cloud.make_gateway("h7")
     acme, corp = cloud.api.project("acme"), cloud.api.project("corp")
-    lans = {tenant: _lan(cloud, tenant, world["id"]) for tenant in (acme, corp)}
-    early = [_start(cloud, acme, lans[acme], f"of{host}", host) for host in SIZES]
-    guests = [_start(cloud, corp, lans[corp], f"guest{host}", host) for host in ("h1", "h7")]
+    lans = {tenant: make_lan(cloud, tenant, world["id"]) for tenant in (acme, corp)}
+    early = [start(cloud, acme, lans[acme], f"of{host}", host) for host in SIZES]
+    guests = [start(cloud, corp, lans[corp], f"guest{host}", host) for host in ("h1", "h7")]
     cloud.api.wait_until_realized()
     for instance in (*early, *guests):
         until_answered(instance, FAR)
@@ -89,7 +89,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     heard = last_heard(talks, 0, 0.5)
     check("TCP connections from before that go on", len(early), sum(each > 0 for each in heard.values()))
 
-    last = _start(cloud, acme, lans[acme], "last", "h7")
+    last = start(cloud, acme, lans[acme], "last", "h7")
     lines = hub.lacks()
     check("one more comes to h7; the router is", "DOWN", hub.status())
     check("sdnapp gateways says who lacks source ports", ["h7"], hub.told()["without_block"])
@@ -222,18 +222,3 @@ class Scan:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
-
-
-def _lan(cloud: Cloud, tenant: Neutron, world_id: str) -> str:
-    """A network of 10.0.1.0/24, as everybody has it, and a router to the world."""
-    network = cloud.make_network(tenant, "10.0.1.0/24", name="lan")
-    router = tenant.create("router", name="hub", external_gateway_info={"network_id": world_id})
-    subnet = tenant.show("network", network["id"])["subnets"][0]
-    tenant.request("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet})
-    return str(network["id"])
-
-
-def _start(cloud: Cloud, tenant: Neutron, network_id: str, name: str, host: str) -> Instance:
-    instance = cloud.launch(name, tenant.create("port", network_id=network_id), on=host)
-    lease(instance, "udhcpc")
-    return instance
