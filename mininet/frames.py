@@ -106,15 +106,29 @@ def ethernet(source: str, destination: str, ethertype: int) -> bytes:
     return _mac(destination) + _mac(source) + ethertype.to_bytes(2, "big")
 
 
+def ipv4_frame(
+    macs: tuple[str, str], source: str, destination: str, protocol: int, content: bytes, *, options: bytes = b""
+) -> bytes:
+    """An IPv4 packet in a frame from one MAC address to another; options as in RFC 791, section 3.1, filled up here."""
+    options += bytes(-len(options) % 4)
+    size = 20 + len(options)
+    header = struct.pack("!BBHHHBBH", 0x40 | size // 4, 0, size + len(content), 0, 0, 64, protocol, 0)
+    header += socket.inet_aton(source) + socket.inet_aton(destination) + options
+    header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
+    return ethernet(*macs, ETH_IPV4) + header + content
+
+
 def udp_frame(
     source_mac: str, destination_mac: str, source: str, destination: str, text: bytes, *, ports: Ports = DISCARD
 ) -> bytes:
     """A UDP datagram with addresses and ports of one's own choosing. Without a UDP checksum."""
     datagram = struct.pack("!HHHH", *ports, 8 + len(text), 0) + text
-    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(datagram), 0, 0, 64, socket.IPPROTO_UDP, 0)
-    header += socket.inet_aton(source) + socket.inet_aton(destination)
-    header = header[:10] + struct.pack("!H", _checksum(header)) + header[12:]
-    return ethernet(source_mac, destination_mac, ETH_IPV4) + header + datagram
+    return ipv4_frame((source_mac, destination_mac), source, destination, socket.IPPROTO_UDP, datagram)
+
+
+def source_route(kind: int, *hops: str, passed: int = 0) -> bytes:
+    """A loose (131) or strict (137) source route as an option, some of whose hops are passed (RFC 791, section 3.1)."""
+    return bytes([kind, 3 + 4 * len(hops), 4 + 4 * passed]) + b"".join(socket.inet_aton(each) for each in hops)
 
 
 def tagged(frame: bytes, vlan: int) -> bytes:
@@ -147,9 +161,9 @@ def _mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
-def _checksum(header: bytes) -> int:
-    """The Internet checksum of RFC 1071."""
-    total = sum(struct.unpack(f"!{len(header) // 2}H", header))
+def checksum(words: bytes) -> int:
+    """The Internet checksum of RFC 1071, of an even number of bytes."""
+    total = sum(struct.unpack(f"!{len(words) // 2}H", words))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

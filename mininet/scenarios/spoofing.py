@@ -13,6 +13,7 @@ from captures import Capture, send
 from checks import Checks
 from cloud import Cloud
 from controller import sdnapp
+from drops import PATIENCE, dropped, dropped_since
 from frames import BROADCAST, ETH_IPV4, GENEVE_PORT, Frame, arp_reply, arp_request, ethernet, geneve, tagged, udp_frame
 from leases import lease
 from neutron import Document
@@ -26,8 +27,6 @@ ETH_IPV6, ALL_NODES, ICMPV6, ROUTER_ADVERTISEMENT = 0x86DD, "33:33:00:00:00:01",
 ETH_UNKNOWN = 0x9999
 SO_NO_CHECK = 11
 EVERYBODY = "255.255.255.255"
-PATIENCE = 10.0
-"""Seconds after which a switch has told its counts: they reach its flows a little later than the packets do."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +73,12 @@ def _try(cloud: Cloud, attack: "Attack", tricks: list[Trick]) -> None:
 
     Counts must be there before any flow changes: a switch credits what it has not told yet to the flows of then.
     """
-    before = _dropped(cloud, attack.attacker)
+    before = dropped(cloud, attack.attacker)
     expected: dict[str, int] = {}
     for trick in tricks:
         attack.perform(trick)
         expected[trick.reason] = expected.get(trick.reason, 0) + len(trick.frames)
-    deadline = time.monotonic() + PATIENCE
-    while (seen := _since(before, _dropped(cloud, attack.attacker), expected)) != expected:
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.1)
+    seen = dropped_since(cloud, attack.attacker, before, expected)
     for reason, count in expected.items():
         attack.checks.check(f"frames that sdnapp drops counts for red1 as {reason}", count, seen[reason])
 
@@ -245,18 +240,7 @@ def _forged_tunnel(cloud: Cloud, checks: Checks, network_id: str, friends: list[
     checks.check("tunnel packets that sdnapp drops counts on h1 as unknown_tunnel", 3, seen)
 
 
-def _dropped(cloud: Cloud, instance: Instance) -> dict[str, int]:
-    """What was dropped for an instance's port so far, by reason."""
-    assert cloud.controller is not None
-    told = json.loads(sdnapp(cloud.controller, "drops", "--json", "--port", instance.port["id"]))
-    return {row["reason"]: row["packets"] for row in told["drops"]}
-
-
 def _strangers(cloud: Cloud) -> int:
     assert cloud.controller is not None
     told = json.loads(sdnapp(cloud.controller, "drops", "--json", "--chassis", "h1"))
     return sum(row["packets"] for row in told["drops"] if row["reason"] == "unknown_tunnel")
-
-
-def _since(before: dict[str, int], now: dict[str, int], reasons: dict[str, int]) -> dict[str, int]:
-    return {reason: now.get(reason, 0) - before.get(reason, 0) for reason in reasons}

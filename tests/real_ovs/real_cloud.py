@@ -164,10 +164,13 @@ class RealCloud(SimulatedCloud):
 
     def dropped(self, port: Port) -> Counter[str]:
         simulated = super().dropped(port)
-        counted = sum((real.counted() for real in self._real.values()), Counter[tuple[int, str]]())
-        real = Counter({reason: count for (key, reason), count in counted.items() if key == port.key})
+        real = Counter({reason: count for (key, reason), count in self.counted().items() if key == port.key})
         assert real == simulated
         return real
+
+    def counted(self) -> Counter[tuple[int, str]]:
+        """Return how many packets the switches say that they dropped, by a port's key and the reason."""
+        return sum((real.counted() for real in self._real.values()), Counter())
 
     def limit_connections(self, limit: int) -> None:
         super().limit_connections(limit)

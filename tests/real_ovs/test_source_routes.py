@@ -1,6 +1,7 @@
-"""Source routes (RFC 791, section 3.1) have no effect: packets go by their destination address, and are judged by it.
+"""Source routes (RFC 791, section 3.1) lead nowhere: packets go by their destination address, and are judged by it.
 
-Open vSwitch matches neither IP options nor the length of the header, so that they are not dropped for having any.
+Open vSwitch matches neither IP options nor the length of the header, so that they are not dropped for having any. Where
+a host obeys a route, what it passes on has another's source, and is dropped.
 """
 
 import struct
@@ -21,8 +22,10 @@ pytestmark = pytest.mark.ovs
 
 LOOSE, STRICT = 131, 137
 MACS = {
-    name: f"fa:16:3e:00:00:0{number}" for number, name in enumerate(("sender", "near", "far", "closed", "other"), 1)
+    name: f"fa:16:3e:00:00:0{number}"
+    for number, name in enumerate(("sender", "near", "far", "closed", "other", "open"), 1)
 }
+SENDER, FARAWAY = "10.0.0.11", "198.51.100.9"
 NEAR, FAR, CLOSED, OTHER, ROUTER, NOBODY = "10.0.0.12", "10.0.0.13", "10.0.0.14", "10.0.1.15", "10.0.0.1", "10.0.0.99"
 
 
@@ -36,7 +39,7 @@ def chassis() -> Iterator[dict[str, RealChassis]]:
 
 @pytest.fixture(scope="module")
 def cloud(chassis: dict[str, RealChassis]) -> Iterator[RealCloud]:
-    """Two networks with a router between them; ``closed`` takes TCP 80 and nothing else."""
+    """Two networks with a router between them; ``closed`` takes TCP 80 only, ``open`` has no port security."""
     cloud = RealCloud(chassis)
     red, blue = cloud.network("red"), cloud.network("blue")
     cloud.subnet(red, gateway_ip=ROUTER)
@@ -46,11 +49,12 @@ def cloud(chassis: dict[str, RealChassis]) -> Iterator[RealCloud]:
     def port(name: str, network: object, address: str, at: str, group: str = OPEN) -> None:
         cloud.port(name, network, address, at, mac_address=MACS[name], security_groups=(group,))  # type: ignore[arg-type]
 
-    port("sender", red, "10.0.0.11", "hv1")
+    port("sender", red, SENDER, "hv1")
     port("near", red, NEAR, "hv1")
     port("far", red, FAR, "hv2")
     port("closed", red, CLOSED, "hv2", web.id)
     port("other", blue, OTHER, "hv2")
+    cloud.port("open", red, "10.0.0.16", "hv1", mac_address=MACS["open"], port_security_enabled=False)
     cloud.router("hub", red, blue)
     yield cloud
     cloud.clear()
@@ -62,10 +66,10 @@ def kind(request: pytest.FixtureRequest) -> int:
     return found
 
 
-def source_route(kind: int, *route: str) -> bytes:
-    """A source route of which everything is still ahead."""
+def source_route(kind: int, *route: str, passed: int = 0) -> bytes:
+    """A source route of which so many hops are passed already."""
     hops = b"".join(IPv4Address(each).packed for each in route)
-    return bytes([kind, 3 + len(hops), 4]) + hops
+    return bytes([kind, 3 + len(hops), 4 + 4 * passed]) + hops
 
 
 def with_option(packet: Packet, option: bytes) -> bytes:
@@ -83,13 +87,18 @@ def with_option(packet: Packet, option: bytes) -> bytes:
     return ethernet + whole[:10] + struct.pack("!H", checksum) + whole[12:] + content
 
 
+def router_mac(cloud: RealCloud) -> str:
+    (interface,) = (port for port in cloud.store.all(Port) if any(each.ip_address == ROUTER for each in port.fixed_ips))
+    return interface.mac_address
+
+
 def send(
-    cloud: RealCloud, target: str, mac: str, option: bytes, *, source: str = "10.0.0.11", port: int = 80
+    cloud: RealCloud, target: str, mac: str, option: bytes, *, source: str = SENDER, port: int = 80, by: str = "sender"
 ) -> set[str]:
     """Who gets it."""
     cloud.forget()
-    packet = packets.tcp(MACS["sender"], mac, source, target, tcp_dst=port)
-    walk = cloud.inject_frame("sender@hv1", with_option(packet, option))
+    packet = packets.tcp(MACS[by], mac, source, target, tcp_dst=port)
+    walk = cloud.inject_frame(f"{by}@hv1", with_option(packet, option))
     for _, received in walk.deliveries:
         assert received["ipv4_dst"] == int(IPv4Address(target)), "its destination is what it was"
     return {place.partition("@")[0] for place, _ in walk.deliveries}
@@ -101,11 +110,11 @@ def test_it_goes_to_its_destination_and_not_by_its_route(cloud: RealCloud, kind:
 
 
 def test_routers_forward_by_the_destination_and_never_as_a_hop_of_the_route(cloud: RealCloud, kind: int) -> None:
-    (interface,) = (port for port in cloud.store.all(Port) if any(each.ip_address == ROUTER for each in port.fixed_ips))
-    assert send(cloud, OTHER, interface.mac_address, source_route(kind, NEAR)) == {"other"}
+    router = router_mac(cloud)
+    assert send(cloud, OTHER, router, source_route(kind, NEAR)) == {"other"}
     # The usual trick: the router is the destination, and the victim the next hop.
-    assert send(cloud, ROUTER, interface.mac_address, source_route(kind, OTHER)) == set()
-    assert send(cloud, NOBODY, interface.mac_address, source_route(kind, OTHER)) == set()
+    assert send(cloud, ROUTER, router, source_route(kind, OTHER)) == set()
+    assert send(cloud, NOBODY, router, source_route(kind, OTHER)) == set()
 
 
 def test_sources_and_ports_are_judged_as_without_it(cloud: RealCloud, kind: int) -> None:
@@ -113,6 +122,21 @@ def test_sources_and_ports_are_judged_as_without_it(cloud: RealCloud, kind: int)
     assert send(cloud, FAR, MACS["far"], source_route(kind, NEAR), source="127.0.0.1") == set()
     assert send(cloud, CLOSED, MACS["closed"], source_route(kind, NEAR)) == {"closed"}
     assert send(cloud, CLOSED, MACS["closed"], source_route(kind, NEAR), port=81) == set()
+
+
+@pytest.mark.parametrize("source", [SENDER, FARAWAY], ids=["an instance's", "an outsider's"])
+def test_what_a_host_passes_on_that_obeys_a_route_is_refused_at_its_own_port(
+    cloud: RealCloud, kind: int, source: str
+) -> None:
+    """It sends with the source that the packet came with; the route has the hop itself behind it (RFC 791)."""
+    victims = ((FAR, MACS["far"], {"far"}), (CLOSED, MACS["closed"], {"closed"}), (OTHER, router_mac(cloud), {"other"}))
+    key = next(port.key for port in cloud.store.all(Port) if port.id == "near")
+    before = cloud.counted()[key, "spoofed_ip"]
+    for target, mac, who in victims:
+        option = source_route(kind, NEAR, passed=1)
+        assert send(cloud, target, mac, option, source=source, by="near") == set()
+        assert send(cloud, target, mac, option, source=source, by="open") == who, "as it is without port security"
+    assert cloud.counted()[key, "spoofed_ip"] == before + len(victims)
 
 
 def test_options_are_not_taken_for_ports(cloud: RealCloud) -> None:

@@ -1,7 +1,7 @@
 """Reading and making frames, held against os-ken's packet library."""
 
 import pytest
-from frames import BROADCAST, Frame, arp_request, udp_frame
+from frames import BROADCAST, Frame, arp_request, ipv4_frame, source_route, udp_frame
 from os_ken.lib.packet import arp, ethernet, geneve, ipv4, packet, packet_utils, udp, vlan, vxlan
 
 RED, BLUE = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
@@ -72,3 +72,15 @@ def test_made_frames_say_what_they_should() -> None:
     assert asked.get_protocol(ethernet.ethernet).dst == BROADCAST
     question = asked.get_protocol(arp.arp)
     assert (question.opcode, question.src_mac, question.src_ip, question.dst_ip) == (1, RED, "10.0.0.2", "10.0.0.3")
+
+
+def test_options_are_within_the_header() -> None:
+    made = ipv4_frame(
+        (RED, BLUE), "10.0.0.2", "10.0.0.3", 17, b"content", options=source_route(131, "10.0.0.4", "10.0.0.5", passed=1)
+    )
+    header = packet.Packet(made).get_protocol(ipv4.ipv4)
+    assert (header.src, header.dst, header.proto, header.header_length) == ("10.0.0.2", "10.0.0.3", 17, 8)
+    assert header.total_length == len(made) - 14
+    assert header.option == bytes([131, 11, 8, 10, 0, 0, 4, 10, 0, 0, 5, 0])
+    assert packet_utils.checksum(made[14:46]) == 0, "that of a right header, its own checksum included"
+    assert made[46:] == b"content"
