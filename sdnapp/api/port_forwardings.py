@@ -121,14 +121,6 @@ class PortForwardings:
 
     def _made(self, ctx: Context, tx: Transaction, row_id: str, values: Mapping[str, Any]) -> PortForwarding:
         row: FloatingIP = find(ctx, self.resource, row_id)  # The forwarding before may have changed it.
-        if row.port_id is not None:
-            raise errors.FloatingIPPortAlreadyAssociated(
-                port_id=values["internal_port_id"],
-                fip_id=row.id,
-                floating_ip_address=row.address,
-                fixed_ip=values["internal_ip_address"],
-                net_id=row.network_id,
-            )
         blank = PortForwarding(str(uuid4()), row.id, "tcp", 0, 0, "", "", 0, 0)
         return stamp_new(ctx, tx, self._checked(ctx, tx, row, blank, values))
 
@@ -178,12 +170,9 @@ class PortForwardings:
         )
         _check_apart(ctx, row, forwarding)
         port, fixed = _target(ctx, row, present, forwarding)
+        if "internal_port_id" in values:
+            _check_stands_for_none(ctx, row, port, fixed)
         router = _router(ctx, row, port, fixed)
-        for other in ctx.store.find(FloatingIP, "port", port.id):
-            if other.fixed_ip_address == fixed.ip_address:
-                raise PortHasBindingFloatingIP(
-                    floating_ip_address=row.address, fip_id=row.id, port_id=port.id, fixed_ip=fixed.ip_address
-                )
         if row.router_id is None:
             stamp_changed(ctx, tx, replace(row, router_id=router.id))
         return forwarding
@@ -246,6 +235,22 @@ def _target(ctx: Context, row: FloatingIP, present: PortForwarding, forwarding: 
         f"Requested internal IP address {forwarding.internal_ip_address} is not suitable for internal neutron port "
         f"{port.id}, as its fixed_ips are {addresses}"
     )
+
+
+def _check_stands_for_none(ctx: Context, row: FloatingIP, port: Port, fixed: FixedIP) -> None:
+    """Raise PortHasBindingFloatingIP, FloatingIPPortAlreadyAssociated: a floating IP stands for a port, or forwards."""
+    for other in ctx.store.find(FloatingIP, "port", port.id):
+        raise PortHasBindingFloatingIP(
+            floating_ip_address=other.address, fip_id=other.id, port_id=port.id, fixed_ip=fixed.ip_address
+        )
+    if row.port_id is not None:
+        raise errors.FloatingIPPortAlreadyAssociated(
+            port_id=port.id,
+            fip_id=row.id,
+            floating_ip_address=row.address,
+            fixed_ip=fixed.ip_address,
+            net_id=row.network_id,
+        )
 
 
 def _router(ctx: Context, row: FloatingIP, port: Port, fixed: FixedIP) -> Router:

@@ -15,10 +15,18 @@ from typing import Any
 
 RED, BLUE = "a" * 32, "b" * 32
 ADMIN = (RED, "admin,manager,member,reader,service")
+MANAGER = (RED, "manager,member,reader")
 MEMBER = (RED, "member,reader")
 READER = (RED, "reader")
 STRANGER = (BLUE, "member,reader")
 
+_NAMES = {
+    ADMIN: "",
+    MANAGER: " as manager",
+    MEMBER: " as member",
+    READER: " as reader",
+    STRANGER: " as stranger",
+}
 _PLURALS = {"rbac-policies": "rbac_policy"}
 _BENEATH = ("bindings", "port_forwardings")
 _BARE = ("_router_interface", "_addresses")
@@ -35,7 +43,8 @@ _ANY_ORDER = (re.compile(r"(?<=\{)'\w+'(?:, '\w+')+(?=\})"), re.compile(r"<[\w-]
 class Ask:
     """One request. ``body`` is the object alone: the key around it follows from the path.
 
-    ``raw`` is a body that is sent as it is. ``clean``: what was made is deleted again at once.
+    ``raw`` is a body that is sent as it is. ``clean``: what was made is deleted again at once. ``if_match`` is the
+    header of that name.
     """
 
     method: str
@@ -45,13 +54,14 @@ class Ask:
     save: str = ""
     raw: bytes | None = None
     clean: bool = False
+    if_match: str = ""
 
     @property
     def title(self) -> str:
         """What names the request in tables and in the list of known differences."""
-        role = {ADMIN: "", MEMBER: " as member", READER: " as reader", STRANGER: " as stranger"}.get(self.who, " as ?")
+        role = _NAMES.get(self.who, " as ?")
         body = f" {json.dumps(self.body)}" if self.body is not None else f" {self.raw!r}" if self.raw else ""
-        return f"{self.method} {self.path}{body}{role}"
+        return f"{self.method} {self.path}{body}{role}{self.if_match and f' if {self.if_match}'}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ class Server:
         path, body = self._named(ask.path), ask.raw
         if ask.body is not None:
             body = self._named(json.dumps(ask.body if _is_bare(ask.path) else {_key(ask.path): ask.body})).encode()
-        status, text = self._send(ask.method, path, body, ask.who)
+        status, text = self._send(ask.method, path, body, ask.who, ask.if_match)
         found = _first_of(text)
         made = found.get("id") if status in (200, 201) and isinstance(found, dict) else None
         if made and ask.save:
@@ -104,8 +114,11 @@ class Server:
             text = text.replace(value, f"<{name}>")
         return text.replace(self.url, "<url>")
 
-    def _send(self, method: str, path: str, body: bytes | None, who: tuple[str, str]) -> tuple[int, str]:
+    def _send(
+        self, method: str, path: str, body: bytes | None, who: tuple[str, str], if_match: str = ""
+    ) -> tuple[int, str]:
         headers = {"X-Project-Id": who[0], "X-Roles": who[1], "X-User-Id": "u", "Content-Type": "application/json"}
+        headers |= {"If-Match": if_match} if if_match else {}
         url = f"{self.url}{path}" if path.startswith("/") else f"{self.url}/v2.0/{path}"
         request = urllib.request.Request(urllib.parse.quote(url, "/:?&=%"), method=method, data=body, headers=headers)
         try:

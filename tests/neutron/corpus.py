@@ -117,6 +117,7 @@ STORIES = (
     security_stories.address_groups,
     security_stories.shared_groups,
     request_stories.lists,
+    request_stories.revisions,
     request_stories.collections,
     request_stories.discovery,
     request_stories.requests,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.neutron.asking import BLUE, MEMBER, READER, RED, STRANGER, Ask
+from tests.neutron.asking import BLUE, MANAGER, MEMBER, READER, RED, STRANGER, Ask
 from tests.neutron.requesting import EXTERNAL, NOWHERE, PHYSICAL, TYPE, bodies_of, delete, get, post, put
 from tests.neutron.router_stories import add, remove
 
@@ -216,7 +216,7 @@ def floating_ips() -> Iterator[Ask]:
         network | {"description": "d" * 256},
         network | {"nope": 1},
     )
-    for who in (MEMBER, READER):
+    for who in (MANAGER, MEMBER, READER):
         yield from bodies_of("POST", "floatingips", bodies, who)
     yield from bodies_of(
         "POST", "floatingips", (body | {"tenant_id": RED} for body in bodies if "tenant_id" not in body)
@@ -440,6 +440,25 @@ def _changed_forwardings(path: str) -> Iterator[Ask]:
         yield get(f"{path}?{query}", MEMBER)
 
 
+def _beside_a_floating_ip(path: str, one: dict[str, Any]) -> Iterator[Ask]:
+    """Port forwardings to a port that a floating IP stands for, and by one that stands for another port."""
+    chosen = {"floating_network_id": "{pw}", "floating_ip_address": "203.0.12.14"}
+    yield post("floatingips", MANAGER, "pt", **chosen, port_id="{pp}")
+    other = one | {"internal_port_id": "{pq}", "internal_ip_address": "10.0.12.21", "external_port": 7000}
+    yield put(f"{path}/{{pa}}", MEMBER, description="beside")
+    yield post("floatingips/{pt}/port_forwardings", MEMBER, **other)
+    yield post("floatingips/{pt}/port_forwardings", MEMBER, **one | {"internal_port": 7000})
+    yield delete("floatingips/{pt}", MEMBER)
+    both = {"network_id": "{pl}", "fixed_ips": [{"ip_address": "10.0.12.30"}, {"ip_address": "10.0.12.31"}]}
+    yield post("ports", MEMBER, "pw2", **both)
+    yield post("floatingips", MANAGER, "pt", **chosen, port_id="{pw2}", fixed_ip_address="10.0.12.30")
+    beside = other | {"internal_port_id": "{pw2}", "external_port": 7001}
+    for address in ("10.0.12.30", "10.0.12.31"):
+        yield post(path, MEMBER, **beside | {"internal_ip_address": address})
+    yield delete("floatingips/{pt}")
+    yield delete("ports/{pw2}")
+
+
 def _needed_forwardings(path: str, one: dict[str, Any]) -> Iterator[Ask]:
     """What port forwardings keep in use."""
     yield put("floatingips/{pf}", MEMBER, port_id="{pq}")
@@ -451,8 +470,7 @@ def _needed_forwardings(path: str, one: dict[str, Any]) -> Iterator[Ask]:
     taken = {"floating_network_id": "{pw}", "floating_ip_address": "203.0.12.13", "tenant_id": RED}
     yield post("floatingips", save="po", **taken, port_id="{pq}")
     yield post("floatingips/{po}/port_forwardings", MEMBER, **one)
-    yield post("floatingips", MEMBER, "pt", floating_network_id="{pw}", port_id="{pp}")
-    yield delete("floatingips/{pt}", MEMBER)
+    yield from _beside_a_floating_ip(path, one)
     yield delete("floatingips/{po}", MEMBER)
     yield post("networks", MEMBER, "pn")
     yield post("subnets", MEMBER, network_id="{pn}", ip_version=4, cidr="10.0.112.0/24")

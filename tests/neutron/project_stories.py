@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.neutron.asking import BLUE, MEMBER, READER, RED, STRANGER, Ask
+from tests.neutron.asking import BLUE, MANAGER, MEMBER, READER, RED, STRANGER, Ask
 from tests.neutron.requesting import NOWHERE, bodies_of, delete, get, post, put
 
 
@@ -159,6 +159,7 @@ def quotas() -> Iterator[Ask]:
     other = (project, "member,reader")
     for path in (f"quotas/{project}", f"quotas/{project}/default", f"quotas/{project}/details.json"):
         yield get(f"{path}?fields=network")
+        yield get(f"{path}?fields=network", MANAGER)
         yield get(path, STRANGER)
     yield get("quotas/tenant")
     yield get("quotas/project")

@@ -1,10 +1,11 @@
 """Lists, and requests that are wrong whatever the resource."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sdnapp.api.extensions import EXTENSIONS
-from tests.neutron.asking import BLUE, MEMBER, RED, Ask
-from tests.neutron.requesting import NOWHERE, delete, get, post
+from tests.neutron.asking import BLUE, MEMBER, READER, RED, STRANGER, Ask
+from tests.neutron.requesting import NOWHERE, delete, get, post, put
 
 
 def lists() -> Iterator[Ask]:
@@ -74,6 +75,35 @@ def lists() -> Iterator[Ask]:
     yield delete("ports/{lp}")
     for name in ("l1", "l2", "l3", "l4"):
         yield delete(f"networks/{{{name}}}")
+
+
+def revisions() -> Iterator[Ask]:
+    """Requests that hold only for one revision of an object, and headers that say so wrongly."""
+    yield post("networks", MEMBER, "vn", name="vn")
+    yield post("subnets", MEMBER, "vs", network_id="{vn}", ip_version=4, cidr="10.90.0.0/24")
+    yield post("routers", MEMBER, "vr", name="vr")
+    yield post("ports", MEMBER, "vp", network_id="{vn}")
+    yield post("security-groups", MEMBER, "vg", name="vg")
+    yield post("address-groups", MEMBER, "va", name="va")
+    stale = "revision_number=999"
+    for path in ("networks/{vn}", "subnets/{vs}", "routers/{vr}", "ports/{vp}", "security-groups/{vg}"):
+        for said in (stale, "revision_number=-1", "revision_number=x", "revision_number=", "revision_number", "*"):
+            yield replace(put(path, MEMBER, name="v"), if_match=said)
+            yield replace(get(f"{path}?fields=name", MEMBER), if_match=said)
+    yield post("security-group-rules", MEMBER, "vu", security_group_id="{vg}", direction="ingress", protocol="tcp")
+    for ask in (
+        put("routers/{vr}/add_router_interface", MEMBER, subnet_id="{vs}"),
+        put("routers/{vr}/add_extraroutes", MEMBER, routes=[]),
+        put("routers/{vr}/tags/x", MEMBER),
+        put("address-groups/{va}", MEMBER, name="v"),
+        delete("networks/{vn}", STRANGER),
+        delete("networks/{vn}", READER),
+        *(delete(path, MEMBER) for path in ("subnets/{vs}", "ports/{vp}", "routers/{vr}", "security-groups/{vg}")),
+        *(delete(path, MEMBER) for path in ("security-group-rules/{vu}", "address-groups/{va}")),
+    ):
+        yield replace(ask, if_match=stale)
+    for path in ("routers/{vr}", "ports/{vp}", "networks/{vn}", "security-groups/{vg}", "address-groups/{va}"):
+        yield delete(path)
 
 
 _COLLECTIONS = (

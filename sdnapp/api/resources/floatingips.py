@@ -83,7 +83,7 @@ class FloatingIPs(Resource[FloatingIP]):
     rules: ClassVar = {
         "get_floatingip": policy.any_of(policy.admin, policy.project_reader),
         "create_floatingip": _MEMBERS,
-        "create_floatingip:floating_ip_address": policy.admin,
+        "create_floatingip:floating_ip_address": policy.any_of(policy.admin, policy.project_manager),
         "update_floatingip": _MEMBERS,
         "delete_floatingip": _MEMBERS,
     }

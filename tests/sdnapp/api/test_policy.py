@@ -159,6 +159,15 @@ def test_managers_change_mac_addresses(api: Api) -> None:
     assert api.put("ports", port, MANAGER, mac_address="02:00:00:00:00:01").status == 200
 
 
+def test_managers_choose_floating_addresses_of_their_project(api: Api) -> None:
+    world = api.network(**{"router:external": True, "provider:network_type": "flat", "provider:physical_network": "p"})
+    api.subnet(world, "203.0.113.0/24")
+    chosen = {"floating_network_id": world, "floating_ip_address": "203.0.113.6"}
+    assert api.post("floatingips", RED, **chosen).error == FORBIDDEN
+    assert api.post("floatingips", MANAGER, **chosen, project_id="blue").error == (400, "HTTPBadRequest")
+    assert api.post("floatingips", MANAGER, **chosen).first["floating_ip_address"] == "203.0.113.6"
+
+
 def test_members_leave_ports_of_instances_alone(api: Api) -> None:
     network = api.network(RED)
     port = api.port(network, RED, device_owner="compute:nova", device_id="vm")

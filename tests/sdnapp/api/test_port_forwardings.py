@@ -151,17 +151,37 @@ def test_an_address_is_forwarded_or_stands_for_another(behind: Behind, world: st
     whole = behind.api.put("floatingips", behind.floatingip, RED, port_id=two)
     assert whole.error == (409, "FipInUseByPortForwarding")
     assert behind.api.put("floatingips", behind.floatingip, RED, description="mine").status == 200
-    for_one = behind.api.create("floatingips", RED, floating_network_id=world, port_id=one)["id"]
-    answer = behind.api.call(
-        "POST",
-        f"/v2.0/floatingips/{for_one}/port_forwardings",
-        behind.body(one, external_port=22, internal_port=22),
-        RED,
+    for_one = behind.api.create("floatingips", RED, floating_network_id=world, port_id=one)
+    path = f"/v2.0/floatingips/{for_one['id']}/port_forwardings"
+    assert behind.api.call("POST", path, behind.body(two, external_port=22, internal_port=22), RED).error == (
+        409,
+        "FloatingIPPortAlreadyAssociated",
     )
-    assert answer.error == (409, "FloatingIPPortAlreadyAssociated")
-    behind.api.create("floatingips", RED, floating_network_id=world, port_id=two)
-    refused = behind.forward(two, external_port=23, internal_port=22)
-    assert refused.error == (409, "PortHasBindingFloatingIP")
+    both_at_once = "as that port already has a binding floating IP"
+    for refused in (
+        behind.api.call("POST", path, behind.body(one, external_port=22, internal_port=23), RED),
+        behind.forward(one, external_port=23, internal_port=23),
+    ):
+        assert refused.error == (409, "PortHasBindingFloatingIP")
+        assert f"to floating IP {for_one['floating_ip_address']} ({for_one['id']})" in refused.message
+        assert both_at_once in refused.message
+    (forwarding,) = behind.shown()["port_forwardings"]
+
+    def change(**values: str) -> Answer:
+        return behind.api.call("PUT", f"{behind.path}/{forwarding['id']}", {"port_forwarding": values}, RED)
+
+    assert change(description="old").status == 200, "what was there before the floating IP stays"
+    again = change(internal_port_id=one, internal_ip_address=behind.address(one))
+    assert again.error == (409, "PortHasBindingFloatingIP")
+
+
+def test_nor_is_another_address_of_a_port_that_one_stands_for(behind: Behind, world: str) -> None:
+    one, _ = behind.ports
+    network = behind.api.store.get(Port, one).network_id
+    both = behind.api.port(network, RED, fixed_ips=[{"ip_address": "10.0.0.50"}, {"ip_address": "10.0.0.51"}])
+    whole = {"floating_network_id": world, "port_id": both, "fixed_ip_address": "10.0.0.51"}
+    behind.api.create("floatingips", RED, **whole)
+    assert behind.forward(both, external_port=23, internal_port=22).error == (409, "PortHasBindingFloatingIP")
 
 
 def test_who_may_not(behind: Behind, api: Api) -> None:
