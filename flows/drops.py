@@ -44,11 +44,12 @@ REASONS: dict[str, Reason] = {
         Reason("egress_rules", 13, "No security group of the sender permits it, or it belongs to no connection."),
         Reason("ingress_rules", 14, "No security group of the receiver permits it, likewise.", charged="to_port"),
         Reason("unroutable", 15, "Sent to a router for an address that no router forwards to."),
-        Reason("not_translated", 16, "No translation between inside and outside, or no port left."),
+        Reason("not_translated", 16, "No translation between inside and outside."),
         Reason("no_neighbour", 17, "Nobody on the external network is known to have the address."),
         Reason("no_gateway", 18, "No gateway chassis leads to the external network."),
         Reason("egress_connections", 19, "No room for what it begins: the sender has as many connections as it may."),
         Reason("ingress_connections", 20, "No room for what it begins with the receiver, likewise.", charged="to_port"),
+        Reason("no_source_port", 21, "No source port of its router's is left for what it begins outside."),
     )
 }
 """By name. Numbers are never given to another, as old flows may still carry them."""

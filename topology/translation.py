@@ -70,6 +70,15 @@ def unsettled(view: View, owner: str) -> Unsettled:
     )
 
 
+def used_up(view: View, owner: str) -> bool:
+    """Return whether a router has no source port left for one more chassis (a fact)."""
+    own = view.ask(gateway, owner)
+    found = (view.get(Translation, row_id) for row_id in view.find_ids(Translation, "owner", owner))
+    rows = [row for row in found if row is not None]
+    addresses = own.addresses if own is not None else ()
+    return bool(addresses) and not any(left(taken_of(rows, address)) for address in addresses)
+
+
 def settle(store: Store, view: View, owners: Iterable[str], ports: int = PORTS) -> dict[str, list[str]]:
     """Take what is needed and give back what is not; return, for each owner, what could not be taken, in words.
 

@@ -16,6 +16,7 @@ from flows.units import EVERYONE, Published, Unit, on_chassis, where_router_is
 from topology.doors import Floating, Forwarding, floating, forwarding, translation, translators
 from topology.facts import View
 from topology.gateway import gateway
+from topology.translation import used_up
 from topology.values import FloatingIP, PortForwarding, Router
 
 FEATURE = "source_nat"
@@ -38,24 +39,23 @@ def of_router(view: View, router_id: str) -> Published:
 
 
 def by_block(view: View, router_id: str, chassis_id: str) -> Published:
-    """A chassis translates for a router with source ports of its own.
+    """A chassis translates for a router with source ports of its own, and one that came too late for any drops.
 
     What has no ports is tried once: more of them would not help.
     """
     own, taken = view.ask(gateway, router_id), view.ask(translation, router_id, chassis_id)
-    ranges = ranges_of(own, taken) if own is not None and taken is not None else ()
-    if own is None or taken is None or not ranges:
+    if own is None:
         return
     here, owner = on_chassis(chassis_id), f"router/{router_id}"
+    leaving: dict[str, int | str] = {"router": own.router_key, "eth_type": ETH_TYPE_IPV4}
+    if taken is None and own.snat and view.ask(used_up, router_id):
+        yield here, flow(SOURCE_NAT, "router", FEATURE, owner, *drop("no_source_port"), **leaving)
+    ranges = ranges_of(own, taken) if taken is not None else ()
+    if taken is None or not ranges:
+        return
     zone, translate = SetField("zone", taken.zone), Translate("zone", "upstream", source=ranges[0])
     mark = SetField("translating", 1)
-    yield (
-        here,
-        flow(
-            SOURCE_NAT, "router", FEATURE, owner, zone, mark, translate,
-            router=own.router_key, eth_type=ETH_TYPE_IPV4,
-        ),
-    )  # fmt: skip
+    yield here, flow(SOURCE_NAT, "router", FEATURE, owner, zone, mark, translate, **leaving)
     for protocol in (IP_PROTO_TCP, IP_PROTO_UDP):
         sent, first = {"router": own.router_key, "ip_proto": protocol}, SetField("attempt", 1)
         yield here, flow(SOURCE_NAT, "ported", FEATURE, owner, zone, mark, first, translate, **sent)

@@ -58,7 +58,7 @@ def further(view: View, router_id: str, chassis_id: str) -> tuple[Flow, ...]:
                 Translate("zone", "external_source", source=ranges[attempt]),
             )
         else:
-            again = drop("not_translated")
+            again = drop("no_source_port")
         found.append(flow(EXTERNAL_SOURCE, "retry", FEATURE, owner, *again, ct_state="+trk+new", **tried))
     return tuple(found)
 

@@ -109,7 +109,7 @@ class Scan:
             time.sleep(0.2)
         if kind == "sources":
             check("SYNs that find a source port", f"{BLOCK} at least, not all", came, BLOCK <= came < SYNS)
-        what = f"{came} are seen in the world, {more} counted as not_translated: together"
+        what = f"{came} are seen in the world, {more} counted as no_source_port: together"
         check(what, f"all but {LOST} at most", came + more, SYNS - LOST <= came + more <= SYNS)
 
     def _others_notice_nothing(self, when: str, pings: list[Answers], tries: int, opened: Counter[str]) -> None:
@@ -167,7 +167,7 @@ def _metrics(cloud: Cloud, router: str, chassis: str) -> dict[str, int]:
 
 
 def _dropped(cloud: Cloud, instance: Instance) -> int:
-    """How many packets of an instance were not translated, as ``sdnapp drops`` says."""
+    """How many packets of an instance have found no source port, as ``sdnapp drops`` says."""
     assert cloud.controller is not None
     rows = json.loads(sdnapp(cloud.controller, "drops", "--port", instance.port["id"], "--json"))["drops"]
-    return sum(row["packets"] for row in rows if row["reason"] == "not_translated")
+    return sum(row["packets"] for row in rows if row["reason"] == "no_source_port")

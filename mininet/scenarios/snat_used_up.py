@@ -83,7 +83,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     check(f"of {MORE} SYNs more from each instance, the world sees", 0, came)
     expected = {each.name: MORE for each in early}
     refused = hub.refused(early, before, expected)
-    check("and counted as not_translated, by port", expected, refused)
+    check("and counted as no_source_port, by port", expected, refused)
     reached = [each.name for each in (*early, *guests) if seen_as(each, FAR, SEEN) is not None]
     check("who still reaches another host", [each.name for each in (*early, *guests)], reached)
     heard = last_heard(talks, 0, 0.5)
@@ -99,7 +99,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     check("its UDP, answered", (0, 0), crowd(last, FAR, ECHO, 5, 0.5))
     check("its pings, answered", 0, ping(last, FAR, count=5, interval=0.1).received)
     refused = hub.refused([last], before, {"last": 11})
-    check("all counted as not_translated, by its port", "11 at least", refused, refused["last"] >= 11)
+    check("all counted as no_source_port, by its port", "11 at least", refused, refused["last"] >= 11)
     check("it reaches its neighbour inside", True, ping(last, early[0].address, count=2).received > 0)
 
     hub.take(SECOND)
@@ -156,10 +156,10 @@ class Hub:
         self.cloud.api.update("router", self._id(), external_gateway_info=more)
 
     def dropped(self, instances: list[Instance]) -> dict[str, int]:
-        """How many packets of each instance were not translated."""
+        """How many packets of each instance have found no source port."""
         assert self.cloud.controller is not None
         rows = json.loads(sdnapp(self.cloud.controller, "drops", "--json"))["drops"]
-        found = {row["port_id"]: row["packets"] for row in rows if row["reason"] == "not_translated"}
+        found = {row["port_id"]: row["packets"] for row in rows if row["reason"] == "no_source_port"}
         return {each.name: found.get(each.port["id"], 0) for each in instances}
 
     def refused(self, instances: list[Instance], before: dict[str, int], expected: dict[str, int]) -> dict[str, int]:

@@ -68,12 +68,12 @@ def _trouble(row: dict[str, Any]) -> str:
     if lacking:
         told.append(
             f"All source ports of {', '.join(addresses)} are taken. What leaves by {router} from {', '.join(lacking)} "
-            "is dropped (not_translated); the other chassis go on."
+            "is dropped (no_source_port); the other chassis go on."
         )
     if short:
         told.append(
             f"{', '.join(short)} cannot have more source ports of {', '.join(addresses)}: new connections by {router} "
-            "to some destinations are dropped (not_translated); those that there are go on."
+            "to some destinations are dropped (no_source_port); those that there are go on."
         )
     named = " ".join(f"--fixed-ip ip-address={address}" for address in (*addresses, "ONE_MORE"))
     told.append(f"Give it one more address:\n  openstack router set {router} --external-gateway {network} {named}")

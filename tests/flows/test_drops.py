@@ -13,6 +13,8 @@ from flows.flow import Flow, Term, learnt_by
 from flows.pipeline import DROPS, REGISTERS, TABLES
 from flows.sample import HERE, sample_cloud
 from tests.clouds import ENCAP_IPS, SimulatedCloud
+from tests.gateway_stories import OUTSIDE, outward
+from tests.source_port_stories import use_up
 from tests.storytelling import pair, ping
 from topology.values import Chassis
 
@@ -72,14 +74,20 @@ def test_each_port_here_counts_what_is_dropped_by_one_flow_and_what_that_learns(
 
 
 def test_the_document_says_where_each_is_dropped_and_for_whom_it_is_counted(flows: list[Flow]) -> None:
+    cloud = SimulatedCloud()
+    net = outward(cloud)
+    use_up(cloud, net, OUTSIDE)
+    cloud.port("last", net.red, "10.0.1.13", "hv3")
     tables = defaultdict(set)
-    for flow in flows:
+    for flow in (*flows, *cloud.engine.desired("hv3").values()):
         for name in REASONS:
             if flow.actions[-len(drop(name)) :] == drop(name):
                 tables[name].add(TABLES.by_number[flow.table].name)
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", DOCUMENT.read_text(), re.MULTILINE)
     told = {name: (set(re.findall(r"`(\w+)`", where)), whose) for name, where, whose, _ in rows}
     assert told == {name: (tables[name], COUNTED_FOR[reason.charged]) for name, reason in REASONS.items()}
+    charged = [reason for reason in REASONS.values() if reason.charged is not None]
+    assert f"at most {len(charged)} for a port" in DOCUMENT.read_text()
 
 
 def test_what_comes_for_a_port_that_is_elsewhere_is_counted_whatever_its_chassis_lacks() -> None:

@@ -64,7 +64,5 @@ def test_a_packet_for_which_no_source_port_is_left_tells_why_it_is_dropped() -> 
     last = cloud.port("last", net.red, "10.0.1.13", "hv3")
     found = trace(cloud.store, cloud.engine, last.id, FAR, lambda port: None)
     assert found["verdict"] == "dropped"
-    told = (
-        "dropped on hv3, counted as not_translated of port/last. No translation between inside and outside, or no port"
-    )
+    told = "dropped on hv3, counted as no_source_port of port/last. No source port of its router's is left for what it"
     assert told in found["explanation"]

@@ -17,7 +17,7 @@ from topology import translation
 from topology.facts import View
 from topology.gateway_values import PortBlock, Translation
 from topology.port_blocks import PORTS, SHARE, SIZES, SPARE, Span, blocks_left, largest, left, room_for
-from topology.translation import every_owner, grow, settle, taken_of
+from topology.translation import every_owner, grow, settle, taken_of, used_up
 from topology.values import Claim, FixedIP, Port
 from topology.values import Counter as Count
 
@@ -53,6 +53,15 @@ def anew(cloud: SimulatedCloud, ports: int = PORTS) -> list[str]:
 def test_each_chassis_of_a_router_has_a_block_of_its_own(cloud: SimulatedCloud, net: Outward) -> None:
     one, two = rows(cloud)["hub@hv1"], rows(cloud)["hub@hv2"]
     assert one.first_port != two.first_port and one.ports == two.ports and "hub@hv3" not in rows(cloud)
+
+
+def test_a_router_is_used_up_when_its_last_address_is(cloud: SimulatedCloud, net: Outward) -> None:
+    assert not cloud.engine.view.ask(used_up, "hub")
+    use_up(cloud, net, OUTSIDE)
+    assert cloud.engine.view.ask(used_up, "hub")
+    second_address(cloud, net)
+    assert not cloud.engine.view.ask(used_up, "hub")
+    assert not cloud.engine.view.ask(used_up, "no router")
 
 
 def test_a_block_stays_while_its_instances_are_away(cloud: SimulatedCloud, net: Outward) -> None:

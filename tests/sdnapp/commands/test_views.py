@@ -383,10 +383,10 @@ def test_gateways_whose_addresses_are_used_up(stub, sdnapp):
     _, row, _, *told = sdnapp("gateways")[1].splitlines()
     assert "no room for more; none left for hv9; too few for hv1" in row
     assert told == [
-        "All source ports of 203.0.113.10 are taken. What leaves by hub from hv9 is dropped (not_translated); the "
+        "All source ports of 203.0.113.10 are taken. What leaves by hub from hv9 is dropped (no_source_port); the "
         "other chassis go on.",
         "hv1 cannot have more source ports of 203.0.113.10: new connections by hub to some destinations are dropped "
-        "(not_translated); those that there are go on.",
+        "(no_source_port); those that there are go on.",
         "Give it one more address:",
         "  openstack router set hub --external-gateway world --fixed-ip ip-address=203.0.113.10 "
         "--fixed-ip ip-address=ONE_MORE",
