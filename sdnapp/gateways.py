@@ -72,6 +72,7 @@ def _source_ports(
                 "first_port": block.first_port,
                 "last_port": block.last_port,
                 "in_use": row.chassis_id in needing,
+                "deleted": store.get(Chassis, row.chassis_id) is None,
             }
             for row in taken
             for block in row.blocks

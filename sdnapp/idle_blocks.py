@@ -1,7 +1,8 @@
 """Hands source ports on that a chassis has not needed for long, where another one finds none.
 
 A chassis keeps its block while no instance there needs it: one that is moved away or stopped may return, and its
-connections with it. Only when a router's addresses are used up, the blocks that have lain idle longest are taken back.
+connections with it. Only when a router's addresses are used up, the blocks that have lain idle longest are taken back,
+and those of chassis that have been deleted, which may have been cut off only, as soon as they have lain idle for long.
 """
 
 import logging
@@ -12,6 +13,7 @@ from sdnapp.controller import Controller
 from sdnapp.turns import Turns
 from topology.gateway_values import Translation
 from topology.translation import Place, idle
+from topology.values import Chassis
 
 LOG = logging.getLogger(__name__)
 PERIOD = 30.0
@@ -38,12 +40,14 @@ class IdleBlocks:
         rows = Turns().between(list(self._controller.store.all(Translation)))
         places = [(row.owner, row.chassis_id) for row in rows if idle(view, row)]
         self._since = {place: self._since.get(place, now) for place in places}
-        lacking = self._controller.untranslated
+        lacking, known = self._controller.untranslated, set(self._controller.store.ids(Chassis))
         ripe = sorted(
-            (since, place) for place, since in self._since.items() if now - since >= HOLD and place[0] in lacking
+            (since, place)
+            for place, since in self._since.items()
+            if now - since >= HOLD and (place[0] in lacking or place[1] not in known)
         )
         for router_id, chassis_id in self._controller.hand_on(place for _, place in ripe) if ripe else ():
             LOG.info(
-                "the source ports that chassis %s had for router %s are handed on: it has needed none for %d minutes",
+                "the source ports of chassis %s for router %s are free for others: it has needed none for %d minutes",
                 *(chassis_id, router_id, HOLD // 60),
             )

@@ -2,7 +2,8 @@
 
 Each chassis translates with ports of its own: a power of two of them, so that a gateway finds the chassis of a
 returning packet by one masked match. A block stays its chassis's as long as the router has its address, also while
-no instance there needs it: its connections may live. One that does not suffice grows, or a second one joins it, with
+no instance there needs it, and when the chassis has been deleted: it may have been cut off, and return, and its
+connections may live. One that does not suffice grows, or a second one joins it, with
 the next external address of the router where the first has no room. A chassis without a block comes before those that
 want more. Where there is no room for a whole block, it gets the largest that there is; where nothing is left at all,
 what a chassis has that has needed none for long is handed on.
@@ -124,9 +125,10 @@ def idle(view: View, row: Translation) -> bool:
 
 
 def hand_on(store: Store, view: View, places: Iterable[Place], ports: int = PORTS) -> list[Place]:
-    """Give source ports of idle chassis to those that have found none, in order; return whose were given.
+    """Give source ports of idle chassis to those that have found none, in order; return whose were given back.
 
-    It is for the caller to know that their connections are over. ``ports`` is the size of first blocks.
+    Those of deleted chassis are given back in any case. It is for the caller to know that their connections are over.
+    ``ports`` is the size of first blocks.
     """
     given: list[Place] = []
     lacking: dict[str, list[Need]] = {}
@@ -134,9 +136,10 @@ def hand_on(store: Store, view: View, places: Iterable[Place], ports: int = PORT
         for owner, chassis_id in places:
             row = tx.get(Translation, f"{owner}@{chassis_id}")
             missing = lacking.setdefault(owner, [need for need in view.ask(unsettled, owner).missing if need.block])
-            if missing and row is not None and idle(view, row):
+            if row is not None and idle(view, row) and (missing or view.get(Chassis, chassis_id) is None):
                 _give_back(tx, row.id)
-                _take_all(store, tx, [missing.pop(0)], ports)
+                _take_all(store, tx, missing[:1], ports)
+                del missing[:1]
                 given.append((owner, chassis_id))
     return given
 
@@ -159,7 +162,7 @@ def _stands(view: View, need: Need | None, addresses: tuple[str, ...], row: Tran
     """Return whether a translation is to stay. A router's stays where nobody needs it now: its connections may live."""
     if need is not None:
         return row.subject in need.subjects and bool(row.ports) == need.block
-    return row.subject in addresses and view.get(Chassis, row.chassis_id) is not None
+    return row.subject in addresses and (bool(row.ports) or view.get(Chassis, row.chassis_id) is not None)
 
 
 def _take_all(store: Store, tx: Transaction, missing: Iterable[Need], ports: int) -> list[str]:

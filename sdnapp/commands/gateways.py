@@ -15,8 +15,8 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         help="show which chassis lead routers outside, and with which source ports",
         description="Show a row for each router with a gateway: which chassis serve it, the preferred one first, and "
         "since when; how many of those that watch each one hear it (BFD); with which source ports of its addresses "
-        "each chassis translates (idle: nobody there needs them now), and for how many more there are blocks of "
-        "snat_block_size. Below it, which routers lack source ports, and what to do.",
+        "each chassis translates (idle: nobody there needs them now; deleted: the chassis is, and they rest), and for "
+        "how many more there are blocks of snat_block_size. Below it, which routers lack source ports, and what to do.",
     )
     parser.set_defaults(run=run)
 
@@ -79,8 +79,8 @@ def _trouble(row: dict[str, Any]) -> str:
     told.append(f"Give it one more address:\n  openstack router set {router} --external-gateway {network} {named}")
     if lacking and any(not each["in_use"] for each in row["blocks"]):
         told.append(
-            "Or wait: ports that have been idle for two hours are handed on, and those of chassis that are gone as "
-            "soon as `openstack network agent delete` has deleted these."
+            "Or wait: ports that have been idle for 2 h 4 min are handed on, also those of chassis that are gone, as "
+            "connections may live for so long."
         )
     return "\n".join(told)
 
@@ -94,9 +94,9 @@ def _heard(chassis: dict[str, Any]) -> str:
 
 
 def _ports(chassis: str, row: dict[str, Any]) -> str:
-    """Return a chassis and its blocks; the address of each where the router has several, and whether none is needed."""
+    """Return a chassis and its blocks; the address of each where the router has several, and why none is needed."""
     blocks = [each for each in row["blocks"] if each["chassis"] == chassis]
     several = len(row["addresses"]) > 1
     told = (f"{each['address']}:" * several + f"{each['first_port']}-{each['last_port']}" for each in blocks)
-    idle = " (idle)" * (not any(each["in_use"] for each in blocks))
-    return f"{chassis}: {' '.join(told)}{idle}"
+    idle = " (deleted)" if blocks[0]["deleted"] else " (idle)"
+    return f"{chassis}: {' '.join(told)}{idle * (not any(each['in_use'] for each in blocks))}"

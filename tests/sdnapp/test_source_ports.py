@@ -19,7 +19,7 @@ from tests.clouds import CHASSIS, SimulatedCloud
 from tests.gateway_stories import OUTSIDE, outward
 from tests.sdnapp.controlled_world import FakeSwitches
 from topology.gateway_values import Translation
-from topology.placement import Plugged, observe
+from topology.placement import Plugged, forget, observe
 from topology.port_blocks import SHARE
 from topology.values import Chassis, Port
 
@@ -204,11 +204,43 @@ def test_what_is_idle_is_handed_on_after_its_hold_time_and_to_nobody_before(capl
     assert {name: row for name, row in before.items() if name in after} == {
         name: row for name, row in after.items() if name in before
     }
-    assert any("handed on" in text and "early" in text for text in caplog.messages)
+    assert any("free for others" in text and "early" in text for text in caplog.messages)
     assert "every chassis that translates for hub has what it needs again" in caplog.messages
     world.confirm()
     assert world.controller.router_status("hub") == "ACTIVE"
     assert look(2 * HOLD) == after, "nobody lacks any"
+
+
+def test_what_a_deleted_chassis_had_rests_for_its_hold_time() -> None:
+    """It may have been cut off from the controller alone, and return."""
+    world, now = used_up(), 1000.0
+    looks = IdleBlocks(world.controller, lambda: now)
+
+    def look(later: float) -> dict[str, Translation]:
+        nonlocal now
+        now += later
+        looks.tick()
+        world.controller.catch_up()
+        return {row.chassis_id: row for row in world.store.all(Translation) if row.ports}
+
+    def forgotten(chassis: str) -> None:
+        forget(world.store, chassis)
+        world.controller.catch_up()
+
+    before = look(1)
+    forgotten("early")
+    assert look(1) == before and look(HOLD - 1) == before, "though another one finds none"
+    world.arrive("early")
+    assert look(1) == before, "it has what it had, its zone as well"
+    forgotten("early")
+    assert look(1) == before and "late" not in before
+    (row,) = gateways.told(world.store, world.controller.engine.view)
+    assert {each["chassis"] for each in row["blocks"] if each["deleted"]} == {"early"}
+    after = look(HOLD)
+    assert set(before) ^ set(after) == {"early", "late"}
+    forgotten("middle")
+    assert look(1) == after
+    assert set(after) - set(look(HOLD)) == {"middle"}, "though nobody lacks any: it will not return"
 
 
 def test_blocks_of_another_size_stay_as_they_are_when_the_controller_starts_with_a_new_one() -> None:

@@ -11,11 +11,24 @@ from hypothesis import strategies as st
 
 from flows.engine import Engine
 from tests.clouds import BLOCK, CHASSIS, SimulatedCloud, new_engine
-from tests.gateway_stories import FLAT, OUTSIDE, SECOND, Outward, floating, from_far, outward, second_address
+from tests.gateway_stories import (
+    FLAT,
+    OUTSIDE,
+    SECOND,
+    Outward,
+    answered,
+    ask_far,
+    floating,
+    from_far,
+    outside,
+    outward,
+    second_address,
+)
 from tests.source_port_stories import use_up
 from topology import translation
 from topology.facts import View
 from topology.gateway_values import PortBlock, Translation
+from topology.placement import forget
 from topology.port_blocks import PORTS, SHARE, SIZES, SPARE, Span, blocks_left, largest, left, room_for
 from topology.translation import every_owner, grow, settle, taken_of, used_up
 from topology.values import Claim, FixedIP, Port
@@ -70,6 +83,24 @@ def test_a_block_stays_while_its_instances_are_away(cloud: SimulatedCloud, net: 
     assert rows(cloud)["hub@hv1"] == before
     cloud.bind(net.one, "hv1")
     assert rows(cloud)["hub@hv1"] == before
+
+
+def test_a_chassis_that_was_deleted_while_it_was_cut_off_has_its_connections_when_it_returns(
+    cloud: SimulatedCloud, net: Outward
+) -> None:
+    asked = ask_far(net, net.one, udp_src=40000, udp_dst=53)
+    ((door, sent),) = outside(cloud.inject("one@hv1", asked))
+    before = rows(cloud)["hub@hv1"]
+    cloud.lose("hv1")
+    forget(cloud.store, "hv1")
+    cloud.follow()
+    assert rows(cloud)["hub@hv1"] == before
+    for number in range(4):
+        cloud.crowd(net.red, f"10.0.1.{30 + number}", f"far{number}")
+    cloud.bind(net.one, "hv1")
+    cloud.regain("hv1")
+    assert rows(cloud)["hub@hv1"] == before
+    assert outside(cloud.inject("one@hv1", asked)) == [(door, sent)] and answered(cloud, net, sent) == ["one@hv1"]
 
 
 def test_all_is_given_back_with_the_gateway(cloud: SimulatedCloud, net: Outward) -> None:
@@ -255,8 +286,10 @@ def test_blocks_of_an_address_go_with_it_and_no_others(cloud: SimulatedCloud, ne
 
 
 SIZE = st.sampled_from([1, *SIZES[::3], 1 << 14, 1 << 15])
+FAR_CHASSIS = ("far1", "far2", "far3", "far4")
 STEPS = st.one_of(
-    st.tuples(st.sampled_from(["grow", "come", "go"]), st.sampled_from([*CHASSIS, "far1", "far2", "far3", "far4"])),
+    st.tuples(st.sampled_from(["grow", "come", "go"]), st.sampled_from([*CHASSIS, *FAR_CHASSIS])),
+    st.tuples(st.just("delete"), st.sampled_from(FAR_CHASSIS)),
     st.tuples(st.just("size"), SIZE),
     st.tuples(st.sampled_from(["hand on", "crowd", "second address"]), st.none()),
 )
@@ -266,6 +299,7 @@ STEPS = st.one_of(
 @given(SIZE, st.lists(STEPS, max_size=25))
 @example(64, [("crowd", None), ("come", "hv3"), ("hand on", None)])
 @example(1024, [("come", "far1"), ("crowd", None), ("come", "hv3"), ("go", "far1"), ("hand on", None)])
+@example(1 << 15, [("come", "far1"), ("crowd", None), ("delete", "far1"), ("hand on", None), ("come", "far1")])
 @example(1, [("size", 1 << 14), ("crowd", None), ("come", "hv3"), ("second address", None), ("grow", "hv1")])
 def test_whatever_comes_goes_and_grows_nobody_has_anothers_ports(size: int, history: list[tuple[str, Any]]) -> None:
     """Of any size, and of several: none overlaps, none is given early, and each returning packet finds its chassis."""
@@ -301,6 +335,10 @@ def test_whatever_comes_goes_and_grows_nobody_has_anothers_ports(size: int, hist
                 cloud.unbind(ports[what], what)
             else:
                 cloud.disperse(what)
+        elif step == "delete":
+            there.discard(what)
+            forget(cloud.store, what)
+            cloud.follow()
         given = cloud.hand_on(net.hub, *CHASSIS, *far) if step == "hand on" else []
         assert not there.intersection(given), "nobody who is there gives anything"
         now = held(cloud)

@@ -3,7 +3,7 @@
 from flows.drops import REASONS
 from sdnapp.api.schemas import BOOLEAN, COUNT, INTEGER, STRING, TIME, Schema, list_of, nullable, one_of, record
 from sdnapp.drops import OVER_BUDGET, QUEUE_FULL
-from sdnapp.gateways import ACTIVE, OUT, STANDBY
+from sdnapp.gateways import ACTIVE, NO_UPSTREAM, OUT, STANDBY
 from sdnapp.restarts import EVERYTHING, NOTHING, POSSIBLY, RETURN, START
 
 _STATE = one_of(("dead", "silent", "syncing", "in sync"))
@@ -79,11 +79,14 @@ _GATEWAY = {
     **dict.fromkeys(("router_id", "router_name", "project_id", "network_id", "network_name"), STRING),
     "addresses": list_of(STRING),
     "enable_snat": BOOLEAN,
-    "chassis": list_of(_all(id=STRING, state=one_of((ACTIVE, STANDBY, OUT)))),
-    "blocks": list_of(_all(chassis=STRING, first_port=COUNT, last_port=COUNT, in_use=BOOLEAN)),
+    "since": nullable(TIME),
+    "chassis": list_of(_all(id=STRING, state=one_of((ACTIVE, STANDBY, OUT, NO_UPSTREAM)), bfd=_TEXTS)),
+    "blocks": list_of(
+        _all(chassis=STRING, address=STRING, first_port=COUNT, last_port=COUNT, in_use=BOOLEAN, deleted=BOOLEAN)
+    ),
     "blocks_left": COUNT,
     "ports_left": COUNT,
-    "without_block": list_of(STRING),
+    **dict.fromkeys(("short", "without_block"), list_of(STRING)),
     "floating_ips": COUNT,
 }
 GATEWAYS = _all(gateways=list_of(record(_GATEWAY, _GATEWAY)))

@@ -341,9 +341,12 @@ GATEWAY = {
         {"id": "hv2", "state": "out", "bfd": {"hv1": "down", "hv3": "up"}},
     ],
     "blocks": [
-        {"chassis": "hv1", "address": "203.0.113.10", "first_port": 1024, "last_port": 2047, "in_use": True},
-        {"chassis": "hv2", "address": "203.0.113.10", "first_port": 2048, "last_port": 3071, "in_use": False},
-        {"chassis": "hv1", "address": "203.0.113.10", "first_port": 4096, "last_port": 8191, "in_use": True},
+        {"chassis": chassis, "address": "203.0.113.10", "first_port": first, "last_port": last} | state
+        for chassis, first, last, state in (
+            ("hv1", 1024, 2047, {"in_use": True, "deleted": False}),
+            ("hv2", 2048, 3071, {"in_use": False, "deleted": False}),
+            ("hv1", 4096, 8191, {"in_use": True, "deleted": False}),
+        )
     ],
     "blocks_left": 62,
     "ports_left": 63488,
@@ -371,6 +374,9 @@ def test_gateways(stub, sdnapp):
     several = GATEWAY | {"addresses": ["203.0.113.10", "203.0.113.12"], "blocks": blocks}
     stub.answer("/sdnapp/gateways", {"gateways": [several]})
     assert "hv1: 203.0.113.10:1024-2047 203.0.113.12:4096-8191;" in sdnapp("gateways")[1]
+    gone = GATEWAY | {"blocks": [GATEWAY["blocks"][1] | {"deleted": True}]}
+    stub.answer("/sdnapp/gateways", {"gateways": [gone]})
+    assert "hv2: 2048-3071 (deleted);" in sdnapp("gateways")[1]
     fine = GATEWAY | {"without_block": [], "short": []}
     stub.answer("/sdnapp/gateways", {"gateways": [fine]})
     assert len(sdnapp("gateways")[1].splitlines()) == 2
@@ -390,8 +396,8 @@ def test_gateways_whose_addresses_are_used_up(stub, sdnapp):
         "Give it one more address:",
         "  openstack router set hub --external-gateway world --fixed-ip ip-address=203.0.113.10 "
         "--fixed-ip ip-address=ONE_MORE",
-        "Or wait: ports that have been idle for two hours are handed on, and those of chassis that are gone as soon as "
-        "`openstack network agent delete` has deleted these.",
+        "Or wait: ports that have been idle for 2 h 4 min are handed on, also those of chassis that are gone, as "
+        "connections may live for so long.",
     ]
 
 
