@@ -43,7 +43,8 @@ LOST = ALL // 10
 MORE = 50
 """SYNs of each instance when none is left."""
 PAUSE = 0.1
-FIRST = 500
+FIRST, TOP = 500, (1 << 16) - MORE
+"""From which ports an instance sends SYNs until none is left. Those above are for the ones after that."""
 CHANCE = 3
 """Pings that this machine may lose by itself: it emulates all of a cloud."""
 SETTLED = 5
@@ -79,7 +80,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     seen = len(scan.ports)
     check("of which the world has seen", "most", seen, seen >= ALL - LOST)
     before = hub.dropped(early)
-    came = scan.once(dict.fromkeys(SIZES, MORE))
+    came = scan.once(dict.fromkeys(SIZES, MORE), dict.fromkeys(SIZES, TOP))
     check(f"of {MORE} SYNs more from each instance, the world sees", 0, came)
     expected = {each.name: MORE for each in early}
     refused = hub.refused(early, before, expected)
@@ -183,11 +184,13 @@ class Scan:
         self.ports: set[int] = set()
         """Source ports of what the world has seen."""
 
-    def once(self, counts: dict[str, int]) -> int:
-        """Send so many more SYNs from each hypervisor, each from another port; how many new ones the world sees."""
+    def once(self, counts: dict[str, int], first: dict[str, int]) -> int:
+        """Send so many SYNs from each hypervisor, each from another port; how many source ports the world sees anew."""
         before, total = len(self.ports), sum(counts.values())
         with Capture(self._upstream, "eth0") as link:
-            scans = [self._start(host, count, max(1, RATE * count // total)) for host, count in counts.items()]
+            scans = [
+                self._start(host, count, first[host], max(1, RATE * count // total)) for host, count in counts.items()
+            ]
             while any(scan.poll() is None for scan in scans):
                 link.read()
                 time.sleep(0.1)
@@ -199,11 +202,18 @@ class Scan:
     def use_up(self) -> int:
         """Go on until no port is left, or for too long; how many are in use, as the switches say."""
         until = time.monotonic() + LONGEST
-        self.once(SIZES)
+        self._more(SIZES)
         while any((lacking := self._lacking()).values()) and time.monotonic() < until:
             # Open vSwitch looks at some ports for each, and at other ones for the next; and busy links lose some.
-            self.once({host: 4 * number + 500 for host, number in lacking.items() if number})
+            self._more({host: 4 * number + 500 for host, number in lacking.items() if number})
         return ALL - sum(lacking.values())
+
+    def _more(self, counts: dict[str, int]) -> None:
+        """Send so many SYNs from further ports; where there are none, those that were refused have another try."""
+        counts = {host: min(count, TOP - FIRST) for host, count in counts.items()}
+        first = {host: self._next[host] if self._next[host] + counts[host] <= TOP else FIRST for host in counts}
+        self._next |= {host: first[host] + counts[host] for host in counts}
+        self.once(counts, first)
 
     def _lacking(self) -> dict[str, int]:
         return {host: size - self._used(host) for host, size in SIZES.items()}
@@ -213,9 +223,8 @@ class Scan:
         known = self._cloud.hypervisors[host].run("ovs-appctl", "dpctl/dump-conntrack")
         return len(set(TRANSLATED.findall(known)))
 
-    def _start(self, host: str, count: int, rate: int) -> subprocess.Popen[str]:
-        instance, first = self._instances[host], self._next[host]
-        self._next[host] += count
+    def _start(self, host: str, count: int, first: int, rate: int) -> subprocess.Popen[str]:
+        instance = self._instances[host]
         return instance.start(
             *(sys.executable, str(SCAN), "sources", str(rate), instance.address, DARK, str(SEEN)),
             *(str(count), str(first)),
