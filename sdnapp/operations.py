@@ -11,6 +11,7 @@ from flows.pipeline import TABLES
 from sdnapp import gateways
 from sdnapp.controller import Controller
 from sdnapp.drops import Ask, Drops
+from sdnapp.probes import Probe
 from sdnapp.punts import Punts
 from sdnapp.realization import DEAD, SILENT
 from sdnapp.restarts import Restarts
@@ -20,6 +21,9 @@ from sdnapp.turns import Turns
 from topology import facts
 from topology.store import Store
 from topology.values import FLOATING_IP, Chassis, FloatingIP, Network, Port, PortBinding
+
+_FEW = 5
+"""Of those that have one name, so many are told."""
 
 Report = Callable[[], list[dict[str, Any]]]
 
@@ -151,24 +155,30 @@ class Operations:
             ],
         }
 
-    def trace(self, port_id: str, to: str) -> dict[str, Any]:
-        """Return the road of a packet from a port to an address. Raises ValueError that says what is wrong."""
+    def trace(self, port: str, to: str, probe: Probe) -> dict[str, Any]:
+        """Return the road of a packet from a port, by id or name, to an address. Raises ValueError: what is wrong."""
         self._controller.catch_up()
-        return trace(self._store, self._controller.engine, port_id, to, self._controller.why_down)
+        sender = self._port_called(port)
+        return trace(self._store, self._controller.engine, sender, to, self._controller.why_down, probe=probe)
 
-    def gateways(self) -> list[dict[str, Any]]:
-        """Return who serves the gateways of routers."""
+    def gateways(self) -> dict[str, Any]:
+        """Return who serves the gateways of routers, and what the chassis are called."""
         self._controller.catch_up()
         bfd = {each["chassis"]: each["bfd"] for each in self._databases() if each["chassis"] is not None}
         size = self._controller.snat_block_size
-        return gateways.told(self._store, self._controller.engine.view, self._source_ports.is_short, bfd, size)
+        told = gateways.told(self._store, self._controller.engine.view, self._source_ports.is_short, bfd, size)
+        return {"gateways": told, "hostnames": {row.id: row.hostname for row in self._store.all(Chassis)}}
 
     def restarts(self) -> list[dict[str, Any]]:
         """Return the receipts of the last times that chassis were brought in sync, newest first."""
         return self._restarts.told()
 
-    def drops(self, port_id: str | None = None, name: str | None = None) -> dict[str, Any] | None:
-        """Return what was dropped, of a port if one is given, on a chassis likewise; None for an unknown chassis."""
+    def drops(self, port: str | None = None, name: str | None = None) -> dict[str, Any] | None:
+        """Return what was dropped, of a port if one is given, on a chassis likewise; None for an unknown chassis.
+
+        Raises ValueError that says what is wrong with the port's id or name.
+        """
+        port_id = self._port_called(port).id if port is not None else None
         chassis_id = self._id_of(name) if name is not None else None
         if name is not None and chassis_id is None:
             return None
@@ -225,6 +235,19 @@ class Operations:
         named = self._store.find_ids(Chassis, "hostname", name)
         live = [each for each in named if self._controller.realization.progress(each).state != DEAD]
         return next((found[0] for found in (named, live) if len(found) == 1), None)
+
+    def _port_called(self, text: str) -> Port:
+        """Return the port that has this id, or alone has this name. Raises ValueError."""
+        port = self._store.get(Port, text)
+        if port is not None:
+            return port
+        named = [each for each in Turns().between(self._store.all(Port)) if text and each.name == text]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            told = ", ".join(sorted(each.id for each in named)[:_FEW])
+            raise ValueError(f"port: {len(named)} ports are called {text}: say which one by its id, such as {told}")
+        raise ValueError(f"port: no port has the id or the name {text!r}: `openstack port list` shows them")
 
     def _sessions(self) -> list[tuple[Chassis, dict[str, Any], dict[str, Any]]]:
         """Return every chassis by host name, with what its two sessions report: nothing where there is none."""

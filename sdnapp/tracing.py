@@ -7,9 +7,10 @@ from typing import Any
 from flows.drops import BY_NUMBER
 from flows.engine import Engine
 from flows.flow import Flow, show_action, show_term
-from flows.packets import Packet, arp_request, icmp_echo
+from flows.packets import arp_request
 from flows.pipeline import CONNECTIONS, TABLES
 from flows.simulator import Fabric, Walk
+from sdnapp.probes import Probe, ovs_flow
 from topology import facts, interfaces
 from topology.addressing import SERVICE_MAC, int_to_mac
 from topology.store import Store
@@ -18,17 +19,24 @@ from topology.values import Chassis, Network, Port, PortBinding, Subnet
 ZERO = "0.0.0.0"
 
 
+PING = Probe()
+
+
 def trace(
-    store: Store, engine: Engine, port_id: str, to: str, why_down: Callable[[Port], str | None]
+    store: Store,
+    engine: Engine,
+    port: Port,
+    to: str,
+    why_down: Callable[[Port], str | None],
+    *,
+    probe: Probe = PING,
 ) -> dict[str, Any]:
-    """Return the road of an ICMP echo request from a port to an IPv4 address, as a JSON value.
+    """Return the road of a packet from a port to an IPv4 address, as a JSON value.
 
     Where nobody is known by that address, it is the ARP request for it that is traced. Raises ValueError that names
     what is wrong with the port or the address; ``why_down`` tells why a port carries no traffic.
     """
-    port = store.get(Port, port_id)
-    if port is None:
-        raise ValueError(f"port: there is no port {port_id}; `openstack port list` shows them")
+    port_id = port.id
     try:
         address = str(IPv4Address(to))
     except ValueError:
@@ -44,7 +52,7 @@ def trace(
         packet = arp_request(port.mac_address, source, next_hop)
         known = f"nobody is known by {next_hop}, so this is the ARP request for it"
     else:
-        packet = icmp_echo(port.mac_address, mac, source, address)
+        packet = probe.packet(port.mac_address, mac, source, address)
         known = f"{next_hop} is at {mac}"
     walk = _fabric(store, engine).inject(port_id, packet)
     chassis = store.get(Chassis, live.chassis_id)
@@ -71,8 +79,16 @@ def trace(
         "delivered_to": [
             {"port_id": each.port_id, "chassis": _chassis_of(engine, each.port_id)} for each in walk.deliveries
         ],
-        "explanation": _explain(walk, port_id, known),
-        "live_flow": _ovs_flow(packet, live.ofport),
+        "left_by": [
+            {
+                "chassis": each.chassis_id,
+                "physical_network": each.physical_network,
+                "packet": repr(each.packet.headers),
+            }
+            for each in walk.on_physical
+        ],
+        "explanation": _explain(store, engine, walk, port_id, known),
+        "live_flow": ovs_flow(packet, live.ofport),
         "bridge": chassis.bridge if chassis else "br-int",
         "hostnames": {row.id: row.hostname for row in store.all(Chassis) if row.id in touched},
     }
@@ -157,13 +173,23 @@ def _verdict(walk: Walk, port_id: str) -> str:
     return "physical" if walk.on_physical else "dropped"
 
 
-def _explain(walk: Walk, port_id: str, known: str) -> str:
+def _explain(store: Store, engine: Engine, walk: Walk, port_id: str, known: str) -> str:
+    def on(chassis_id: str | None) -> str:
+        row = store.get(Chassis, chassis_id) if chassis_id is not None else None
+        is_known = row is not None and len(store.find_ids(Chassis, "hostname", row.hostname)) == 1
+        return (row.hostname if row is not None and is_known else "") or chassis_id or "nowhere"
+
+    def named(receiver: str) -> str:
+        row = store.get(Port, receiver)
+        name = f"{row.name} ({receiver})" if row is not None and row.name else receiver
+        return f"{name} on {on(_chassis_of(engine, receiver))}"
+
     match _verdict(walk, port_id):
         case "delivered":
             beside = (
                 f", and put on the physical network {walk.on_physical[0].physical_network}" if walk.on_physical else ""
             )
-            return f"{known}; delivered to {', '.join(each.port_id for each in walk.deliveries)}{beside}"
+            return f"{known}; delivered to {', '.join(named(each.port_id) for each in walk.deliveries)}{beside}"
         case "answered":
             return f"{known}; the network answers by itself"
         case "controller":
@@ -173,30 +199,16 @@ def _explain(walk: Walk, port_id: str, known: str) -> str:
         case "physical":
             frame = walk.on_physical[0]
             sender = f", as {IPv4Address(frame.packet['ipv4_src'])}" if "ipv4_src" in frame.packet else ""
-            return f"{known}; it leaves {frame.chassis_id} for the physical network {frame.physical_network}{sender}"
+            where = f"{on(frame.chassis_id)} for the physical network {frame.physical_network}"
+            return f"{known}; it leaves {where}{sender}"
     last = walk.steps[-1]
     if last.flow is not None and (reason := BY_NUMBER.get(last.packet.get("drop_reason", 0))) is not None:
-        return f"{known}; dropped on {last.chassis_id}, counted as {reason.name} of {last.flow.owner}. {reason.doc}"
+        return f"{known}; dropped on {on(last.chassis_id)}, counted as {reason.name} of {last.flow.owner}. {reason.doc}"
     why = TABLES[last.table].doc.split(". ")[-1]
     by = f"by {last.flow.owner}" if last.flow is not None else "as nothing there matches it"
-    return f"{known}; dropped in table {last.table} on {last.chassis_id} {by}. {why}"
+    return f"{known}; dropped in table {last.table} on {on(last.chassis_id)} {by}. {why}"
 
 
 def _chassis_of(engine: Engine, port_id: str) -> str | None:
     live = engine.ask(facts.live_port, port_id)
     return live.chassis_id if live is not None else None
-
-
-def _ovs_flow(packet: Packet, ofport: int) -> str:
-    """Write a packet as ``ofproto/trace`` takes it (ovs-vswitchd(8))."""
-    common = f"in_port={ofport},dl_src={int_to_mac(packet['eth_src'])},dl_dst={int_to_mac(packet['eth_dst'])}"
-    if "arp_op" in packet:
-        return (
-            f"{common},arp,arp_op={packet['arp_op']},arp_spa={IPv4Address(packet['arp_spa'])},"
-            f"arp_tpa={IPv4Address(packet['arp_tpa'])},arp_sha={int_to_mac(packet['arp_sha'])},arp_tha=00:00:00:00:00:00"
-        )
-    source, target = IPv4Address(packet["ipv4_src"]), IPv4Address(packet["ipv4_dst"])
-    header = f"{common},icmp,nw_src={source},nw_dst={target},nw_ttl=64,icmp_type=8,icmp_code=0"
-    # What connection tracking will say of it; the trace takes a packet to begin a connection.
-    begun = f"ct_state=trk|new,ct_nw_src={source},ct_nw_dst={target},ct_nw_proto=1,ct_tp_src=8,ct_tp_dst=0"
-    return f"{header},{begun}"

@@ -4,7 +4,7 @@ from webob import Request, Response, exc
 
 from sdnapp.api.errors import PolicyNotAuthorized, json_response
 from sdnapp.api.resource import Context
-from topology.values import Port
+from sdnapp.probes import probe
 
 # Longer than any switch needs; a client that wants more asks again.
 _LONGEST_WAIT = 3600.0
@@ -49,10 +49,11 @@ def flows(ctx: Context, request: Request, chassis_id: str) -> Response:
 def drops(ctx: Context, request: Request) -> Response:
     """``GET /sdnapp/drops?port=&chassis=``."""
     _admins_only(ctx)
-    port_id, chassis_id = request.GET.get("port") or None, request.GET.get("chassis") or None
-    if port_id is not None and ctx.store.get(Port, port_id) is None:
-        raise exc.HTTPNotFound(f"No port has the id {port_id}: `openstack port list` shows them.")
-    found = ctx.services.operator.drops(port_id, chassis_id)
+    port, chassis_id = request.GET.get("port") or None, request.GET.get("chassis") or None
+    try:
+        found = ctx.services.operator.drops(port, chassis_id)
+    except ValueError as error:
+        raise exc.HTTPNotFound(str(error)) from error
     if found is None:
         raise _no_chassis(chassis_id or "")
     return json_response(found)
@@ -61,7 +62,7 @@ def drops(ctx: Context, request: Request) -> Response:
 def gateways(ctx: Context, request: Request) -> Response:
     """``GET /sdnapp/gateways``."""
     _admins_only(ctx)
-    return json_response({"gateways": ctx.services.operator.gateways()})
+    return json_response(ctx.services.operator.gateways())
 
 
 def restarts(ctx: Context, request: Request) -> Response:
@@ -71,13 +72,14 @@ def restarts(ctx: Context, request: Request) -> Response:
 
 
 def trace(ctx: Context, request: Request) -> Response:
-    """``GET /sdnapp/trace?port=&to=``."""
+    """``GET /sdnapp/trace?port=&to=&protocol=&to_port=``."""
     _admins_only(ctx)
-    port_id, to = request.GET.get("port"), request.GET.get("to")
-    if not port_id or not to:
-        raise exc.HTTPBadRequest("Say where from and where to: ?port=PORT_ID&to=ADDRESS")
+    port, to = request.GET.get("port"), request.GET.get("to")
+    if not port or not to:
+        raise exc.HTTPBadRequest("Say where from and where to: ?port=PORT&to=ADDRESS")
     try:
-        return json_response(ctx.services.operator.trace(port_id, to))
+        sent = probe(request.GET.get("protocol"), request.GET.get("to_port"))
+        return json_response(ctx.services.operator.trace(port, to, sent))
     except ValueError as error:
         raise exc.HTTPBadRequest(str(error)) from error
 

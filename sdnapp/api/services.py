@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from sdnapp.probes import Probe
+
 Ranges = Sequence[tuple[int, int]]
 """Numbers to allocate from: pairs of first and last, inclusive, in order of preference."""
 
@@ -67,7 +69,7 @@ class Operator(Protocol):
         """Return the desired flows of a chassis, of one owner and table if named; None if there is no such chassis."""
         ...
 
-    def gateways(self) -> list[dict[str, Any]]:
+    def gateways(self) -> dict[str, Any]:
         """Return, for each router with a gateway, the chassis that serve it and those that translate."""
         ...
 
@@ -75,15 +77,16 @@ class Operator(Protocol):
         """Return what it took to bring chassis in sync, the last few times."""
         ...
 
-    def drops(self, port_id: str | None, chassis_id: str | None) -> dict[str, Any] | None:
+    def drops(self, port: str | None, chassis_id: str | None) -> dict[str, Any] | None:
         """Return what was dropped, of a port and on a chassis if named; None if there is no such chassis.
 
-        Asks the switches, and blocks this green thread only.
+        Raises ValueError that says what is wrong with the port's id or name. Asks the switches, and blocks this green
+        thread only.
         """
         ...
 
-    def trace(self, port_id: str, to: str) -> dict[str, Any]:
-        """Return the road of a packet from a port to an address. Raises ValueError that says what is wrong."""
+    def trace(self, port: str, to: str, probe: Probe) -> dict[str, Any]:
+        """Return the road of a packet from a port, by id or name, to an address. Raises ValueError: what is wrong."""
         ...
 
     def wait_realized(self, revision: int | None, seconds: float) -> bool:

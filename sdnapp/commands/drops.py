@@ -11,7 +11,7 @@ from sdnapp.commands.output import show_json, table
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
     parser = commands.add_parser("drops", parents=[common], help="count dropped packets by port and reason")
-    parser.add_argument("--port", metavar="ID", help="only of this port")
+    parser.add_argument("--port", metavar="PORT", help="only of this port, by id or name")
     parser.add_argument("--chassis", metavar="CHASSIS", help="only on this chassis, by id or host name")
     parser.set_defaults(run=run)
 

@@ -39,5 +39,9 @@ def run(given: argparse.Namespace) -> int:
             )
         )
     if not filled:
-        print("no flows")
+        print(
+            f"no flows of {given.owner}: see the owners with `sdnapp flows {given.chassis}`"
+            if given.owner
+            else "no flows"
+        )
     return 0

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from sdnapp.commands.client import Client
-from sdnapp.commands.output import show_json, table
+from sdnapp.commands.output import names, show_json, table
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -30,11 +30,28 @@ def run(given: argparse.Namespace) -> int:
     if not document["gateways"]:
         print("no router has a gateway")
         return 0
+    shown = names(document.get("hostnames", {}))
+    rows = [_named(row, shown) for row in document["gateways"]]
     titles = ("router", "network", "address", "chassis", "since", "bfd", "source ports", "floating")
-    print(table(titles, [_cells(row) for row in document["gateways"]]))
-    for trouble in filter(None, map(_trouble, document["gateways"])):
+    print(table(titles, map(_cells, rows)))
+    for trouble in filter(None, map(_trouble, rows)):
         print(f"\n{trouble}")
     return 0
+
+
+def _named(row: dict[str, Any], shown: dict[str, str]) -> dict[str, Any]:
+    """Return a row with host names in place of the ids of chassis."""
+
+    def name(chassis: str) -> str:
+        return shown.get(chassis, chassis)
+
+    chassis = [
+        each | {"id": name(each["id"]), "bfd": {name(watcher): state for watcher, state in each["bfd"].items()}}
+        for each in row["chassis"]
+    ]
+    blocks = [each | {"chassis": name(each["chassis"])} for each in row["blocks"]]
+    lacking = {key: [name(each) for each in row[key]] for key in ("short", "without_block")}
+    return row | {"chassis": chassis, "blocks": blocks} | lacking
 
 
 def _cells(row: dict[str, Any]) -> list[Any]:

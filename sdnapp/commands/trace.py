@@ -6,14 +6,17 @@ from typing import Any
 from sdnapp.commands import live_trace
 from sdnapp.commands.client import Client
 from sdnapp.commands.live_trace import Step
-from sdnapp.commands.output import cell, show_json, table
+from sdnapp.commands.output import cell, names, show_json, table
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
     parser = commands.add_parser("trace", parents=[common], help="follow a packet from a port to an address")
-    parser.add_argument("--port", required=True, metavar="PORT", help="id of the port that sends")
+    parser.add_argument("--port", required=True, metavar="PORT", help="the port that sends, by id or name")
     parser.add_argument("--to", required=True, metavar="ADDRESS", help="IPv4 address that it sends to")
+    sent = parser.add_mutually_exclusive_group()
+    for protocol in ("tcp", "udp"):
+        sent.add_argument(f"--{protocol}", metavar="NUMBER", help=f"send {protocol.upper()} to this port, and no ping")
     parser.add_argument(
         "--live",
         action="store_true",
@@ -26,7 +29,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Print the trace; return 1 if Open vSwitch disagrees with it."""
     client = Client(given.url)
-    document = client.get("sdnapp", "trace", query={"port": given.port, "to": given.to})
+    protocol = "tcp" if given.tcp is not None else "udp" if given.udp is not None else None
+    sent = {"protocol": protocol, "to_port": given.tcp if given.tcp is not None else given.udp}
+    document = client.get("sdnapp", "trace", query={"port": given.port, "to": given.to, **sent})
     if not given.live:
         if given.json:
             show_json(document)
@@ -58,9 +63,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _show(document: dict[str, Any]) -> None:
-    hostnames = document.get("hostnames", {})
-    # Ids are long, but two machines may have one host name.
-    shown = {each: name or each for each, name in hostnames.items() if list(hostnames.values()).count(name) == 1}
+    shown = names(document.get("hostnames", {}))
     print(
         table(
             ("chassis", "table", "owner", "match", "actions"),

@@ -85,8 +85,9 @@ def test_from_init_to_a_live_trace(sdnapp: tuple[Callable[..., Result], RunningC
     assert status == 0 and "in_port=5" in out and f"port/{one['id']}" in out and "in_port=6" not in out
 
     address = two["fixed_ips"][0]["ip_address"]
-    for to in (address, "10.0.0.99", "10.0.0.1"):
-        status, out, err = run("trace", "--port", one["id"], "--to", to, "--live")
+    tcp, udp = ("--tcp", "80"), ("--udp", "53")
+    for to, *sent in ((address,), (address, *tcp), (address, *udp), ("10.0.0.99",), ("10.0.0.1",), ("10.0.0.1", *tcp)):
+        status, out, err = run("trace", "--port", "one", "--to", to, *sent, "--live")
         assert (status, err) == (0, ""), out
         assert "Open vSwitch agrees." in out
 

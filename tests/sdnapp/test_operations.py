@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from sdnapp.operations import Operations
+from sdnapp.tracing import PING
 from tests.sdnapp.controlled_world import World
 from topology.placement import Plugged
 from topology.values import FLOATING_IP, Network, Port, Segment
@@ -47,6 +50,24 @@ def test_a_trace_tells_what_a_physical_network_gets_as_well() -> None:
     world.change(Network, "n", segment=Segment("vlan", 100, "physnet1"))
     chassis = replace(world.chassis("a"), bridge_mappings=(("physnet1", "br-ex"),), patch_ports=(("physnet1", 3),))
     world.controller.observed(chassis, {"p1": Plugged(11, "tap1"), "p2": Plugged(12, "tap2")})
-    known, unknown = (operations(world).trace("p1", address)["explanation"] for address in ("10.0.0.6", "10.0.0.77"))
-    assert known.endswith("; delivered to p2")
-    assert unknown.endswith("; delivered to p2, and put on the physical network physnet1")
+    known, unknown = (
+        operations(world).trace("p1", address, PING)["explanation"] for address in ("10.0.0.6", "10.0.0.77")
+    )
+    assert known.endswith("; delivered to p2 on a")
+    assert unknown.endswith("; delivered to p2 on a, and put on the physical network physnet1")
+
+
+def test_a_port_is_called_by_its_name_if_no_other_has_it() -> None:
+    world = World()
+    world.controller.observed(world.chassis("a"), {"p1": Plugged(11, "tap1"), "p2": Plugged(12, "tap2")})
+    world.change(Port, "p1", name="web")
+    view = operations(world)
+    assert view.trace("web", "10.0.0.6", PING)["from"]["port"] == "p1"
+    assert view.drops("web") == {"drops": [], "silent": []}
+    world.change(Port, "p2", name="web")
+    for ask in (lambda: view.trace("web", "10.0.0.6", PING), lambda: view.drops("web")):
+        with pytest.raises(ValueError, match="2 ports are called web: say which one by its id, such as p1, p2"):
+            ask()
+    for unknown in ("", "nobody"):
+        with pytest.raises(ValueError, match=f"no port has the id or the name '{unknown}': `openstack port list`"):
+            view.trace(unknown, "10.0.0.6", PING)

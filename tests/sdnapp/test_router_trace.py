@@ -2,15 +2,24 @@
 
 from typing import Any
 
-from sdnapp.tracing import trace
+from sdnapp.probes import Probe
+from sdnapp.tracing import PING, trace
 from tests.clouds import SimulatedCloud
 from tests.gateway_stories import FAR, OUTSIDE, floating, outward
 from tests.router_stories import chain, joined
+from tests.security_stories import two_ports
 from tests.source_port_stories import use_up
+from topology.values import Chassis, Port
 
 
 def traced(cloud: SimulatedCloud, to: str) -> dict[str, Any]:
-    return trace(cloud.store, cloud.engine, "one", to, lambda port: None)
+    return of_port(cloud, "one", to)
+
+
+def of_port(cloud: SimulatedCloud, port_id: str, to: str, probe: Probe = PING) -> dict[str, Any]:
+    port = cloud.store.get(Port, port_id)
+    assert port is not None
+    return trace(cloud.store, cloud.engine, port, to, lambda port: None, probe=probe)
 
 
 def test_a_packet_through_a_router() -> None:
@@ -39,6 +48,11 @@ def test_a_packet_out_by_a_gateway_tells_how_it_is_seen_there() -> None:
     found = traced(cloud, FAR)
     assert found["verdict"] == "physical"
     assert found["explanation"].endswith(f"; it leaves hv3 for the physical network physnet2, as {OUTSIDE}")
+    (left,) = found["left_by"]
+    assert (left["chassis"], left["physical_network"]) == ("hv3", "physnet2")
+    assert f"ipv4_src={OUTSIDE}" in left["packet"]
+    cloud.change(cloud.store.get(Chassis, "hv3"), hostname="door")
+    assert "; it leaves door for the physical network" in traced(cloud, FAR)["explanation"]
     passed = [(step["chassis"], step["table"], step["owner"]) for step in found["steps"]]
     assert ("hv1", "source_nat", "router/hub") in passed and ("hv1", "doors", "router/hub") in passed
     assert passed[-1] == ("hv3", "core_output", "network/world")
@@ -56,13 +70,39 @@ def test_a_packet_to_a_floating_ip_is_followed_to_its_instance() -> None:
     assert [step["chassis"] for step in found["steps"] if step["owner"] == f"floatingip/{each.id}"][-1] == "hv2"
 
 
+def test_a_packet_to_a_forwarded_port_is_followed_to_its_instance() -> None:
+    cloud = SimulatedCloud()
+    net = outward(cloud)
+    held = cloud.floating_ip(net.world, "203.0.113.21", router_id=net.hub.id)
+    cloud.forward(held, net.two, 8080, 80)
+    found = of_port(cloud, "one", held.address, Probe("tcp", 8080))
+    assert (found["verdict"], found["delivered_to"]) == ("delivered", [{"port_id": "two", "chassis": "hv2"}])
+    assert found["explanation"].endswith("; delivered to two on hv2")
+    assert "tp_dst=8080" in found["live_flow"] and "ct_nw_proto=6" in found["live_flow"]
+    for other in (Probe("tcp", 8081), Probe("udp", 8080)):
+        assert of_port(cloud, "one", held.address, other)["delivered_to"] == []
+
+
+def test_a_packet_that_no_rule_permits_is_dropped_at_its_receiver() -> None:
+    cloud = SimulatedCloud()
+    group = cloud.security_group("web", {"protocol": 6, "port_range_min": 80, "port_range_max": 80})
+    client, server = two_ports(cloud, group)
+    cloud.change(server, name="web")
+    verdicts = {
+        sent: of_port(cloud, client.id, "10.0.0.12", sent)["explanation"].partition("; ")[2]
+        for sent in (Probe("tcp", 80), Probe("tcp", 22), Probe("udp", 80), PING)
+    }
+    assert verdicts.pop(Probe("tcp", 80)) == "delivered to web (red-server) on hv2"
+    assert all(told.startswith("dropped on hv2, counted as ") for told in verdicts.values()), verdicts
+
+
 def test_a_packet_for_which_no_source_port_is_left_tells_why_it_is_dropped() -> None:
     """Also where the switch has not made a counter of that port for that reason yet."""
     cloud = SimulatedCloud()
     net = outward(cloud)
     use_up(cloud, net, OUTSIDE)
     last = cloud.port("last", net.red, "10.0.1.13", "hv3")
-    found = trace(cloud.store, cloud.engine, last.id, FAR, lambda port: None)
+    found = of_port(cloud, last.id, FAR)
     assert found["verdict"] == "dropped"
     told = "dropped on hv3, counted as no_source_port of port/last. No source port of its router's is left for what it"
     assert told in found["explanation"]

@@ -2,7 +2,7 @@
 
 from flows.drops import REASONS
 from sdnapp.api.schemas import BOOLEAN, COUNT, INTEGER, STRING, TIME, Schema, list_of, nullable, one_of, record
-from sdnapp.drops import OVER_BUDGET, QUEUE_FULL
+from sdnapp.drops import OVER_BUDGET, QUEUE_FULL, UNSORTED
 from sdnapp.gateways import ACTIVE, NO_UPSTREAM, OUT, STANDBY
 from sdnapp.restarts import EVERYTHING, NOTHING, POSSIBLY, RETURN, START
 
@@ -59,18 +59,22 @@ TRACE = record(
         "steps": list_of(_STEP),
         "verdict": one_of(("delivered", "answered", "controller", "physical", "dropped")),
         "delivered_to": list_of(_all(port_id=STRING, chassis=nullable(STRING))),
+        "left_by": list_of(_all(chassis=STRING, physical_network=STRING, packet=STRING)),
         "explanation": STRING,
         "hostnames": _TEXTS,
         "bridge": STRING,
         "live_flow": STRING,
     },
-    ["from", "to", "steps", "verdict", "delivered_to", "explanation", "hostnames", "bridge", "live_flow"],
+    [
+        *("from", "to", "steps", "verdict", "delivered_to", "left_by", "explanation", "hostnames", "bridge"),
+        "live_flow",
+    ],
 )
 REALIZED = _all(realized=BOOLEAN, revision=COUNT)
 HEALTH = _all(status=one_of(("ok",)))
 _DROP: dict[str, Schema] = {
     **dict.fromkeys(("chassis", "port_id", "port_name", "project_id"), nullable(STRING)),
-    "reason": one_of((*REASONS, OVER_BUDGET, QUEUE_FULL)),
+    "reason": one_of((*REASONS, OVER_BUDGET, QUEUE_FULL, UNSORTED)),
     "packets": COUNT,
 }
 DROPS = _all(drops=list_of(record(_DROP, _DROP)), silent=list_of(STRING))
@@ -89,7 +93,7 @@ _GATEWAY = {
     **dict.fromkeys(("short", "without_block"), list_of(STRING)),
     "floating_ips": COUNT,
 }
-GATEWAYS = _all(gateways=list_of(record(_GATEWAY, _GATEWAY)))
+GATEWAYS = _all(gateways=list_of(record(_GATEWAY, _GATEWAY)), hostnames=_TEXTS)
 
 _RESTART = {
     **dict.fromkeys(("chassis", "hostname"), STRING),

@@ -217,7 +217,7 @@ drops = _view(
     "Count dropped packets by port and reason",
     views.DROPS,
     errors=(403, 404),
-    port="Only those of the port with this id",
+    port="Only those of the port with this id, or alone with this name",
     chassis="Only those on the chassis with this id or host name",
 )
 
@@ -233,11 +233,13 @@ def trace() -> Operation:
         "Show the road of a packet from a port to an address",
         views.TRACE,
         errors=(400, 403),
-        port="The id of the port",
+        port="The id of the port, or its name if no other has it",
         to="An IPv4 address",
+        protocol="icmp (without it), tcp or udp",
+        to_port="The port that TCP or UDP is sent to",
     )()
     for parameter in operation["parameters"]:
-        parameter["required"] = True
+        parameter["required"] = parameter["name"] in ("port", "to")
     return operation
 
 

@@ -13,6 +13,7 @@ from sdnapp.api.policy import Policy
 from sdnapp.api.services import Settings
 from sdnapp.api.sharing import ACCESS_EXTERNAL, EVERYBODY, TYPES, targets
 from sdnapp.api.wsgi import make_app
+from sdnapp.probes import Probe
 from topology.allocation import address_scope
 from topology.prefixes import free_scope
 from topology.store import Store
@@ -42,19 +43,21 @@ class StandInOperator:
     def flows(self, chassis_id: str, owner: str | None, table: str | None) -> dict[str, Any] | None:
         return {"flows": [{"table": table or "dhcp", "owner": owner or "port/x"}]} if chassis_id == "hv1" else None
 
-    def gateways(self) -> list[dict[str, Any]]:
-        return []
+    def gateways(self) -> dict[str, Any]:
+        return {"gateways": [], "hostnames": {}}
 
     def restarts(self) -> list[dict[str, Any]]:
         return []
 
-    def drops(self, port_id: str | None, chassis_id: str | None) -> dict[str, Any] | None:
+    def drops(self, port: str | None, chassis_id: str | None) -> dict[str, Any] | None:
+        if port == "nowhere":
+            raise ValueError("port nowhere is not there")
         return {"drops": [], "silent": []} if chassis_id in (None, "hv1") else None
 
-    def trace(self, port_id: str, to: str) -> dict[str, Any]:
-        if port_id == "nowhere":
+    def trace(self, port: str, to: str, probe: Probe) -> dict[str, Any]:
+        if port == "nowhere":
             raise ValueError("port nowhere is not there")
-        return {"from": port_id, "to": to}
+        return {"from": port, "to": to, "sent": list(probe)}
 
     def wait_realized(self, revision: int | None, seconds: float) -> bool:
         self.waited.append((revision, seconds))

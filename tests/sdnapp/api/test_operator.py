@@ -35,7 +35,13 @@ def test_what_the_application_says_is_handed_out(api: Api) -> None:
     assert api.call("GET", "/sdnapp/flows/hv1").body == {"flows": [{"table": "dhcp", "owner": "port/x"}]}
     chosen = api.call("GET", "/sdnapp/flows/hv1?owner=port/y&table=miss").body
     assert chosen == {"flows": [{"table": "miss", "owner": "port/y"}]}
-    assert api.call("GET", "/sdnapp/trace?port=a&to=10.0.0.1").body == {"from": "a", "to": "10.0.0.1"}
+    for query, sent in (
+        ("", ["icmp", None]),
+        ("&protocol=icmp", ["icmp", None]),
+        ("&protocol=tcp&to_port=1", ["tcp", 1]),
+    ):
+        found = api.call("GET", f"/sdnapp/trace?port=a&to=10.0.0.1{query}").body
+        assert found == {"from": "a", "to": "10.0.0.1", "sent": sent}
     assert api.call("GET", "/metrics").body == b"sdnapp_chassis 1\n"
 
 
@@ -47,8 +53,25 @@ def test_a_chassis_that_is_not_there(api: Api, path: str) -> None:
 
 
 def test_drops_of_a_port_that_is_not_there(api: Api) -> None:
-    answer = api.call("GET", "/sdnapp/drops?port=x")
-    assert answer.error == (404, "HTTPNotFound") and "No port has the id x" in answer.message
+    answer = api.call("GET", "/sdnapp/drops?port=nowhere")
+    assert answer.error == (404, "HTTPNotFound") and answer.message == "port nowhere is not there"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("protocol=gre", "protocol: 'gre' is none of icmp, tcp, udp"),
+        ("protocol=tcp", "to_port: tcp needs the port that is sent to"),
+        *(
+            (f"protocol=udp&to_port={number}", "to_port: udp needs")
+            for number in ("0", "65536", "x", "-1", "", "%C2%B2", "9" * 99)
+        ),
+        ("to_port=80", "to_port: ICMP has no ports"),
+    ],
+)
+def test_what_no_trace_can_send(api: Api, query: str, words: str) -> None:
+    answer = api.call("GET", f"/sdnapp/trace?port=a&to=b&{query}")
+    assert answer.error == (400, "HTTPBadRequest") and words in answer.message
 
 
 @pytest.mark.parametrize("query", ["", "port=a", "to=b", "port=nowhere&to=b"])

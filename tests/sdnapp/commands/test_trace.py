@@ -106,6 +106,14 @@ def test_the_road_of_a_packet(stub, sdnapp):
     assert status == 0 and json.loads(out) == TRACE
 
 
+def test_what_is_sent_may_be_tcp_or_udp(stub, sdnapp):
+    for protocol in ("tcp", "udp"):
+        assert sdnapp("trace", "--port", "web", "--to", "10.0.0.3", f"--{protocol}", "80")[0] == 0
+        assert stub.asked[-1] == f"/sdnapp/trace?port=web&to=10.0.0.3&protocol={protocol}&to_port=80"
+    status, _, told = sdnapp("trace", "--port", "web", "--to", "10.0.0.3", "--tcp", "80", "--udp", "80")
+    assert status == 2 and "not allowed with argument --tcp" in told
+
+
 @pytest.mark.parametrize(("other", "shown"), [("two", ("one", "two")), ("one", ("hv1", "hv2")), ("", ("one", "hv2"))])
 def test_chassis_are_shown_by_host_name_where_that_tells_them_apart(stub, sdnapp, other, shown):
     stub.answer("/sdnapp/trace", {**TRACE, "hostnames": {"hv1": "one", "hv2": other}})

@@ -273,8 +273,10 @@ def test_flows_by_table_with_their_owners(stub, sdnapp):
 
 def test_flows_narrowed(stub, sdnapp):
     stub.answer("/sdnapp/flows/hv1", {"chassis": "hv1", "tables": [{"name": "dhcp", "number": 30, "flows": []}]})
-    assert sdnapp("flows", "hv1", "--owner", "port/a&b", "--table", "dhcp") == (0, "no flows\n", "")
-    assert stub.asked == ["/sdnapp/flows/hv1?owner=port%2Fa%26b&table=dhcp"]
+    none = "no flows of port/a&b: see the owners with `sdnapp flows hv1`\n"
+    assert sdnapp("flows", "hv1", "--owner", "port/a&b", "--table", "dhcp") == (0, none, "")
+    assert sdnapp("flows", "hv1") == (0, "no flows\n", "")
+    assert stub.asked == ["/sdnapp/flows/hv1?owner=port%2Fa%26b&table=dhcp", "/sdnapp/flows/hv1"]
 
 
 def test_flows_of_a_table_that_is_not_there(stub, sdnapp):
@@ -374,6 +376,17 @@ def test_gateways(stub, sdnapp):
     several = GATEWAY | {"addresses": ["203.0.113.10", "203.0.113.12"], "blocks": blocks}
     stub.answer("/sdnapp/gateways", {"gateways": [several]})
     assert "hv1: 203.0.113.10:1024-2047 203.0.113.12:4096-8191;" in sdnapp("gateways")[1]
+    stub.answer(
+        "/sdnapp/gateways", {"gateways": [GATEWAY], "hostnames": {"hv1": "one", "hv2": "two", "hv3": "", "hv9": "nine"}}
+    )
+    named = sdnapp("gateways")[1]
+    for text in (
+        "hv3 (active), two (out)",
+        "hv3 up 2/2, two up 1/2 (one down)",
+        "one: 1024",
+        "for nine; too few for one",
+    ):
+        assert text in named
     gone = GATEWAY | {"blocks": [GATEWAY["blocks"][1] | {"deleted": True}]}
     stub.answer("/sdnapp/gateways", {"gateways": [gone]})
     assert "hv2: 2048-3071 (deleted);" in sdnapp("gateways")[1]
