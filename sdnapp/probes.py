@@ -52,7 +52,7 @@ def ovs_flow(packet: Packet, ofport: int) -> str:
         headers, ports = "icmp_type=8,icmp_code=0", (8, 0)
     else:
         ports = packet[f"{kind}_src"], packet[f"{kind}_dst"]
-        headers = f"tp_src={ports[0]},tp_dst={ports[1]}"
+        headers = f"{kind}_src={ports[0]},{kind}_dst={ports[1]}"
     # What connection tracking will say of it; the trace takes a packet to begin a connection.
     begun = (
         f"ct_state=trk|new,ct_nw_src={source},ct_nw_dst={target},ct_nw_proto={number},"

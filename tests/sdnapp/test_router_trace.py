@@ -78,7 +78,7 @@ def test_a_packet_to_a_forwarded_port_is_followed_to_its_instance() -> None:
     found = of_port(cloud, "one", held.address, Probe("tcp", 8080))
     assert (found["verdict"], found["delivered_to"]) == ("delivered", [{"port_id": "two", "chassis": "hv2"}])
     assert found["explanation"].endswith("; delivered to two on hv2")
-    assert "tp_dst=8080" in found["live_flow"] and "ct_nw_proto=6" in found["live_flow"]
+    assert "tcp_dst=8080" in found["live_flow"] and "ct_nw_proto=6" in found["live_flow"]
     for other in (Probe("tcp", 8081), Probe("udp", 8080)):
         assert of_port(cloud, "one", held.address, other)["delivered_to"] == []
 
