@@ -11,13 +11,17 @@ from functools import lru_cache
 from sys import intern
 from typing import Any, NamedTuple, TypeVar
 
-from flows.actions import Action, Commit, Goto, Learn, Meter, Resubmit, SetField, Track
+from flows.actions import Action, Commit, Goto, Learn, Meter, Resubmit, SetField, Track, Translate
 from flows.declarations import Table
 from flows.feature_numbers import FEATURES
 from flows.fields import CT_VALID, FIELDS, Field, parse, show
 from flows.pipeline import REGISTERS, TABLES
 
 T = TypeVar("T")
+
+
+_Leads = Goto | Resubmit | Track | Translate | Learn
+"""Actions that name the table where the packet, or what is learnt, comes to."""
 
 
 class Term(NamedTuple):
@@ -148,7 +152,9 @@ def _kept(part: T) -> T:
 def _checked(number: int, action: Action) -> Action:
     """Return an action that a table may take, which is kept. Raises ValueError for one that it may not."""
     table = TABLES.by_number[number]
-    if isinstance(action, Goto | Resubmit | Track | Learn) and action.table not in _reachable(table, action):
+    if isinstance(action, Goto | Resubmit | Track | Translate | Learn) and action.table not in _reachable(
+        table, action
+    ):
         raise ValueError(f"table {table.name} does not lead to {action.table}")
     if isinstance(action, Commit) and action.copy_to not in (None, *table.next):
         raise ValueError(f"table {table.name} does not lead to {action.copy_to}")
@@ -209,8 +215,8 @@ def learnt_by(flow: Flow, action: Learn, read: Callable[[str], int]) -> Flow:
     return Flow(TABLES[action.table].number, action.priority, match, actions, flow.feature, flow.owner)
 
 
-def _reachable(table: Table, action: Goto | Resubmit | Track | Learn) -> tuple[str, ...]:
-    if isinstance(action, Resubmit):
+def _reachable(table: Table, action: _Leads) -> tuple[str, ...]:
+    if isinstance(action, Resubmit | Translate):
         return (*table.next, *table.again)
     return (*table.next, table.name) if isinstance(action, Learn) else table.next
 

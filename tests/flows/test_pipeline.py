@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from flows import flow as flow_module
-from flows.actions import Goto, Output, Resubmit, SetField
+from flows.actions import Commit, Goto, Learn, Output, Resubmit, SetField, Track, Translate
 from flows.declarations import Feature, Register, Table, check
 from flows.fields import FIELDS
 from flows.flow import Flow, Term, flow
@@ -101,7 +101,16 @@ def test_a_condition_that_excludes_nothing_is_left_out():
         (lambda: flow(DELIVERY, "best", "delivery", "x", to_port=1), "delivery has no priority named best"),
         (lambda: flow(DELIVERY, "local", "magic", "x", to_port=1), "magic is no feature"),
         (lambda: flow(DELIVERY, "local", "delivery", "x", Goto("dhcp")), "delivery does not lead to dhcp"),
-        (lambda: flow(DELIVERY, "local", "delivery", "x", Resubmit("dhcp")), "delivery does not lead to dhcp"),
+        *(
+            (lambda action=action: flow(DELIVERY, "local", "delivery", "x", action), "delivery does not lead to dhcp")
+            for action in (
+                Resubmit("dhcp"),
+                Track("zone", "dhcp"),
+                Translate("zone", "dhcp"),
+                Commit("zone", "dhcp"),
+                Learn("dhcp", 1, (), None, 0, 0, ()),
+            )
+        ),
         (lambda: flow(FORWARDING, "known", "forwarding", "x", Goto("delivery"), Output(1)), "goto must be the last"),
         (lambda: flow(CLASSIFICATION, "origin", "miss", "x", SetField("network", 1 << 24)), "does not fit"),
         (
