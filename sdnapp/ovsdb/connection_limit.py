@@ -12,9 +12,7 @@ from sdnapp.ovsdb import operations as ops
 from sdnapp.ovsdb.datapath import KERNEL, type_of
 from sdnapp.ovsdb.rows import Datapath, OpenVSwitch
 from sdnapp.ovsdb.steps import Found, Plan, Situation
-
-COUNTED_APART = (3, 5)
-"""The Open vSwitch since which the datapath in user space counts each zone by itself."""
+from sdnapp.ovsdb.versions import counts_zones_apart, version_of
 
 
 def plan_connection_limit(result: Plan, situation: Situation, found: Found) -> None:
@@ -23,7 +21,7 @@ def plan_connection_limit(result: Plan, situation: Situation, found: Found) -> N
     switch = replica.rows(OpenVSwitch)[situation.root]
     if not limit or not replica.limits_connections or not found.bridge.datapath_id:
         return
-    if kind != KERNEL and version_of(switch.ovs_version) < COUNTED_APART:
+    if kind != KERNEL and not counts_zones_apart(version_of(switch.ovs_version)):
         return
     what = f"datapath {kind}: {limit} connections in each zone"
     known = switch.datapaths.get(kind)
@@ -36,11 +34,6 @@ def plan_connection_limit(result: Plan, situation: Situation, found: Found) -> N
         )
     elif row.ct_zone_default_limit != limit:
         result.step(what, ops.update(Datapath.TABLE, known, ct_zone_default_limit=limit))
-
-
-def version_of(text: str | None) -> tuple[int, ...]:
-    """Return the numbers of a version such as ``3.1.0``; none where it says nothing."""
-    return tuple(int(part) for part in (text or "").split(".") if part.isascii() and part.isdecimal())
 
 
 def _entry(kind: str) -> list[object]:

@@ -7,7 +7,7 @@ any change, by anyone, the next plan is made from the database as it then is, an
 from dataclasses import dataclass
 
 from sdnapp.ovsdb import operations as ops
-from sdnapp.ovsdb.connection_limit import plan_connection_limit, version_of
+from sdnapp.ovsdb.connection_limit import plan_connection_limit
 from sdnapp.ovsdb.datapath import plan_datapath, type_for_new_bridge
 from sdnapp.ovsdb.naming import OWNED, is_owned
 from sdnapp.ovsdb.operations import Operation
@@ -16,6 +16,7 @@ from sdnapp.ovsdb.replica import Replica
 from sdnapp.ovsdb.rows import Bridge, Controller, Manager, OpenVSwitch, Port
 from sdnapp.ovsdb.settings import Settings
 from sdnapp.ovsdb.steps import Found, Plan, Situation
+from sdnapp.ovsdb.versions import alters_the_right_flow, version_of
 
 FAIL_MODE = "secure"
 PROTOCOL = "OpenFlow13"
@@ -28,12 +29,6 @@ OUT_OF_BAND = "out-of-band"
 By default Open vSwitch gives every bridge of the machine hidden flows above all others for that, and makes them anew
 whenever its main thread goes round, which in user space is where packets are forwarded: 0.3 us for each. Who has said
 ``in-band`` keeps it."""
-ALTERS_THE_RIGHT_FLOW = (3, 3)
-"""The Open vSwitch since which the datapath in user space alters the cached flow that it is told to.
-
-Until then it may alter a wider one in its place, which leaves the first as it was: a gateway that takes over again goes
-on to drop what it should carry. In-band control was seen to spare it that, so such gateways keep it
-(docs/performance.md)."""
 INACTIVITY_PROBE = 10_000
 """Milliseconds of silence until the switch probes the controller."""
 
@@ -84,7 +79,8 @@ def plan(
 def _manager(result: Plan, situation: Situation, endpoint: Endpoint) -> None:
     replica = situation.replica
     version = version_of(replica.rows(OpenVSwitch)[situation.root].ovs_version)
-    is_in_band = situation.settings.gateway and version < ALTERS_THE_RIGHT_FLOW
+    # Else a gateway that takes over again may go on to drop what it should carry: seen out-of-band, and never in-band.
+    is_in_band = situation.settings.gateway and not alters_the_right_flow(version)
     for key, manager in replica.rows(Manager).items():
         if manager.target != endpoint.manager:
             continue

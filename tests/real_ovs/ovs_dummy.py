@@ -25,13 +25,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from sdnapp.ovsdb.versions import version_of
+
 PROGRAMS = ("ovsdb-server", "ovsdb-tool", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl", "ovs-appctl")
-SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 _TLS_COLUMNS = {"private-key": "private_key", "certificate": "certificate", "ca-cert": "ca_cert"}
 DEADLINE = 20.0
 """Seconds that any command or condition may take."""
 
 T = TypeVar("T")
+
+
+def version() -> tuple[int, ...]:
+    """Return the version of the Open vSwitch in the PATH."""
+    command = ["ovs-vswitchd", "--version"]
+    said = subprocess.run(command, env=os.environ | {"PATH": _path()}, capture_output=True, text=True, check=True)
+    return version_of(said.stdout.splitlines()[0].split()[-1])
 
 
 def missing() -> list[str]:
@@ -53,10 +61,11 @@ class OvsDummy:
     """One Open vSwitch. Use it as a context manager, or call ``start`` and ``stop``.
 
     Dummies take the place of every datapath and device type, as in Open vSwitch's own tests; with ``tunnels``, only of
-    those that are asked for by ``type=dummy``, so that Geneve and VXLAN ports do encapsulate.
+    those that are asked for by ``type=dummy``, so that Geneve and VXLAN ports do encapsulate. ``schema`` is the
+    database's, if it is not that of the Open vSwitch in the PATH.
     """
 
-    def __init__(self, *, tunnels: bool = False, schema: Path = SCHEMA) -> None:
+    def __init__(self, *, tunnels: bool = False, schema: Path | None = None) -> None:
         self._schema = schema
         self._dummies = "--enable-dummy" if tunnels else "--enable-dummy=override"
         self.directory = Path()
@@ -80,7 +89,7 @@ class OvsDummy:
         # Short, as the path of a unix socket has 107 characters at most.
         self.directory = Path(tempfile.mkdtemp(prefix="ovs-"))
         try:
-            self._run("ovsdb-tool", "create", self.database, str(self._schema))
+            self._run("ovsdb-tool", "create", self.database, *([str(self._schema)] if self._schema else []))
             self.start_server()
             self._run("ovs-vsctl", "--no-wait", "init")
             self.start_switch()
