@@ -13,13 +13,11 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fence import Fence
 from stations import CommandFailed, Station
 
-SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 DURATION = re.compile(r"duration=([\d.]+)s")
 LEARNT = re.compile(r"learn\([^)]*delete_learned,cookie=(0x[0-9a-f]+)")
 """The cookie of what a flow lets the switch make."""
@@ -62,7 +60,7 @@ class Hypervisor(Station):
 
     def start_database(self) -> None:
         """Create the switch's database and serve it; ``set-manager`` has effect through ``manager_options``."""
-        self.run("ovsdb-tool", "create", str(self.directory / "conf.db"), str(SCHEMA))
+        self.run("ovsdb-tool", "create", str(self.directory / "conf.db"))
         self.daemon(
             "ovsdb-server",
             str(self.directory / "conf.db"),
@@ -70,10 +68,12 @@ class Hypervisor(Station):
             "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
         )
         self._initialise()
+        version = self.run("ovs-vswitchd", "--version").split()[3]
         # One thread of each kind: a few guests need no more, and all hypervisors share one machine's processors.
         self.vsctl(
             "--no-wait set Open_vSwitch . other_config:n-handler-threads=1 other_config:n-revalidator-threads=1",
             # What a distribution's start script would have written.
+            f"set Open_vSwitch . ovs_version={version}",
             f"set Open_vSwitch . external_ids:system-id={self.name} external_ids:hostname={self.name}",
             # The kernel may have an Open vSwitch module, which every hypervisor of this machine would share.
             "set Open_vSwitch . external_ids:sdnapp-datapath-type=netdev",

@@ -188,6 +188,10 @@ class RealCloud(SimulatedCloud):
         """Send bytes that the simulator's packets cannot say."""
         return self._run([(*self._interfaces[place], frame)])
 
+    def interface_of(self, place: str) -> str:
+        """Return the name of the interface on its chassis."""
+        return self._interfaces[place][1]
+
     def follow(self) -> None:
         super().follow()
         for name, chassis in self._real.items():

@@ -35,7 +35,7 @@ from tests.flows.handmade import ADDRESSES, MACS, any_packets, entry, matches
 from tests.flows.test_lookup import ACCEPTED, REFUSED
 from tests.real_ovs.frames import from_bytes, to_bytes
 from tests.real_ovs.openflow_client import OpenFlowClient
-from tests.real_ovs.ovs_dummy import OvsDummy, missing
+from tests.real_ovs.ovs_dummy import OvsDummy, missing, version
 
 pytestmark = pytest.mark.ovs
 
@@ -254,13 +254,16 @@ def test_an_answer_to_its_sender_is_looked_up_anew_in_the_same_zone(switch):
 
 
 def test_a_packet_begins_anew_so_often_and_no_more(switch):
-    for times in (MAX_PASSES, MAX_PASSES + 1):
+    most = 8 if version() >= (3, 3) else MAX_PASSES
+    for times in (MAX_PASSES, most, most + 1):
         again = [
             entry(SetField("network", n + 1), Track("zone", NAMES[0]), network=n, eth_type=0x0800) for n in range(times)
         ]
         flows = [*again, entry(Output(2), network=times, eth_type=0x0800)]
         switch.hold(flows)
-        assert switch.receive(1, PING)[0] == simulated(flows, 1, PING)[0] == [(2, PING)] * (times == MAX_PASSES)
+        assert switch.receive(1, PING)[0] == [(2, PING)] * (times <= most)
+        # What passes in the simulator passes everywhere.
+        assert simulated(flows, 1, PING)[0] == [(2, PING)] * (times <= MAX_PASSES)
 
 
 INSIDE, OUTSIDE, FAR = "10.0.0.5", "203.0.113.1", "198.51.100.9"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sdnapp.commands.main import main
-from tests.real_ovs.ovs_dummy import SCHEMA, OvsDummy, wait_for
+from tests.real_ovs.ovs_dummy import OvsDummy, wait_for
 from tests.sdnapp.ovsdb.watcher import Watcher
 
 pytestmark = pytest.mark.ovs
@@ -80,9 +80,30 @@ def test_what_is_wrong_is_told(ovs: OvsDummy, command: None, capsys: pytest.Capt
     assert "sdnapp: Open vSwitch cannot be told: " in capsys.readouterr().err
 
 
+def test_a_switch_that_has_its_limit_from_the_controller_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shim = tmp_path / "ovs-appctl"
+    # As Open vSwitch 3.5 writes it.
+    refused = (
+        "ovs-vswitchd: the zone limits are set via database, use 'ovs-vsctl set-zone-limit <...>' instead. (Operation "
+        "not permitted)\novs-appctl: ovs-vswitchd: server returned an error"
+    )
+    told = f'cat >&2 <<"END"\n{refused}\nEND\nexit 2'
+    shim.write_text(f'#!/bin/sh\ncase "$*" in *dump-dps) echo netdev@ovs-netdev; exit;; esac\n{told}\n')
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert main(["chassis", "limit-connections"]) == 1
+    assert capsys.readouterr().err == (
+        "sdnapp: netdev@ovs-netdev: the controller limits connections there, by its option connections_per_port; this "
+        "command is for older switches\n"
+    )
+
+
 def test_a_database_that_can_is_told_by_the_controller(tmp_path: Path) -> None:
     # The database of Open vSwitch 3.5, as far as this is concerned; its ovs-vswitchd is the one that is installed.
-    schema = json.loads(SCHEMA.read_text())
+    with OvsDummy() as ovs:
+        schema = json.loads(_ovsdb_client(ovs, "get-schema", "Open_vSwitch"))
     schema["tables"]["Datapath"]["columns"]["ct_zone_default_limit"] = json.loads(LATE_SCHEMA)
     late = tmp_path / "late.ovsschema"
     late.write_text(json.dumps(schema))
@@ -106,7 +127,16 @@ def _limits(ovs: OvsDummy) -> list[int]:
 
 def _transact(ovs: OvsDummy, operation: dict[str, Any]) -> list[dict[str, Any]]:
     """Speak to the database without ``ovs-vsctl``, which knows its own version's columns only."""
-    command = ["ovsdb-client", "transact", ovs.socket, json.dumps(["Open_vSwitch", operation])]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=ovs.environment)
-    answer: list[dict[str, Any]] = json.loads(done.stdout)
+    answer: list[dict[str, Any]] = json.loads(_ovsdb_client(ovs, "transact", json.dumps(["Open_vSwitch", operation])))
     return answer
+
+
+def _ovsdb_client(ovs: OvsDummy, command: str, argument: str) -> str:
+    done = subprocess.run(
+        ["ovsdb-client", command, ovs.socket, argument],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=ovs.environment,
+    )
+    return done.stdout

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sdnapp.ovsdb.local import init_chassis
-from tests.real_ovs.ovs_dummy import SCHEMA, OvsDummy, missing, wait_for
+from tests.real_ovs.ovs_dummy import OvsDummy, missing, wait_for
 from tests.sdnapp.ovsdb.watcher import Watcher
 from topology.placement import Plugged
 
@@ -364,7 +364,7 @@ def test_thirty_databases_connect_at_once(watcher: Watcher, tmp_path_factory: py
 def database_server(directory: Path, number: int, port: int) -> "subprocess.Popen[bytes]":
     """A database without a switch, whose only manager is the one given."""
     database = directory / f"{number}.db"
-    subprocess.run(["ovsdb-tool", "create", database, SCHEMA], env=OvsDummy().environment, check=True)
+    subprocess.run(["ovsdb-tool", "create", database], env=OvsDummy().environment, check=True)
     transaction = f"""["Open_vSwitch", {{"op": "insert", "table": "Manager", "uuid-name": "m",
         "row": {{"target": "tcp:127.0.0.1:{port}"}}}}, {{"op": "insert", "table": "Open_vSwitch", "row":
         {{"manager_options": ["named-uuid", "m"], "external_ids": ["map", [["system-id", "hv{number}"]]]}}}}]"""
