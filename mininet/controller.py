@@ -25,8 +25,7 @@ class Controller(Station):
     def __init__(self, name: str, fence: Fence, settings: Mapping[str, str] | None = None, **params: Any) -> None:
         directory = fence.directory / name
         options = {"state_dir": str(directory)} | dict(settings or {})
-        environment = {f"OS_SDNAPP__{option.upper()}": value for option, value in options.items()}
-        super().__init__(name, fence, environment=environment, **params)
+        super().__init__(name, fence, environment=_in_environment(options), **params)
         self.api = Neutron(self)
         self.log = directory / "osken-manager.log"
         self._process: subprocess.Popen[Any] | None = None
@@ -48,6 +47,10 @@ class Controller(Station):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise CommandFailed(f"osken-manager sdnapp does not answer; its last words:\n{self.last_words()}")
             time.sleep(0.05)
+
+    def set_options(self, **options: str) -> None:
+        """Set options of the group ``[sdnapp]``, for the next start of the application."""
+        self.environment |= _in_environment(options)
 
     @property
     def process_id(self) -> int:
@@ -71,6 +74,10 @@ class Controller(Station):
     def last_words(self) -> str:
         """The end of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+
+
+def _in_environment(options: Mapping[str, str]) -> dict[str, str]:
+    return {f"OS_SDNAPP__{option.upper()}": value for option, value in options.items()}
 
 
 def sdnapp(station: Station, *arguments: str) -> str:

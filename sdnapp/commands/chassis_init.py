@@ -10,6 +10,7 @@ from typing import Any
 
 from sdnapp.commands.errors import CommandError
 from sdnapp.commands.output import show_json
+from sdnapp.ovsdb.versions import counts_zones_apart, limits_zones
 from sdnapp.tls import Credentials
 
 
@@ -67,10 +68,12 @@ def run(given: argparse.Namespace) -> int:
             f"If it is wrong: sdnapp chassis init --controller {given.controller} --encap-ip ADDRESS",
             file=sys.stderr,
         )
-    if not done.is_told_limits:
+    if not counts_zones_apart(done.version):
+        older = "3.5, and may forward in user space" if limits_zones(done.version) else "3.3"
         print(
-            "sdnapp: note: this Open vSwitch is older than 3.3. So that no instance fills the table of connections, "
-            "which all share, run this after each of its starts: sdnapp chassis limit-connections (docs/security.md)",
+            f"sdnapp: note: this Open vSwitch is older than {older}. So that no instance fills the table of "
+            "connections, which all share, run this after each of its starts: sdnapp chassis limit-connections "
+            "(docs/security.md)",
             file=sys.stderr,
         )
     if given.json:

@@ -17,6 +17,8 @@ from sdnapp.ovsdb.settings import CONNECTIONS_PER_PORT
 KERNEL = "system@"
 TIMEOUT = 10
 """Seconds that ovs-appctl may take, and that a switch which has just been started has to set its datapath up."""
+LIMITED_BY_DATABASE = "limits are set via database"
+"""What Open vSwitch 3.3 and later say where the controller has set a limit."""
 AT_ONCE = 8192
 """Zones named by one command."""
 
@@ -87,6 +89,11 @@ def _appctl(*arguments: str) -> str:
     if done.returncode == 0:
         return done.stdout
     reason = complaint(done)
+    if LIMITED_BY_DATABASE in reason:
+        raise CommandError(
+            f"{arguments[1]}: the controller limits connections there, by its option connections_per_port; this "
+            "command is for older switches"
+        )
     if "ermission denied" in reason:
         raise CommandError(f"Open vSwitch obeys only root: sudo sdnapp chassis limit-connections ({reason})")
     raise CommandError(f"Open vSwitch cannot be told: {reason}")

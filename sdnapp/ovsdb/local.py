@@ -19,14 +19,13 @@ from sdnapp.ovsdb.complaints import complaint
 from sdnapp.ovsdb.naming import OWNED, is_owned
 from sdnapp.ovsdb.provisioning import MAX_BACKOFF
 from sdnapp.ovsdb.targets import DEFAULT_PORT, target
+from sdnapp.ovsdb.versions import Version, version_of
 from sdnapp.tls import Credentials
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 _TIMEOUT = 10
 """Seconds that ovs-vsctl may take."""
-_SCHEMA_WITH_LIMITS = (8, 5)
-"""Of Open vSwitch 3.3."""
 _FAR_AWAY = "192.0.2.1"
 """An address that is nobody's (RFC 5737): its route is the default route. No packet is sent there."""
 
@@ -39,12 +38,12 @@ class InitError(Exception):
 class Initialized:
     """What the machine's Open vSwitch now has: the manager's target, and every setting of ours, set now or before.
 
-    ``is_told_limits``: whether its database can say how many connections a port may have.
+    ``version`` is that of the Open vSwitch.
     """
 
     manager: str
     settings: tuple[tuple[str, str], ...]
-    is_told_limits: bool = True
+    version: Version
 
 
 def init_chassis(
@@ -92,7 +91,7 @@ def init_chassis(
     if commands:
         _vsctl(run, "--no-wait", *commands)
     known = {**present, **wanted}
-    return Initialized(manager, tuple((key, known[key]) for key in _KEYS if key in known), _is_told_limits(run))
+    return Initialized(manager, tuple((key, known[key]) for key in _KEYS if key in known), _version(run))
 
 
 _KEYS = (
@@ -179,9 +178,9 @@ def _manager_commands(run: Run, target: str) -> list[str]:
     return commands
 
 
-def _is_told_limits(run: Run) -> bool:
-    found = re.search(r"DB Schema (\d+)\.(\d+)", _vsctl(run, "--version"))
-    return found is None or (int(found[1]), int(found[2])) >= _SCHEMA_WITH_LIMITS
+def _version(run: Run) -> Version:
+    found = re.search(r"\(Open vSwitch\) (\S+)", _vsctl(run, "--version"))
+    return version_of(found[1] if found else None)
 
 
 def _assignment(key: str, value: str) -> str:

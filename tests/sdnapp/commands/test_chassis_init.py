@@ -6,7 +6,7 @@ from sdnapp.certificates import issue
 from sdnapp.ovsdb import local
 from sdnapp.ovsdb.local import InitError, Initialized
 
-DONE = Initialized("tcp:192.0.2.1:6640", (("system-id", "hv1"), ("sdnapp-encap-ip", "192.0.2.11")))
+DONE = Initialized("tcp:192.0.2.1:6640", (("system-id", "hv1"), ("sdnapp-encap-ip", "192.0.2.11")), (3, 5, 0))
 
 
 @pytest.fixture
@@ -51,11 +51,20 @@ def test_all_that_can_be_named(sdnapp, calls):
     assert json.loads(out) == {"manager": DONE.manager, "settings": dict(DONE.settings)}
 
 
-def test_an_old_switch_has_to_be_told_on_the_spot(sdnapp, monkeypatch):
-    done = Initialized(DONE.manager, (("system-id", "hv1"),), is_told_limits=False)
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ((3, 1, 0), "is older than 3.3. So"),
+        ((3, 3, 9), "is older than 3.5, and may forward in user space. So"),
+        ((3, 5, 0), None),
+    ],
+)
+def test_an_old_switch_has_to_be_told_on_the_spot(sdnapp, monkeypatch, version, told):
+    done = Initialized(DONE.manager, (("system-id", "hv1"),), version)
     monkeypatch.setattr(local, "init_chassis", lambda controller, **options: done)
     status, _, err = sdnapp("chassis", "init", "--controller", "192.0.2.1")
-    assert status == 0 and "run this after each of its starts: sdnapp chassis limit-connections" in err
+    assert status == 0 and ("run this after each of its starts: sdnapp chassis limit-connections" in err) == bool(told)
+    assert told is None or told in err
 
 
 def test_a_tunnel_address_that_is_not_this_machines_is_told(sdnapp, calls, monkeypatch):
@@ -66,7 +75,7 @@ def test_a_tunnel_address_that_is_not_this_machines_is_told(sdnapp, calls, monke
         "If it is wrong: sdnapp chassis init --controller 192.0.2.1 --encap-ip ADDRESS\n",
     )
     own = (("system-id", "hv1"), ("sdnapp-encap-ip", "127.0.0.1"))
-    monkeypatch.setattr(local, "init_chassis", lambda *_, **__: Initialized("tcp:192.0.2.1:6640", own))
+    monkeypatch.setattr(local, "init_chassis", lambda *_, **__: Initialized("tcp:192.0.2.1:6640", own, (3, 5, 0)))
     assert sdnapp("chassis", "init", "--controller", "192.0.2.1")[2] == ""
 
 

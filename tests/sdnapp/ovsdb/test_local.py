@@ -17,7 +17,7 @@ class Vsctl:
     def __init__(self, external_ids: dict[str, str] | None = None, managers: Sequence[tuple[str, bool]] = ()) -> None:
         self.external_ids = external_ids or {}
         self.managers = managers
-        self.schema = "8.5.0"
+        self.version = "3.5.0"
         self.failure: str | None = None
         self.commands: list[list[str]] = []
 
@@ -27,7 +27,7 @@ class Vsctl:
             return subprocess.CompletedProcess(command, 1, "", self.failure)
         if command[-1] == "--version":
             return subprocess.CompletedProcess(
-                command, 0, f"ovs-vsctl (Open vSwitch) 3.x\nDB Schema {self.schema}\n", ""
+                command, 0, f"ovs-vsctl (Open vSwitch) {self.version}\nDB Schema 8.8.0\n", ""
             )
         rows: list[list[Any]] | None = None
         if command[-1] == "Open_vSwitch":
@@ -65,13 +65,11 @@ def test_a_fresh_switch_gets_an_identity_an_address_and_a_manager() -> None:
     assert done.manager == "tcp:198.51.100.9:6640" and dict(done.settings) == settings
 
 
-@pytest.mark.parametrize(("schema", "told"), [("8.3.1", False), ("8.5.0", True), ("8.10.0", True), ("9.0.0", True)])
-def test_it_is_known_whether_the_switch_can_be_told_how_many_connections_a_port_may_have(
-    schema: str, told: bool
-) -> None:
+@pytest.mark.parametrize(("said", "version"), [("3.1.0", (3, 1, 0)), ("3.10.2", (3, 10, 2)), ("unknown", ())])
+def test_it_is_known_which_open_vswitch_that_is(said: str, version: tuple[int, ...]) -> None:
     vsctl = Vsctl()
-    vsctl.schema = schema
-    assert init_chassis("198.51.100.9", run=vsctl).is_told_limits is told
+    vsctl.version = said
+    assert init_chassis("198.51.100.9", run=vsctl).version == version
 
 
 def test_what_is_named_is_set() -> None:
