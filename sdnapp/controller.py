@@ -427,7 +427,7 @@ class Controller:
         return self.status.why_down(port)
 
     def why_floatingip_down(self, row: FloatingIP) -> str | None:
-        """Say why a floating IP that stands for an address is not ACTIVE, or None."""
+        """Say why a floating IP that stands for an address, or forwards ports, is not ACTIVE, or None."""
         return self.status.why_floatingip_down(row)
 
     def wait_realized(self, revision: int | None, seconds: float) -> bool:

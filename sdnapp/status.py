@@ -9,7 +9,16 @@ from topology import doors, facts, interfaces, routing
 from topology.gateway import Gateway, gateway
 from topology.store import Store
 from topology.translation import unsettled
-from topology.values import ROUTER_GATEWAY, ROUTER_INTERFACE, FloatingIP, Network, Port, PortBinding, Router
+from topology.values import (
+    ROUTER_GATEWAY,
+    ROUTER_INTERFACE,
+    FloatingIP,
+    Network,
+    Port,
+    PortBinding,
+    PortForwarding,
+    Router,
+)
 from topology.virtual_addresses import chassis_of as chassis_of_address
 
 ACTIVE, DOWN = "ACTIVE", "DOWN"
@@ -94,7 +103,7 @@ class Status:
         return ACTIVE if all(self.of_port(port_id) == ACTIVE for port_id in ids) else DOWN
 
     def of_floatingip(self, floatingip_id: str) -> str:
-        """Return ``ACTIVE`` when its instance's chassis and the one where it is outside have confirmed."""
+        """Return ``ACTIVE`` when its instances' chassis and the one where it is outside have confirmed."""
         standings = self._of_floatingip_by_chassis(floatingip_id)
         return ACTIVE if standings and all(each == CONFIRMED for each in standings.values()) else DOWN
 
@@ -117,8 +126,9 @@ class Status:
         return f"not plugged: no chassis has an interface with external_ids:iface-id={port.id}"
 
     def why_floatingip_down(self, row: FloatingIP) -> str | None:
-        """Say why a floating IP that stands for an address is not ACTIVE; None if it is, or stands for none."""
-        if row.port_id is None or row.router_id is None:
+        """Say why a floating IP that stands for an address, or forwards ports, is not ACTIVE; None else."""
+        forwarded_to = [each.port_id for each in self.store.find(PortForwarding, "floatingip", row.id)]
+        if row.router_id is None or (row.port_id is None and not forwarded_to):
             return None
         if standings := self._of_floatingip_by_chassis(row.id):
             return _waiting(standings) or None
@@ -129,20 +139,47 @@ class Status:
             )
             reason = next((self.why_down(port) for port in ports if port is not None), None)
             return f"the gateway of router {row.router_id}: {reason or 'it has none to the network of the floating IP'}"
+        if row.port_id is None:
+            return self._why_nothing_is_forwarded(row.router_id, sorted(forwarded_to))
         if self.engine.ask(chassis_of_address, row.port_id, row.fixed_ip_address) is not None:
             return NO_GATEWAY
         if self.store.find_ids(Port, "pair_address", row.fixed_ip_address):
             return f"nobody is known to have {row.fixed_ip_address}: a port that may have it has to say so by ARP"
-        port = self.store.get(Port, row.port_id)
-        return f"its port {row.port_id}: {(port and self.why_down(port)) or 'it is not there'}"
+        return self._why_not_there(row.port_id)
+
+    def _why_nothing_is_forwarded(self, router_id: str, port_ids: list[str]) -> str:
+        if self.engine.ask(doors.active_gateway, router_id) is None:
+            return NO_GATEWAY
+        return f"nobody is there to whom it forwards; {self._why_not_there(port_ids[0])}"
+
+    def _why_not_there(self, port_id: str) -> str:
+        port = self.store.get(Port, port_id)
+        return f"its port {port_id}: {(port and self.why_down(port)) or 'it is not there'}"
 
     def _of_floatingip_by_chassis(self, floatingip_id: str) -> dict[str, str]:
-        """Return where the chassis stand that are concerned; none where it stands for no address that is there."""
+        """Return where the chassis stand that are concerned; none where it leads to no address that is there."""
         live = self.engine.ask(doors.floating, floatingip_id)
+        if live is None:
+            return self._of_forwardings(floatingip_id)
         owners: tuple[str, ...] = (f"floatingip/{floatingip_id}",)
         failing: set[tuple[str, ...]] = {(floatingip_id,)}
-        concerned = sorted({live.holder, live.site}) if live is not None else []
-        return {each: self._standing(each, owners, failing) for each in concerned}
+        return {each: self._standing(each, owners, failing) for each in sorted({live.holder, live.site})}
+
+    def _of_forwardings(self, floatingip_id: str) -> dict[str, str]:
+        ids = self.store.find_ids(PortForwarding, "floatingip", floatingip_id)
+        live = [found for each in ids if (found := self.engine.ask(doors.forwarding, each)) is not None]
+        if not live:
+            return {}
+        router_id = live[0].gateway.router_id
+        door = self.engine.ask(doors.active_gateway, router_id)
+        if door is None:
+            return {}
+        owners = (f"address/{live[0].address}", *(f"port_forwarding/{each.id}" for each in live))
+        failing: set[tuple[str, ...]] = {(each.id,) for each in live}
+        standings = {each: self._standing(each, owners, failing) for each in sorted({door, *(o.holder for o in live)})}
+        # They are translated as all else that is the router's.
+        of_router = {each.holder: self._of_router_at(each.holder, router_id) for each in live}
+        return standings | {each: told for each, told in of_router.items() if told != CONFIRMED}
 
     def _is_active(self, port_id: str, standings: dict[str, str]) -> bool:
         if self._interface(port_id) is not None:

@@ -11,8 +11,10 @@ from flows.packets import arp_request
 from flows.pipeline import CONNECTIONS, TABLES
 from flows.simulator import Fabric, Walk
 from sdnapp.probes import Probe, ovs_flow
+from sdnapp.status import NO_GATEWAY
 from topology import facts, interfaces
 from topology.addressing import SERVICE_MAC, int_to_mac
+from topology.doors import gateway_chassis
 from topology.store import Store
 from topology.values import Chassis, Network, Port, PortBinding, Subnet
 
@@ -193,8 +195,10 @@ def _explain(store: Store, engine: Engine, walk: Walk, port_id: str, known: str)
         case "answered":
             return f"{known}; the network answers by itself"
         case "controller":
-            asks = any(each.flow.table == TABLES["upstream"].number for each in walk.to_controller)
-            what = "asks by ARP for the next hop outside, which nobody has answered for yet" if asks else "answers"
+            asking = [each.flow for each in walk.to_controller if each.flow.table == TABLES["upstream"].number]
+            if any(not engine.ask(gateway_chassis, flow.owner.partition("/")[2]) for flow in asking):
+                return f"{known}; nobody can ask for the next hop outside: {NO_GATEWAY}"
+            what = "asks by ARP for the next hop outside, which nobody has answered for yet" if asking else "answers"
             return f"{known}; the controller {what}"
         case "physical":
             frame = walk.on_physical[0]

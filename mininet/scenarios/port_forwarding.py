@@ -41,6 +41,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     cloud.api.wait_until_realized()
     address = floating["floating_ip_address"]
     until_answered(instances[0], FAR)
+    checks.check("the floating IP is", "ACTIVE", tenant.show("floatingip", floating["id"])["status"])
     for external, instance in zip((8001, 8002), instances, strict=True):
         seen = seen_as(upstream, address, external)
         checks.check(f"port {external} is {instance.name}, which sees the world as", UPSTREAM, seen and seen[0])
@@ -57,6 +58,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     for each in tenant.request("GET", f"/v2.0/floatingips/{floating['id']}/port_forwardings")["port_forwardings"]:
         tenant.request("DELETE", f"/v2.0/floatingips/{floating['id']}/port_forwardings/{each['id']}")
     cloud.api.wait_until_realized()
+    checks.check("the floating IP is, without any", "DOWN", tenant.show("floatingip", floating["id"])["status"])
     checks.check("port 8001 when it is forwarded no more", None, seen_as(upstream, address, 8001))
     checks.check("the UDP ports likewise", [], [port for port in UDP_OUTSIDE if _is_answered(upstream, address, port)])
 

@@ -11,8 +11,9 @@ from sdnapp.punts import Punts
 from sdnapp.responders import Responders
 from sdnapp.status import NO_GATEWAY
 from tests.clouds import CHASSIS, SimulatedCloud
-from tests.gateway_stories import Outward, floating, outward
+from tests.gateway_stories import OUTSIDE, Outward, floating, outward
 from tests.sdnapp.controlled_world import FakeSwitches
+from tests.source_port_stories import use_up
 from topology.values import AddressPair, Chassis, FloatingIP
 
 
@@ -98,6 +99,43 @@ def test_no_gateway_chassis(world: World) -> None:
     world.cloud.doors((), ())
     world.settle()
     assert world.told == [NO_GATEWAY]
+
+
+def test_one_that_forwards_ports_is_active_while_that_works(world: World) -> None:
+    cloud, net = world.cloud, world.net
+    world.each = cloud.change(world.each, port_id=None, fixed_ip_address=None)
+    world.settle()
+    assert world.controller.floatingip_status(world.each.id) == "DOWN", "it forwards none yet"
+    cloud.forward(world.each, net.one, 2222, 22)
+    cloud.forward(world.each, net.two, 8080, 80)
+    world.settle("hv2")
+    assert world.told == ["hv2: it has not confirmed the latest change yet"]
+    world.settle()
+    assert world.told == []
+    cloud.unbind(net.two, "hv2")
+    world.settle()
+    assert world.told == [], "the other is still reached"
+    cloud.unbind(net.one, "hv1")
+    world.settle()
+    missing = "not plugged: no chassis has an interface with external_ids:iface-id=one"
+    assert world.told == [f"nobody is there to whom it forwards; its port one: {missing}"]
+    cloud.bind(net.one, "hv1")
+    cloud.doors((), ())
+    world.settle()
+    assert world.told == [NO_GATEWAY]
+    cloud.change(net.hub, admin_state_up=False)
+    world.settle()
+    assert world.told == ["the gateway of router hub: its router hub is administratively down"]
+
+
+def test_one_that_forwards_ports_to_where_no_source_ports_are_left(world: World) -> None:
+    cloud = world.cloud
+    world.each = cloud.change(world.each, port_id=None, fixed_ip_address=None)
+    use_up(cloud, world.net, OUTSIDE)
+    last = cloud.port("last", world.net.red, "10.0.1.13", "hv3")
+    cloud.forward(world.each, last, 2222, 22)
+    world.settle()
+    assert len(world.told) == 1 and world.told[0].startswith("hv3: ") and "source ports" in world.told[0]
 
 
 def test_an_address_that_several_ports_may_have_and_none_has_claimed(world: World) -> None:

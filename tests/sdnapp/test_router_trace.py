@@ -3,6 +3,7 @@
 from typing import Any
 
 from sdnapp.probes import Probe
+from sdnapp.status import NO_GATEWAY
 from sdnapp.tracing import PING, trace
 from tests.clouds import SimulatedCloud
 from tests.gateway_stories import FAR, OUTSIDE, floating, outward
@@ -57,6 +58,11 @@ def test_a_packet_out_by_a_gateway_tells_how_it_is_seen_there() -> None:
     assert ("hv1", "source_nat", "router/hub") in passed and ("hv1", "doors", "router/hub") in passed
     assert passed[-1] == ("hv3", "core_output", "network/world")
     assert "the controller asks by ARP for the next hop outside" in traced(cloud, "203.0.113.200")["explanation"]
+    cloud.doors((), ())
+    assert "counted as no_gateway of port/one. No gateway chassis leads" in traced(cloud, FAR)["explanation"]
+    unasked = traced(cloud, "203.0.113.200")["explanation"]
+    assert unasked.endswith(f"; nobody can ask for the next hop outside: {NO_GATEWAY}")
+    cloud.doors(("hv3",), ("hv3",))
     each = floating(cloud, net, 21, net.one)
     assert traced(cloud, FAR)["explanation"].endswith(f", as {each.address}")
 

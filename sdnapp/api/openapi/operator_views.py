@@ -39,7 +39,7 @@ STATUS = _all(
     ports=_all(total=COUNT, active=COUNT),
     unrealized=list_of(_all(port_id=STRING, name=STRING, network=STRING, host=nullable(STRING), reason=STRING)),
     floating_ips=list_of(
-        _all(**dict.fromkeys(("floatingip_id", "address", "port_id", "router_id", "reason"), STRING)),
+        _all(**dict.fromkeys(("floatingip_id", "address", "router_id", "reason"), STRING), port_id=nullable(STRING)),
     ),
     strangers=list_of(_all(chassis=STRING, interface=STRING, port_id=STRING)),
     rejected=list_of(_all(chassis=STRING, owner=STRING, feature=STRING, reason=STRING)),
