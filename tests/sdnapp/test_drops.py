@@ -43,7 +43,7 @@ def test_drops_are_told_by_chassis_port_and_reason() -> None:
         ("a", "p1", "red", "vlan_tag", 1),
     ]
     assert rows(operations) == every
-    assert rows(operations, port_id="p1") == every[2:]
+    assert rows(operations, port="p1") == every[2:]
     assert rows(operations, name="b") == every[:2]
     assert operations.drops(name="c") is None
     metrics = operations.metrics()
