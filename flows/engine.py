@@ -12,10 +12,10 @@ from flows.delta import Delta, DesiredTable
 from flows.features import UNITS
 from flows.flow import Flow
 from flows.memo import Cell, Function, Memo
-from flows.units import Audience, Unit, audiences
+from flows.units import AUDIENCES_AT, Audience, Unit, audiences
 from topology.facts import PLACES, View
 from topology.routing import REACHING
-from topology.security import GROUPS
+from topology.security import ASKING, GROUPS
 from topology.speaking import FREE_SPEAKERS
 from topology.steady import Rows
 from topology.store import KINDS, Change, RowChange
@@ -25,7 +25,7 @@ from topology.values import Chassis
 T = TypeVar("T")
 
 
-RELATIONS = (PLACES, GROUPS, REACHING, FREE_SPEAKERS)
+RELATIONS = (PLACES, GROUPS, *REACHING, ASKING, FREE_SPEAKERS)
 """Those of most rows, each after those that it depends on."""
 
 
@@ -80,7 +80,10 @@ class Engine:
         self._arrange(units)
         self._publishers: dict[Audience, dict[Cell, None]] = {}
         """Cells of units that yield flows for an audience; the flows are in their values."""
-        self._subscribed: dict[str, frozenset[Audience]] = {}
+        self._subscribed: dict[str, dict[Audience, int]] = {}
+        """The audiences of each chassis, and for how many reasons it belongs to each."""
+        self._served: dict[str, frozenset[Audience]] = {}
+        """Those of them that the fact ``audiences`` names."""
         self._subscribers: dict[Audience, dict[str, DesiredTable]] = {}
         self._touched: dict[str, DesiredTable] = {}
         """Tables of chassis that may differ from before, in the present pass."""
@@ -132,6 +135,9 @@ class Engine:
         for row in by_turns(rows, self._give_way):
             self._follow_row(row.kind, row.id)
             self._follow_fact(row.kind, row.id)
+        for at, value, is_there in by_turns(self._memo.turned(), self._give_way):
+            if at.chassis_id in self._subscribed and (audience_of := AUDIENCES_AT.get(at.what)) is not None:
+                self._join(at.chassis_id, audience_of(value), 1 if is_there else -1)
         for cell in by_turns(suspects, self._give_way):
             if (cell.function, cell.args) in self._facts:
                 self._look_at(cell.function, cell.args)
@@ -141,7 +147,7 @@ class Engine:
             if cell.suspect and isinstance(cell.function, _Units):
                 self._publish(cell.function, cell.args)
         for cell in by_turns(suspects, self._give_way):
-            if cell.function is audiences and cell.args[0] in self._subscribed:
+            if cell.function is audiences and cell.args[0] in self._served:
                 self._subscribe(cell.args[0])
         self._memo.end()
         # What has gone with the change goes from memory, too, and not all at once.
@@ -185,10 +191,12 @@ class Engine:
         if kind is Chassis:
             if present:
                 self._tables.setdefault(row_id, DesiredTable())
+                self._subscribed.setdefault(row_id, {})
                 self._subscribe(row_id)
             elif row_id in self._tables:
-                self._leave(row_id, self._subscribed.pop(row_id))
-                del self._tables[row_id]
+                for audience in self._subscribed.pop(row_id):
+                    self._leave(row_id, audience)
+                del self._tables[row_id], self._served[row_id]
                 self._touched.pop(row_id, None)
                 self._memo.drop(audiences, (row_id,))
 
@@ -261,17 +269,29 @@ class Engine:
                 del self._publishers[audience]
 
     def _subscribe(self, chassis_id: str) -> None:
-        """Bring the audiences of a chassis up to date."""
+        """Bring those audiences of a chassis up to date that a fact names."""
         now: frozenset[Audience] = self._memo.settled(audiences, (chassis_id,)).value
-        before = self._subscribed.get(chassis_id, frozenset())
-        self._subscribed[chassis_id] = now
-        table = self._touched[chassis_id] = self._tables[chassis_id]
-        self._leave(chassis_id, before - now)
+        before = self._served.get(chassis_id, frozenset())
+        self._served[chassis_id] = now
         for audience in before - now:
-            self._count(table, audience, -1)
+            self._join(chassis_id, audience, -1)
         for audience in now - before:
+            self._join(chassis_id, audience, 1)
+
+    def _join(self, chassis_id: str, audience: Audience, times: int) -> None:
+        """Let a chassis belong to an audience for one reason more (1) or less (-1)."""
+        reasons = self._subscribed[chassis_id]
+        before = reasons.get(audience, 0)
+        reasons[audience] = before + times
+        if before and reasons[audience]:
+            return
+        table = self._touched[chassis_id] = self._tables[chassis_id]
+        if times > 0:
             self._subscribers.setdefault(audience, {})[chassis_id] = table
-            self._count(table, audience, 1)
+        else:
+            del reasons[audience]
+            self._leave(chassis_id, audience)
+        self._count(table, audience, times)
 
     def _count(self, table: DesiredTable, audience: Audience, times: int) -> None:
         """Ask a table for all that is published for an audience, once more (1) or once less (-1)."""
@@ -279,12 +299,11 @@ class Engine:
             for flow in by_turns(_flows_for(audience, cell.value), self._give_way):
                 table.count(flow, times)
 
-    def _leave(self, chassis_id: str, audiences: Iterable[Audience]) -> None:
-        for audience in audiences:
-            subscribers = self._subscribers[audience]
-            del subscribers[chassis_id]
-            if not subscribers:
-                del self._subscribers[audience]
+    def _leave(self, chassis_id: str, audience: Audience) -> None:
+        subscribers = self._subscribers[audience]
+        del subscribers[chassis_id]
+        if not subscribers:
+            del self._subscribers[audience]
 
 
 class _Units:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from flows.gatherings import Gathering
-from topology.facts import Relation
+from flows.gatherings import Gathering, Turned
+from topology.facts import At, Each, Relation
 from topology.steady import Rows
 from topology.store import KIND_OF, RowChange
 from topology.turns import GiveWay, by_turns, let_go, nobody_waits
@@ -140,11 +140,8 @@ class Memo:
 
     def gather(self, relation: Relation, key: Any) -> tuple[str, ...]:
         """Return what all rows say under a key, sorted; the read is recorded."""
-        gathering = self._gatherings.get(relation)
-        if gathering is None:
-            gathering = self._introduce(relation)
         self._record_source(relation, key)
-        return gathering.found(key)
+        return self._gathering(relation).found(key)
 
     # What the engine does
 
@@ -163,7 +160,9 @@ class Memo:
         self._suspect_readers(edge)
         for relation, gathering in self._gatherings.items():
             edge = []
-            for row_id in gathering.concerned(by_kind.get(relation.kind, ())):
+            of = relation.kind
+            changed: Iterable[Any] = self._turned_of(of) if isinstance(of, Each) else by_kind.get(of, ())
+            for row_id in gathering.concerned(changed):
                 self._give_way()
                 for key in self._follow(relation, gathering, row_id):
                     edge += self._turned(relation, key)
@@ -184,6 +183,8 @@ class Memo:
                     self._forget(node)
             elif isinstance(node, Source) and node.readers is None:
                 del node.home[node.key]
+        for gathering in self._gatherings.values():
+            gathering.turned.clear()
         suspects, changed = self._suspects, self._changed
         self._suspects, self._changed = [], set()
         let_go(suspects, self._give_way)
@@ -239,12 +240,20 @@ class Memo:
 
     def introduce(self, relation: Relation) -> None:
         """Gather what all rows of a relation say, in slices; else that is done at once when it is first asked for."""
-        if relation not in self._gatherings:
-            self._introduce(relation)
+        self._gathering(relation)
+
+    def _gathering(self, relation: Relation) -> Gathering:
+        gathering = self._gatherings.get(relation)
+        return gathering if gathering is not None else self._introduce(relation)
+
+    def turned(self) -> Iterator[Turned]:
+        """Yield what has come to chassis, or has gone from them, in the present pass, for each relation in order."""
+        for gathering in self._gatherings.values():
+            yield from gathering.turned
 
     def _introduce(self, relation: Relation) -> Gathering:
         gathering = Gathering(relation)
-        for row_id in self._store.ids(relation.kind):
+        for row_id in self._every_row(relation.kind):
             if not self._recording:
                 self._give_way()
             self._follow(relation, gathering, row_id)
@@ -252,9 +261,22 @@ class Memo:
         self._gatherings[relation] = gathering
         return gathering
 
-    def _follow(self, relation: Relation, gathering: Gathering, row_id: str) -> set[Any]:
+    def _every_row(self, kind: type[Any] | Each) -> Iterable[Any]:
+        return self._gathering(kind.relation).there(kind.what) if isinstance(kind, Each) else self._store.ids(kind)
+
+    def _is_there(self, kind: type[Any] | Each, row_id: Any) -> bool:
+        if isinstance(kind, Each):
+            chassis_id, value = row_id
+            return self._gathering(kind.relation).is_said(At(kind.what, chassis_id), value)
+        return self._store.get(kind, row_id) is not None
+
+    def _turned_of(self, kind: Each) -> list[tuple[str, str]]:
+        turned = self._gathering(kind.relation).turned
+        return [(at.chassis_id, value) for at, value, _ in turned if at.what == kind.what]
+
+    def _follow(self, relation: Relation, gathering: Gathering, row_id: Any) -> set[Any]:
         """Bring what a row says up to date; return the keys under which another set of values is said now."""
-        if self._store.get(relation.kind, row_id) is None:
+        if not self._is_there(relation.kind, row_id):
             self.drop(gathering.says, (row_id,))
             return gathering.replace(row_id, ())
         return gathering.replace(row_id, self.settled(gathering.says, (row_id,)).value)

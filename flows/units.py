@@ -5,17 +5,14 @@ A unit runs once for each row of a kind (or for each of the things that a fact l
 computed once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flows.flow import Flow
-from topology.doors import externals_carried, externals_reached, networks_served, routers_served
-from topology.facts import View, networks_at
-from topology.routing import reach
-from topology.security import groups_at, remotes_at
-from topology.speaking import networks_to_guard
+from topology.doors import externals_carried, networks_served, routers_served
+from topology.facts import View
 
 
 class Audience(NamedTuple):
@@ -92,24 +89,31 @@ def where_doors_are(network_id: str) -> Audience:
 
 
 def audiences(view: View, chassis_id: str) -> frozenset[Audience]:
-    """Return the audiences that a chassis belongs to (a fact)."""
-    within = view.ask(reach, chassis_id)
+    """Return the audiences that a chassis belongs to by what it is and what it serves (a fact).
+
+    To others it belongs by what is there (``AUDIENCES_AT``), one by one, as a chassis may have very many networks.
+    """
     return frozenset(
         {
             EVERYONE,
             on_chassis(chassis_id),
-            *map(where_network_is, view.ask(networks_at, chassis_id)),
-            *map(where_network_is_guarded, view.ask(networks_to_guard, chassis_id)),
-            *map(where_network_is_reached, within.networks),
-            *map(where_router_is, within.routers),
-            *map(where_external_is_reached, view.ask(externals_reached, chassis_id)),
             *map(where_router_is, view.ask(routers_served, chassis_id)),
             *map(where_network_is_reached, view.ask(networks_served, chassis_id)),
             *map(where_doors_are, view.ask(externals_carried, chassis_id)),
-            *map(where_group_filters, view.ask(groups_at, chassis_id)),
-            *map(where_remote_group_is_asked, view.ask(remotes_at, chassis_id)),
         }
     )
+
+
+AUDIENCES_AT: Mapping[str, Callable[[str], Audience]] = {
+    "network": where_network_is,
+    "guarded": where_network_is_guarded,
+    "network reached": where_network_is_reached,
+    "router reached": where_router_is,
+    "external network reached": where_external_is_reached,
+    "group": where_group_filters,
+    "remote group": where_remote_group_is_asked,
+}
+"""The audience that a chassis belongs to by what relations say is there (``topology.facts.At``)."""
 
 
 Published = Iterator[tuple[Audience, Flow]]

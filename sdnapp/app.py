@@ -51,7 +51,7 @@ from topology.values import Chassis
 LOG = logging.getLogger(__name__)
 OVSDB_GRACE = 3.0
 """Seconds that a switch's database has to speak for it before its ports bind by name."""
-THREADS_WAIT = 0.0005
+THREADS_WAIT = 0.00005
 """Seconds that another thread waits at most until Python is taken from this one."""
 
 

@@ -4,7 +4,7 @@ Pure: a flow of the feature ``icmp`` and the frame that it sent here give the fr
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,7 +12,7 @@ from flows.fields import ETH_TYPE_IPV4, ETHERNET_HEADER, IP_PROTO_ICMP, IP_PROTO
 from flows.flow import Flow
 from flows.pipeline import EXTERNAL_ADDRESSES, ROUTER_OUTPUT, ROUTES
 from sdnapp.quoting import as_sent
-from topology.facts import Relation
+from topology.facts import Each, Relation, is_at
 from topology.gateway import gateway
 from topology.interfaces import interfaces, live_interface
 from topology.packet_size import largest_in, largest_out
@@ -53,8 +53,14 @@ class _Plain:
         return fact(self, *args)
 
     def gather(self, relation: Relation, key: Any) -> tuple[str, ...]:
-        said = (each for row_id in self._store.ids(relation.kind) for each in relation.says(self, row_id))
-        return tuple(sorted({value for at, value in said if at == key}))
+        return tuple(sorted({value for at, value in self._said(relation) if at == key}))
+
+    def _said(self, relation: Relation) -> Iterator[tuple[Any, str]]:
+        of = relation.kind
+        if isinstance(of, Each):
+            there = {(at.chassis_id, value) for at, value in self._said(of.relation) if is_at(at, of.what)}
+            return (each for row_id in there for each in relation.says(self, row_id))
+        return (each for row_id in self._store.ids(of) for each in relation.says(self, row_id))
 
 
 def report(store: Store, flow: Flow, frame: bytes) -> bytes | Silence:

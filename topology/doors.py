@@ -12,7 +12,7 @@ from topology.facts import View, encap_ip, networks_at
 from topology.gateway import Gateway, answers, bound, gateway, gateways_on, in_order, is_door
 from topology.gateway_values import Translation
 from topology.provider import networks_entering, provider_interfaces
-from topology.routing import networks_of, networks_reached, reach, reaching_router, with_all_behind
+from topology.routing import externals_reached, networks_of, networks_reached, reaching_router, with_all_behind
 from topology.values import Chassis, FloatingIP, Network, Port, PortForwarding
 from topology.virtual_addresses import chassis_of
 
@@ -140,11 +140,6 @@ def translators(view: View, router_id: str) -> tuple[str, ...]:
     """Return the chassis that translate for a router, sorted: those from which packets come to it."""
     own = view.ask(gateway, router_id)
     return view.ask(reaching_router, router_id) if own is not None else ()
-
-
-def externals_reached(view: View, chassis_id: str) -> tuple[str, ...]:
-    """Return the external networks that packets which enter at a chassis can come to, sorted."""
-    return tuple(sorted(view.ask(reach, chassis_id).externals))
 
 
 def externals_carried(view: View, chassis_id: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Facts ask one another through ``view.ask``, so that whoever computes them can re
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeGuard, TypeVar
 
 from topology.values import AddressPair, Chassis, FixedIP, Network, Port, PortBinding, Row, Segment, Subnet
 
@@ -36,6 +36,13 @@ class View(Protocol):
         ...
 
 
+class At(NamedTuple):
+    """A key under which it is said what of a sort (``what``) there is at a chassis."""
+
+    what: str
+    chassis_id: str
+
+
 class Relation(NamedTuple):
     """What the rows of a kind say together, each by itself: values under keys.
 
@@ -43,8 +50,23 @@ class Relation(NamedTuple):
     change of one row costs no look at the others, however many there are: that is what relations are for.
     """
 
-    kind: type[Any]
-    says: Callable[[View, str], Iterable[tuple[Any, str]]]
+    kind: "type[Any] | Each"
+    says: Callable[[View, Any], Iterable[tuple[Any, str]]]
+
+
+class Each(NamedTuple):
+    """Each thing of a sort that a relation says is at a chassis, as a row whose id is (chassis id, value).
+
+    So what follows from a chassis's networks, one by one, is not found anew for all when one more comes.
+    """
+
+    relation: Relation
+    what: str
+
+
+def is_at(key: Any, what: str) -> TypeGuard[At]:
+    """Return whether something of a sort is said under a key to be at a chassis."""
+    return isinstance(key, At) and key.what == what
 
 
 def binding_in_force(view: View, port_id: str) -> PortBinding | None:
@@ -145,7 +167,7 @@ def says_where(view: View, port_id: str) -> Iterable[tuple[Any, str]]:
 def _sayings(network_id: str, chassis_id: str) -> tuple[tuple[Any, str], tuple[Any, str], Any]:
     """Return what all ports of a network on a chassis say alike, and the key of what each says itself."""
     return (
-        (("networks at", chassis_id), network_id),
+        (At("network", chassis_id), network_id),
         (("hosts", network_id), chassis_id),
         ("ports", chassis_id, network_id),
     )
@@ -157,7 +179,7 @@ PLACES = Relation(Port, says_where)
 
 def networks_at(view: View, chassis_id: str) -> tuple[str, ...]:
     """Return the ids of the networks that have a live port on a chassis, sorted."""
-    return view.gather(PLACES, ("networks at", chassis_id))
+    return view.gather(PLACES, At("network", chassis_id))
 
 
 def local_ports(view: View, chassis_id: str, network_id: str) -> tuple[str, ...]:

@@ -5,10 +5,11 @@ routers that its own ports' packets can come to, and the networks to which these
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from topology.facts import Relation, View, hosts, live_port, networks_at
+from topology.facts import PLACES, PLACES_KEPT, At, Each, Relation, View, hosts, live_port
 from topology.gateway import Gateway, gateway
 from topology.interfaces import LiveInterface, interface_at, interfaces, live_interface, routers_on
 from topology.provider import networks_entering
@@ -37,9 +38,6 @@ class Reach(NamedTuple):
     routers: frozenset[str]
     networks: frozenset[str]
     externals: frozenset[str]
-
-
-NOWHERE = Reach(frozenset(), frozenset(), frozenset())
 
 
 def networks_of(view: View, router_id: str) -> tuple[str, ...]:
@@ -100,16 +98,6 @@ def routers_behind(view: View, router_id: str) -> tuple[str, ...]:
     return tuple(sorted(behind))
 
 
-def reach(view: View, chassis_id: str) -> Reach:
-    """Return what packets of a chassis's own ports can come to, and what it routes for physical networks.
-
-    A chassis may have very many networks, of which each is looked at by itself.
-    """
-    own = {*view.ask(networks_at, chassis_id), *view.ask(networks_entering, chassis_id)}
-    parts = [view.ask(reach_from, network_id) for network_id in own]
-    return Reach(*(frozenset().union(*each) for each in zip(*parts, strict=True))) if parts else NOWHERE
-
-
 def reach_from(view: View, network_id: str) -> Reach:
     """Return what packets that come from a network can come to, on whatever chassis.
 
@@ -124,34 +112,42 @@ def reach_from(view: View, network_id: str) -> Reach:
     return Reach(frozenset(answering), frozenset(networks), frozenset(externals))
 
 
+def says_from_its_ports(view: View, network_at: tuple[str, str]) -> Iterable[tuple[Any, str]]:
+    """Say from a chassis with a live port of a network to what packets of that network come there."""
+    chassis_id, network_id = network_at
+    return _sayings(view.ask(reach_from, network_id), chassis_id)
+
+
+def says_from_outside(view: View, chassis_id: str) -> Iterator[tuple[Any, str]]:
+    """Say from a chassis to what the packets come that it routes for physical networks."""
+    for network_id in view.ask(networks_entering, chassis_id):
+        yield from _sayings(view.ask(reach_from, network_id), chassis_id)
+
+
+REACHING = (Relation(Each(PLACES, "network"), says_from_its_ports), Relation(Chassis, says_from_outside))
+"""To which networks and routers packets come from each chassis: from its own ports, and from physical networks."""
+
+
 def networks_reached(view: View, chassis_id: str) -> tuple[str, ...]:
     """Return the ids of the networks that packets which enter at a chassis can come to, sorted."""
-    return tuple(sorted(view.ask(reach, chassis_id).networks))
+    return _said(view, At("network reached", chassis_id))
 
 
-def says_what_it_reaches(view: View, chassis_id: str) -> Iterator[tuple[tuple[str, str], str]]:
-    """Say from a chassis to which networks and routers packets come from it."""
-    within = view.ask(reach, chassis_id)
-    for network_id in within.networks:
-        yield ("network", network_id), chassis_id
-    for router_id in within.routers:
-        yield ("router", router_id), chassis_id
-
-
-REACHING = Relation(Chassis, says_what_it_reaches)
-"""From which chassis packets come to each network and router."""
+def externals_reached(view: View, chassis_id: str) -> tuple[str, ...]:
+    """Return the external networks that packets which enter at a chassis can come to, sorted."""
+    return _said(view, At("external network reached", chassis_id))
 
 
 def reaching_network(view: View, network_id: str) -> tuple[str, ...]:
     """Return the ids of the chassis from which packets come to a network, sorted."""
     if not view.ask(routers_on, network_id):
         return view.ask(hosts, network_id)
-    return view.gather(REACHING, ("network", network_id))
+    return _said(view, ("network", network_id))
 
 
 def reaching_router(view: View, router_id: str) -> tuple[str, ...]:
     """Return the ids of the chassis from which packets come to a router, sorted."""
-    return view.gather(REACHING, ("router", router_id))
+    return _said(view, ("router", router_id))
 
 
 def address_towards(view: View, router_id: str, destination: str) -> str | None:
@@ -162,6 +158,26 @@ def address_towards(view: View, router_id: str, destination: str) -> str | None:
         best = max(known, key=lambda each: IPv4Network(each.prefix).prefixlen)
         return next(iter(best.next_hops[0].interface.addresses), None)
     return next((address for each in _interfaces(view, router_id) for address in each.addresses), None)
+
+
+@lru_cache(maxsize=PLACES_KEPT)
+def _sayings(within: Reach, chassis_id: str) -> tuple[tuple[Any, str], ...]:
+    """Return what a chassis says of what packets come to from there: from all networks of a router, the same."""
+    networks, routers = At("network reached", chassis_id), At("router reached", chassis_id)
+    externals = At("external network reached", chassis_id)
+    return (
+        *((networks, network_id) for network_id in within.networks),
+        *((("network", network_id), chassis_id) for network_id in within.networks),
+        *((routers, router_id) for router_id in within.routers),
+        *((("router", router_id), chassis_id) for router_id in within.routers),
+        *((externals, network_id) for network_id in within.externals),
+    )
+
+
+def _said(view: View, key: Any) -> tuple[str, ...]:
+    """Return what is said under a key of what packets come to, whoever says it, sorted."""
+    from_ports, from_outside = (view.gather(relation, key) for relation in REACHING)
+    return tuple(sorted({*from_ports, *from_outside})) if from_outside else from_ports
 
 
 def _interfaces(view: View, router_id: str) -> list[LiveInterface]:

@@ -4,9 +4,10 @@ Facts, as in ``topology.facts``: for anything missing their answer permits nothi
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
-from topology.facts import Relation, View, live_port
+from topology.facts import PLACES_KEPT, At, Each, Relation, View, live_port
 from topology.values import AddressGroup, Port, SecurityGroup, SecurityGroupRule
 
 EGRESS, INGRESS = "egress", "ingress"
@@ -79,12 +80,18 @@ def asked_groups(view: View, port_id: str) -> tuple[str, ...]:
     return tuple(sorted(port.security_groups))
 
 
-def says_which_groups(view: View, port_id: str) -> Iterable[tuple[str, str]]:
+def says_which_groups(view: View, port_id: str) -> Iterable[tuple[At, str]]:
     """Say at the chassis of a live port which security groups filter it."""
     port = view.ask(live_port, port_id)
     if port is None:
         return ()
-    return tuple((port.chassis_id, group_id) for group_id in view.ask(asked_groups, port_id))
+    return tuple(_saying(port.chassis_id, group_id) for group_id in view.ask(asked_groups, port_id))
+
+
+@lru_cache(maxsize=PLACES_KEPT)
+def _saying(chassis_id: str, group_id: str) -> tuple[At, str]:
+    """Return what all ports of a group on a chassis say alike."""
+    return At("group", chassis_id), group_id
 
 
 GROUPS = Relation(Port, says_which_groups)
@@ -93,15 +100,21 @@ GROUPS = Relation(Port, says_which_groups)
 
 def groups_at(view: View, chassis_id: str) -> tuple[str, ...]:
     """Return the ids of the security groups that filter a live port on a chassis, sorted."""
-    return view.gather(GROUPS, chassis_id)
-
-
-def remotes_at(view: View, chassis_id: str) -> frozenset[str]:
-    """Return the ids of the remote groups that the security groups on a chassis name."""
-    return frozenset().union(*[view.ask(named_by, group_id) for group_id in view.ask(groups_at, chassis_id)])
+    return view.gather(GROUPS, At("group", chassis_id))
 
 
 def named_by(view: View, group_id: str) -> frozenset[str]:
     """Return the ids of the remote groups that a security group's rules name."""
     named = {remote_id for direction in DIRECTIONS for remote_id in view.ask(remotes, group_id, direction)}
     return frozenset(remote_id for remote_id in named if remote_id is not None)
+
+
+def says_whom_it_names(view: View, group_at: tuple[str, str]) -> Iterable[tuple[At, str]]:
+    """Say at a chassis with a security group whom the group's rules name."""
+    chassis_id, group_id = group_at
+    here = At("remote group", chassis_id)
+    return tuple((here, remote_id) for remote_id in view.ask(named_by, group_id))
+
+
+ASKING = Relation(Each(GROUPS, "group"), says_whom_it_names)
+"""The remote groups that the security groups on each chassis name."""

@@ -7,7 +7,7 @@ without port security, and those with an address pair for a whole prefix.
 from collections.abc import Iterable
 from typing import Any
 
-from topology.facts import LivePort, Relation, View, live_port
+from topology.facts import At, LivePort, Relation, View, live_port
 from topology.values import Port
 
 
@@ -30,7 +30,9 @@ def speaks_freely(port: LivePort) -> bool:
 def says_where_free_speakers_are(view: View, port_id: str) -> Iterable[tuple[Any, str]]:
     """Say at the chassis of a live port that on its network somebody there speaks freely."""
     port = view.ask(live_port, port_id)
-    return ((port.chassis_id, port.network.id),) if port is not None and speaks_freely(port) else ()
+    if port is None or not speaks_freely(port):
+        return ()
+    return ((At("guarded", port.chassis_id), port.network.id),)
 
 
 FREE_SPEAKERS = Relation(Port, says_where_free_speakers_are)
@@ -39,4 +41,4 @@ FREE_SPEAKERS = Relation(Port, says_where_free_speakers_are)
 
 def networks_to_guard(view: View, chassis_id: str) -> tuple[str, ...]:
     """Return the ids of the networks whose addresses must be protected from ports on a chassis, sorted."""
-    return view.gather(FREE_SPEAKERS, chassis_id)
+    return view.gather(FREE_SPEAKERS, At("guarded", chassis_id))

@@ -467,8 +467,10 @@ def test_a_network_that_comes_to_a_chassis_lets_what_others_there_reach_stand() 
     row = store.get(Chassis, "a")
     assert row is not None
     observe(store, row, {"p30": Plugged(99, "new")}, changed={"p30"})
-    runs = runs_of(engine, changes)
-    assert (runs["reach"], runs["reach_from"]) == (1, 1), runs
+    before, runs = dict(engine.desired("a")), runs_of(engine, changes)
+    assert (runs["says_from_its_ports"], runs["reach_from"]) == (1, 1), runs
+    assert runs["audiences"] == 0, "what the chassis hears of as before was not looked at"
+    assert any(flow.owner == "network/n4" for key, flow in engine.desired("a").items() if key not in before)
     assert len(store.find(PortBinding, "chassis", "a")) == 10 + 1, "of the others nothing was said"
 
 

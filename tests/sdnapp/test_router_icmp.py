@@ -11,13 +11,15 @@ from flows.engine import Engine
 from flows.flow import Flow
 from flows.packets import Packet, icmp, icmp_echo, ipv4, tcp, udp
 from flows.pipeline import TABLES
-from sdnapp.router_icmp import Silence, report
+from sdnapp.router_icmp import Silence, _Plain, report
 from tests.clouds import UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FAR, FLAT, OUTSIDE, ask_far, floating, from_far, mac_of, outside, outward
 from tests.provider_stories import plant
 from tests.real_ovs.frames import from_bytes, to_bytes
 from tests.router_stories import Joined, chain, interface, joined
+from topology.routing import networks_reached
 from topology.store import Store
+from topology.values import Chassis
 
 ONE = "10.0.1.11"
 
@@ -211,3 +213,11 @@ def test_errors_about_packets_from_outside_quote_what_was_sent() -> None:
     own = ask_far(out, plain, "10.0.9.9").but(ip_ttl=1)
     ((_, flow, frame),) = cloud.inject("plain@hv1", own).to_controller
     assert isinstance(report(cloud.store, flow, to_bytes(frame)), bytes), "instances hear of their own as ever"
+
+
+def test_facts_straight_from_the_store_are_those_that_the_engine_keeps(net: tuple[SimulatedCloud, Joined]) -> None:
+    cloud, _ = net
+    engine, plain = Engine(cloud.store), _Plain(cloud.store)
+    found = {each: networks_reached(plain, each) for each in cloud.store.ids(Chassis)}
+    assert found == {each: engine.ask(networks_reached, each) for each in found}
+    assert any(found.values())
