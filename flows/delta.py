@@ -79,7 +79,11 @@ class DesiredTable(Mapping[Key, Flow]):
             self._asked[key] = asked
         if chosen is None:
             self._size += 1
-        place[flow.match] = min(asked, key=lambda each: each.cookie)
+        if chosen is None or chosen not in asked:
+            # A look at all of them each time would be a look at the square of them.
+            place[flow.match] = min(asked, key=lambda each: each.cookie)
+        elif total and flow.cookie < chosen.cookie:
+            place[flow.match] = flow
 
     def take_delta(self, give_way: GiveWay = nobody_waits) -> Delta:
         """Return what has changed since this was last called."""

@@ -253,7 +253,7 @@ class Engine:
             self.failures[broken.unit, cell.args] = Failure(broken.unit, cell.args, broken.error)
         difference = Counter(_pairs(now))
         difference.subtract(_pairs(before))
-        for (audience, flow), times in difference.items():
+        for (audience, flow), times in by_turns(difference.items(), self._give_way):
             if not times:
                 continue
             for chassis_id, table in self._subscribers.get(audience, {}).items():
@@ -295,8 +295,9 @@ class Engine:
 
     def _count(self, table: DesiredTable, audience: Audience, times: int) -> None:
         """Ask a table for all that is published for an audience, once more (1) or once less (-1)."""
-        for cell in self._publishers.get(audience, ()):
-            for flow in by_turns(_flows_for(audience, cell.value), self._give_way):
+        published = (pair for cell in self._publishers.get(audience, ()) for pair in _pairs(cell.value))
+        for each, flow in by_turns(published, self._give_way):
+            if each == audience:
                 table.count(flow, times)
 
     def _leave(self, chassis_id: str, audience: Audience) -> None:
@@ -355,10 +356,6 @@ def _pairs(yielded: Yielded) -> Iterator[tuple[Audience, Flow]]:
             audience = each
         elif isinstance(each, Flow) and audience is not None:
             yield audience, each
-
-
-def _flows_for(audience: Audience, yielded: Yielded) -> Iterator[Flow]:
-    return (flow for each, flow in _pairs(yielded) if each == audience)
 
 
 def _audiences_of(yielded: Yielded) -> set[Audience]:

@@ -1,8 +1,12 @@
 """The flows of one chassis, by key: which of several is chosen, and what a pass changes."""
 
+from collections.abc import Callable
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows import delta
 from flows.actions import Output
 from flows.delta import Delta, DesiredTable
 from flows.flow import Flow, flow
@@ -28,6 +32,21 @@ def test_the_order_of_arrival_and_departure_does_not_matter(coming: list[Flow], 
         table.count(each, -1)
         left.discard(each)
         assert list(table.values()) == [min(left, key=lambda one: one.cookie)]
+
+
+def test_many_rivals_are_not_all_looked_at_for_each_that_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+
+    def lowest(asked: dict[Flow, int], key: Callable[[Flow], int]) -> Flow:
+        looked_at.append(len(asked))
+        return min(asked, key=key)
+
+    monkeypatch.setattr(delta, "min", lowest, raising=False)
+    table, rivals = DesiredTable(), [rival(number) for number in range(400)]
+    for times in (1, -1):
+        for each in rivals:
+            table.count(each, times)
+    assert sum(looked_at) < 20 * len(rivals)
 
 
 def test_a_flow_stays_for_as_long_as_somebody_asks_for_it() -> None:

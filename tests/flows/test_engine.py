@@ -4,13 +4,18 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from flows.actions import Controller
+from flows import flow as flows
+from flows.actions import Controller, Output
+from flows.delta import DesiredTable
 from flows.engine import Engine
-from flows.units import Unit
+from flows.flow import Flow
+from flows.pipeline import DELIVERY
+from flows.units import EVERYONE, Unit
 from topology import facts
 from topology.gateway_values import (
     Fence,
@@ -560,6 +565,43 @@ def test_others_ask_while_many_changes_are_followed_and_nothing_is_amiss_for_it(
         # As rows are taken note of, and as each is followed, and whatever it concerns.
         assert len(turns) > 20 * 10
         assert tables(engine) == tables(Engine(store))
+
+
+def test_much_that_is_counted_at_once_is_counted_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = [0]
+    count = DesiredTable.count
+
+    def watched(table: DesiredTable, flow: Flow, times: int) -> None:
+        counted[-1] += 1
+        count(table, flow, times)
+
+    def unit(view: Any, network_id: str) -> Any:
+        numbers = range(40) if view.get(Network, network_id).name == "many" else range(1)
+        return ((EVERYONE, delivery(network_id, number)) for number in numbers)
+
+    monkeypatch.setattr("topology.turns.STRIDE", 5)
+    monkeypatch.setattr(DesiredTable, "count", watched)
+    store, changes = Store(), []
+    with store.transaction() as tx:
+        for number in range(40):
+            tx.put(Network(f"n{number}", "t", number, Segment("geneve", 100 + number)))
+    engine = Engine(store, (Unit(unit, over=Network),), give_way=lambda: counted.append(0))
+    store.watch(changes.append)
+    # What many publish for whoever begins to hear them, and what one publishes for all that do.
+    for row in (Chassis("a"), replace(store.get(Network, "n1"), name="many")):
+        counted[:] = [0]
+        with store.transaction() as tx:
+            tx.put(row)
+        engine.update(changes)
+        changes.clear()
+        assert sum(counted) >= 39 and max(counted) <= 6, row
+    assert len(engine.desired("a")) == 79
+
+
+def delivery(owner: str, place: int) -> Flow:
+    return flows.flow(
+        DELIVERY, "local", "delivery", f"network/{owner}", Output(place), to_port=1000 * int(owner[1:]) + place
+    )
 
 
 def test_audience_of_an_unknown_chassis_reaches_nobody() -> None:
