@@ -220,7 +220,8 @@ class Controller:
 
     def _translate(self, owners: set[str]) -> None:
         """Have what some routers and floating IPs need to translate addresses taken."""
-        for owner, problems in translation.settle(self.store, self.engine.view, owners, self.snat_block_size).items():
+        view, ports = self.engine.view, self.snat_block_size
+        for owner, problems in translation.settle(self.store, view, owners, ports, self._give_way).items():
             before = self._untranslated.pop(owner, [])
             for problem in sorted(set(problems) - set(before)):
                 LOG.error("%s: %s", problem, MORE_ADDRESSES)

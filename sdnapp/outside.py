@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from flows.fields import ETH_TYPE_IPV4
 from flows.flow import Flow
 from sdnapp import arp
+from sdnapp.turns import Turns
 from topology.addressing import SERVICE_MAC, UNSPECIFIED, int_to_mac
 from topology.doors import floating
 from topology.facts import View
@@ -231,7 +232,7 @@ class Outside:
         """Let those announce addresses that have them, as far as they can be reached."""
         as_of = self._as_of()
         if as_of != self._found_as_of:
-            self._found = {place: (site, own) for place, site, own in _sites(self._store, view)}
+            self._found = {place: (site, own) for place, site, own in Turns().between(_sites(self._store, view))}
             self._found_as_of = as_of
         sites = self._found
         now = {place: site for place, (site, _) in sites.items()}

@@ -15,12 +15,14 @@ from typing import NamedTuple
 
 from topology.allocation import ExhaustedError, claim_in_turn, release
 from topology.doors import floating, translators
+from topology.draft import drafted
 from topology.facts import View
 from topology.gateway import gateway
 from topology.gateway_values import PortBlock, Translation
 from topology.placement import ZONES, zones_of
 from topology.port_blocks import PORTS, SHARE, SPARE, Span, doubled, largest, left, room_for
 from topology.store import Store, Transaction
+from topology.turns import GiveWay, nobody_waits
 from topology.values import Chassis, Counter, FloatingIP, Router
 
 BLOCKS = 2
@@ -80,20 +82,31 @@ def used_up(view: View, owner: str) -> bool:
     return bool(addresses) and not any(left(taken_of(rows, address)) for address in addresses)
 
 
-def settle(store: Store, view: View, owners: Iterable[str], ports: int = PORTS) -> dict[str, list[str]]:
+def settle(
+    store: Store, view: View, owners: Iterable[str], ports: int = PORTS, give_way: GiveWay = nobody_waits
+) -> dict[str, list[str]]:
     """Take what is needed and give back what is not; return, for each owner, what could not be taken, in words.
 
-    ``view`` is up to date with the store. ``ports`` is the size of first blocks. Writes nothing when nothing differs.
+    ``view`` is up to date with the store, and nobody writes to that however often this is to ``give_way``. ``ports`` is
+    the size of first blocks. Writes nothing when nothing differs.
     """
     problems: dict[str, list[str]] = {}
-    with store.transaction() as tx:
-        for owner in owners:
-            work = view.ask(unsettled, owner)
+    differing: dict[str, Unsettled] = {}
+    for owner in owners:
+        give_way()
+        problems[owner] = []
+        if any(work := view.ask(unsettled, owner)):
+            differing[owner] = work
+    if not differing:
+        return problems
+    with drafted(store, give_way) as (draft, tx):
+        for owner, work in differing.items():
+            give_way()
             for row_id in work.stale:
                 _give_back(tx, row_id)
             for row_id in work.trimmed:
                 _trim(tx, view, row_id)
-            problems[owner] = _take_all(store, tx, work.missing, ports)
+            problems[owner] = _take_all(draft, tx, work.missing, ports)
     return problems
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flows.flow import Flow
 from flows.packets import Packet, arp_reply, arp_request, gratuitous_arp
-from sdnapp import arp, outside
+from sdnapp import arp, outside, turns
 from sdnapp.outages import PATIENCE, Outages
 from sdnapp.outside import FORGOTTEN, MAX_ASKED, REFRESH, TRIES, Outside, sender
 from sdnapp.realization import DEAD, IN_SYNC, SYNCING
@@ -420,3 +420,14 @@ def test_one_that_is_out_is_silenced_by_the_others_on_each_network_where_it_may_
 def test_flows_of_this_feature_are_metered(world: World) -> None:
     flows: list[Flow] = [each for each in world.cloud.flows("hv3").values() if each.feature == "upstream"]
     assert flows and all(each.meter is not None for each in flows)
+
+
+def test_others_have_their_turn_while_many_addresses_are_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        floating(world.cloud, world.net, 20 + number, world.net.one)
+    given_way: list[float] = []
+    monkeypatch.setattr(turns, "SLICE", 0)
+    monkeypatch.setattr(turns.hub, "sleep", given_way.append)
+    assert len(world.tick()) > 20 and len(given_way) > 20

@@ -365,6 +365,28 @@ def held(cloud: SimulatedCloud) -> dict[tuple[str, int, int], str]:
     return found
 
 
+def test_others_have_their_turn_between_any_two_owners(
+    cloud: SimulatedCloud, net: Outward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        floating(cloud, net, 20 + number, net.one)
+    before = set(rows(cloud))
+    assert len(before) > 20
+    with cloud.store.transaction() as tx:
+        for row_id in before:
+            tx.delete(Translation, row_id)
+    cloud.engine = new_engine(cloud.store)
+    taken, take = [0], translation._take
+
+    def taking(tx: Any, need: translation.Need, ports: int) -> None:
+        taken[-1] += 1
+        take(tx, need, ports)
+
+    monkeypatch.setattr(translation, "_take", taking)
+    settle(cloud.store, cloud.engine.view, every_owner(cloud.store), give_way=lambda: taken.append(0))
+    assert set(rows(cloud)) == before and sum(taken) == len(before) and max(taken) <= len(CHASSIS)
+
+
 def test_its_cost_follows_the_change_and_not_the_number_of_routers() -> None:
     """Of 1,000 routers, a change looks at those that it concerns, and at no other's rows."""
     cloud = SimulatedCloud()
