@@ -459,6 +459,25 @@ def _beside_a_floating_ip(path: str, one: dict[str, Any]) -> Iterator[Ask]:
     yield delete("ports/{pw2}")
 
 
+def _forwardings_that_lead_nowhere(path: str, one: dict[str, Any]) -> Iterator[Ask]:
+    """To a port of another project, and to addresses that a port has no more."""
+    yield post("ports", save="pz", network_id="{pl}", tenant_id=BLUE, fixed_ips=[{"ip_address": "10.0.12.40"}])
+    to_blue = one | {"internal_port_id": "{pz}", "internal_ip_address": "10.0.12.40", "external_port": 7100}
+    yield Ask("POST", path, to_blue, clean=True)
+    yield delete("ports/{pz}")
+    both = [{"ip_address": "10.0.12.41"}, {"ip_address": "10.0.12.42"}]
+    yield post("ports", MEMBER, "py", network_id="{pl}", fixed_ips=both)
+    for number, fixed in enumerate(both, 7101):
+        own = {"internal_port_id": "{py}", "internal_ip_address": fixed["ip_address"], "external_port": number}
+        yield post(path, MEMBER, f"py{number}", **one | own)
+    for left in (both[1:], []):
+        yield put("ports/{py}", MEMBER, fixed_ips=left)
+        yield get(f"{path}/{{py7101}}", MEMBER)
+        yield get(f"{path}/{{py7102}}", MEMBER)
+    yield delete("ports/{py}", MEMBER)
+    yield get(f"{path}?sort_key=external_port&sort_dir=asc&fields=external_port", MEMBER)
+
+
 def _needed_forwardings(path: str, one: dict[str, Any]) -> Iterator[Ask]:
     """What port forwardings keep in use."""
     yield put("floatingips/{pf}", MEMBER, port_id="{pq}")
@@ -475,6 +494,7 @@ def _needed_forwardings(path: str, one: dict[str, Any]) -> Iterator[Ask]:
     yield post("networks", MEMBER, "pn")
     yield post("subnets", MEMBER, network_id="{pn}", ip_version=4, cidr="10.0.112.0/24")
     far = {"network_id": "{pn}", "fixed_ips": [{"ip_address": "10.0.112.20"}]}
+    yield from _forwardings_that_lead_nowhere(path, one)
     yield post("ports", MEMBER, "pu", **far)
     yield post(path, MEMBER, **one | {"internal_port_id": "{pu}", "internal_ip_address": "10.0.112.20"})
     yield delete("ports/{pu}", MEMBER)

@@ -158,7 +158,9 @@ def test_a_policy_stays_while_a_gateway_needs_it(api: Api) -> None:
     refused = api.delete("rbac_policies", blue)
     assert refused.error == in_use and "There are routers attached to this network" in refused.message
     assert api.put("rbac_policies", blue, target_tenant="green").error == in_use
-    assert api.delete("rbac_policies", red).status == 204, "nobody needs it"
+    green = api.create("routers", project_id="green", external_gateway_info={"network_id": network})["id"]
+    assert api.delete("rbac_policies", red).status == 204, "nobody needs it: not green, who has no leave at all"
+    assert api.delete("routers", green).status == 204
     everybody = grant(api, network, "*")
     assert api.delete("rbac_policies", blue).status == 204, "there is one for all"
     assert api.delete("rbac_policies", everybody).error == in_use

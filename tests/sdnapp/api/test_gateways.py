@@ -204,6 +204,16 @@ def test_it_is_free_when_its_port_goes(api: Api, world: str, lan: str) -> None:
     assert shown["port_id"] is None and shown["router_id"] is None and shown["port_details"] is None
 
 
+def test_a_floating_ip_is_of_an_external_network_with_addresses(api: Api, lan: str) -> None:
+    own = api.post("floatingips", RED, floating_network_id=lan)
+    assert own.error == (400, "BadRequest") and "is not a valid external network" in own.message
+    foreign = api.network(BLUE)
+    assert api.post("floatingips", RED, floating_network_id=foreign).error == (404, "NetworkNotFound")
+    bare = api.network(**FLAT, **{"provider:physical_network": "q"})
+    empty = api.post("floatingips", RED, floating_network_id=bare)
+    assert empty.error == (400, "BadRequest") and "does not contain any IPv4 subnet" in empty.message
+
+
 @pytest.mark.parametrize(
     ("values", "error", "words"),
     [

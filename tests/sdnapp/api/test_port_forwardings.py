@@ -1,5 +1,6 @@
 """Port forwardings: ports of a floating IP that lead to instances."""
 
+import logging
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ class Behind:
     """A floating IP, and two ports behind the router that it is reached by."""
 
     def __init__(self, api: Api, world: str, lan: str) -> None:
-        self.api = api
+        self.api, self.lan = api, lan
         self.router = joined(api, world, lan)
         self.ports = [api.port(lan, RED) for _ in range(2)]
         self.floatingip = str(api.create("floatingips", RED, floating_network_id=world)["id"])
@@ -184,10 +185,29 @@ def test_nor_is_another_address_of_a_port_that_one_stands_for(behind: Behind, wo
     assert behind.forward(both, external_port=23, internal_port=22).error == (409, "PortHasBindingFloatingIP")
 
 
+def test_they_hold_for_one_revision_of_their_floating_ip_and_the_audit_log_names_them(
+    behind: Behind, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "sdnapp.audit")
+    stale = {"If_Match": f"revision_number={behind.shown()['revision_number'] + 1}"}
+    refused = (412, "RevisionNumberConstraintFailed")
+    body = behind.body(behind.ports[0], external_port=22, internal_port=22)
+    assert behind.api.call("POST", behind.path, body, RED, **stale).error == refused
+    made = behind.api.call("POST", behind.path, body, RED).first["id"]
+    assert caplog.messages[-1].endswith(f" created={made}")
+    stale = {"If_Match": f"revision_number={behind.shown()['revision_number'] + 1}"}
+    change = {"port_forwarding": {"description": "new"}}
+    assert behind.api.call("PUT", f"{behind.path}/{made}", change, RED, **stale).error == refused
+    assert behind.api.call("DELETE", f"{behind.path}/{made}", None, RED, **stale).error == refused
+
+
 def test_who_may_not(behind: Behind, api: Api) -> None:
     assert behind.forward(behind.ports[0], BLUE, external_port=1, internal_port=1).error == (404, "FloatingIPNotFound")
     lost = {"internal_port_id": str(uuid4()), "external_port": 1, "internal_port": 1}
     assert behind.forward(behind.ports[0], **lost).error == (404, "PortNotFound")
+    of_blue = api.port(behind.lan, project_id="blue")
+    mixed = behind.forward(of_blue, ADMIN, external_port=1, internal_port=1)
+    assert mixed.error == (400, "BadRequest") and "are of different projects" in mixed.message
     far = api.network(RED)
     api.subnet(far, "10.0.9.0/24", RED)
     outside = behind.forward(api.port(far, RED), external_port=1, internal_port=1)

@@ -122,6 +122,14 @@ def test_what_is_its_owners_stands_against_nothing(api: Api, kind: str) -> None:
     assert [api.delete("rbac_policies", policy).status for policy in policies] == [204] * 3
 
 
+def test_a_policy_goes_that_whoever_uses_the_object_does_not_use_it_by(api: Api) -> None:
+    """An administrator may have made a port for somebody who sees nothing of the network."""
+    network = api.network(RED)
+    of_blue = share(api, "network", network, "blue")
+    api.create("ports", network_id=network, project_id="green")
+    assert api.delete("rbac_policies", of_blue, RED).status == 204
+
+
 def test_sharing_a_network_shows_its_subnets_but_no_foreign_ports(api: Api) -> None:
     network = api.network(RED)
     subnet, port = api.subnet(network, who=RED), api.port(network, RED)
