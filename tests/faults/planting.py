@@ -26,6 +26,9 @@ class Fault(NamedTuple):
         """The name of the table that it is in."""
         return TABLES.by_number[self.flow.table].name
 
+    def __str__(self) -> str:
+        return f"{self.chassis}, {self.table}, {self.done}: {self.flow}\n  is now {self.changed or 'gone'}"
+
     def held(self, cloud: SimulatedCloud) -> list[Flow]:
         """The flows that the chassis holds with the fault. Of flows that are then alike, a switch holds the last."""
         flows = [flow for flow in cloud.flows(self.chassis).values() if flow != self.flow]

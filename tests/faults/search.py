@@ -76,8 +76,8 @@ class Known:
 
 
 @deep_stack()
-def effect(known: Known, fault: Fault, random: Random) -> Effect:
-    """Return what a fault leads to."""
+def effect(known: Known, fault: Fault, random: Random) -> tuple[Effect, str]:
+    """Return what a fault leads to, and for one that was missed a packet that comes where it may not."""
     cloud = known.cloud
     weak, sound = Judge(cloud, {fault.chassis: fault.held(cloud)}), Judge(cloud)
     loses = differs = False
@@ -85,16 +85,16 @@ def effect(known: Known, fault: Fault, random: Random) -> Effect:
         try:
             after = weak.play(known.cases[place])
         except ForbiddenError:
-            return Effect.FOUND
+            return Effect.FOUND, ""
         loses, differs = _compared(known.outcomes[place], after, loses, differs)
     for case in _directed(known, fault, random):
         try:
             after = weak.play(case)
-        except ForbiddenError:
-            return Effect.MISSED
+        except ForbiddenError as error:
+            return Effect.MISSED, str(error)
         if any(step.flow == fault.changed for outcome in after for step in outcome.walk.steps):
             loses, differs = _compared(sound.play(case), after, loses, differs)
-    return Effect.LOSES if loses else Effect.HARMLESS if differs else Effect.NONE
+    return Effect.LOSES if loses else Effect.HARMLESS if differs else Effect.NONE, ""
 
 
 def _compared(before: list[Outcome], after: list[Outcome], loses: bool, differs: bool) -> tuple[bool, bool]:

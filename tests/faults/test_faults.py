@@ -55,7 +55,9 @@ def unasked(flow: Flow) -> Flow:
 
 def became(cloud: SimulatedCloud, planted: Fault, honest_only: bool = False) -> Effect:
     cases = plain(cloud) if honest_only else traffic(cloud, Judge(cloud), Random(1))
-    return effect(Known(cloud, list(cases)), planted, Random(1))
+    found, packet = effect(Known(cloud, list(cases)), planted, Random(1))
+    assert bool(packet) == (found is Effect.MISSED), "what was missed is shown"
+    return found
 
 
 def test_what_permits_too_much_is_found_by_a_forbidden_arrival(cloud):

@@ -3,7 +3,7 @@
 Chance finds most faults, but not each bit of an address, nor each reason to drop at each port. So every drop flow is
 met by every port on its chassis that it may concern, and every permission to send is missed by every single bit. Each
 packet is but for that one that has been seen to arrive, so that nothing else stops it. And what a network's flows do
-is asked for from every other network on the chassis.
+is asked for from every other network on the chassis, of routers wherever they lead.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from flows.pipeline import (
     ARP_ANSWER,
     ARP_GUARD,
     ARP_RESPONDER,
+    CLASSIFICATION,
     EGRESS_TRACKING,
     FORWARDING,
     INGRESS_TRACKING,
@@ -26,15 +27,18 @@ from flows.pipeline import (
     ROUTING,
     TABLES,
 )
-from tests.clouds import CHASSIS, SimulatedCloud
-from tests.isolation.attacks import gateways, honest, instances
-from tests.isolation.judge import Case, Judge, Outsider, Sent
+from tests.clouds import CHASSIS, ENCAP_IPS, TUNNEL_PORTS, UPSTREAM_MAC, SimulatedCloud
+from tests.isolation.attacks import FAR, gateways, honest, instances
+from tests.isolation.clouds import MACHINE, MACHINE_MAC
+from tests.isolation.judge import Case, Judge, Outsider, Sent, Stranger
 from tests.isolation.near_flows import headers, shaped
-from tests.storytelling import address
+from tests.storytelling import STRANGER, address
 from topology.values import Network, Port
 
 PATHS, BITS = 2, 6
 """How many targets of a sender are tried, and how many bits of ports for each where all targets are."""
+TARGETS = 4
+"""How many instances a router is asked for from each port that is none of its network's."""
 OF_A_NETWORK = tuple(table.number for table in (ARP_RESPONDER, ARP_ANSWER, ADDRESSES, ROUTING, FORWARDING))
 UNFILTERED = (EGRESS_TRACKING.number, INGRESS_TRACKING.number)
 OF_SENDERS = ("eth_src", "ipv4_src", "arp_spa", "arp_sha")
@@ -64,8 +68,14 @@ class Systematic:
                     yield from self._missed(terms)
                 elif flow.table in UNFILTERED and "udp_dst" in terms:
                     yield from self._unfiltered(self._here[chassis], flow.table == EGRESS_TRACKING.number, terms)
+                elif flow.table == CLASSIFICATION.number and "tun_id" in terms:
+                    yield from self._by_tunnel(chassis, terms)
                 elif flow.table in OF_A_NETWORK and "network" in terms:
                     yield from self._elsewhere(chassis, terms)
+                    if flow.table == ROUTING.number:
+                        yield from self._routed_from_elsewhere(chassis, terms)
+                    elif flow.actions == (Goto("flooding"),) and terms["eth_dst"].mask is None:
+                        yield from self._beside_a_shared_address(chassis, terms)
 
     def _paths(self, judge: Judge, sender: Port) -> Iterator[Packet]:
         """Packets of a sender that arrive: of each kind that a target takes, one."""
@@ -125,9 +135,12 @@ class Systematic:
             return self._arp(sender)
         if eth_type == ETH_TYPE_IPV4:
             protocol = terms.get("ip_proto")
-            return [
-                each for each in self._arriving[sender.id] if protocol is None or each["ip_proto"] == protocol.value
-            ]
+            mac, own = sender.mac_address, address(sender)
+            ways = gateways(self._cloud, sender)[:1] if "ipv4_src" in terms else ()
+            nowhere = [packets.icmp_echo(mac, way, own, FAR) for way in ways]
+            # Who may say nothing else may still ask for an address.
+            said = [*self._arriving[sender.id], *nowhere] or [packets.dhcp_renew(mac, own, STRANGER, FAR)]
+            return [each for each in said if protocol is None or each["ip_proto"] == protocol.value]
         return [packets.unknown_ethertype(sender.mac_address, BROADCAST_MAC, eth_type=eth_type)]
 
     def _arp(self, sender: Port) -> list[Packet]:
@@ -185,6 +198,42 @@ class Systematic:
                 for build in (packets.icmp_echo, packets.tcp, packets.udp):
                     said = build(sender.mac_address, target.mac_address, address(sender), address(target))
                     yield (Sent(sender, self._exactly(said, wanted)),)
+
+    def _by_tunnel(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
+        """What comes from another chassis for a network: to all, and to nobody."""
+        (kind,) = (each for each, port in TUNNEL_PORTS.items() if port == terms["in_port"].value)
+        peer = next(address for name, address in ENCAP_IPS.items() if name != chassis)
+        sender = Stranger(chassis, kind, terms["tun_id"].value, peer)
+        yield (Sent(sender, packets.arp_request(STRANGER, FAR, MACHINE)),)
+        yield (Sent(sender, packets.icmp_echo(MACHINE_MAC, STRANGER, FAR, MACHINE)),)
+
+    def _routed_from_elsewhere(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
+        """What a network's router takes, from other networks: wherever that leads, and where it leads nowhere."""
+        targets = [*(address(port) for port in self._random.sample(self._ports, min(TARGETS, len(self._ports)))), FAR]
+        for sender, mac, source in self._others(chassis, terms):
+            for target in targets:
+                for build, port in ((packets.icmp_echo, {}), (packets.tcp, {}), (packets.udp, {"udp_dst": 8190})):
+                    said = build(mac, BROADCAST_MAC, source, target, **port)
+                    yield (Sent(sender, shaped(said, {"eth_dst": terms["eth_dst"].value})),)
+
+    def _others(self, chassis: str, terms: dict[str, Term]) -> Iterator[tuple[Port | Outsider, str, str]]:
+        """Who sends in other networks than a flow's, as it asks for: ports on its chassis, or machines outside."""
+        if "from_core" not in terms or not terms["from_core"].value:
+            for port in self._here[chassis]:
+                if not self._is_on(port, terms["network"]):
+                    yield port, port.mac_address, address(port)
+            return
+        for key, network in self._networks.items():
+            if key != terms["network"].value and not network.segment.is_overlay:
+                yield Outsider(network.id), *((UPSTREAM_MAC, FAR) if network.external else (MACHINE_MAC, MACHINE))
+
+    def _beside_a_shared_address(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
+        """What is for nobody, and but for one bit for a MAC address that several have."""
+        for sender in self._here[chassis]:
+            if self._is_on(sender, terms["network"]):
+                asked = packets.arp_request(sender.mac_address, address(sender), FAR)
+                for bit in _bits(terms["eth_dst"]):
+                    yield (Sent(sender, shaped(asked, {"eth_dst": terms["eth_dst"].value ^ bit})),)
 
     def _exactly(self, base: Packet, wanted: dict[str, Term]) -> Packet:
         """A packet that meets these conditions, and is otherwise as it was; what a mask leaves open is at random."""
