@@ -8,6 +8,7 @@ is brought in sync before it counts again.
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from flows.delta import Delta
 from flows.flow import Flow
@@ -23,11 +24,22 @@ IN_WORDS = {
 """What standings mean, for people who ask why; others say it themselves."""
 
 
+class Told(NamedTuple):
+    """A difference that a chassis was told: of all revisions up to one, from behind the one that all had heard of.
+
+    Who writes meanwhile makes several revisions, which are followed at once. Which of them it is that a difference
+    comes from is not known, so that it may be the first.
+    """
+
+    behind: int
+    revision: int
+
+
 @dataclass
 class Progress:
     """Where one chassis stands.
 
-    ``since`` is the revision whose confirmation brings it in sync, ``told`` are those that changed flows of it and are
+    ``since`` is the revision whose confirmation brings it in sync, ``told`` is what changed flows of it and is
     not confirmed yet, ``pending`` maps an owner of flows to the revision that changed them last, ``rejected`` an owner
     to those of its flows that the switch refused, with the reasons.
     """
@@ -36,7 +48,7 @@ class Progress:
     since: int = 0
     confirmed: int = 0
     """The revision that the switch has; those that change nothing of it, it has as soon as they are there."""
-    told: deque[int] = field(default_factory=deque)
+    told: deque[Told] = field(default_factory=deque)
     pending: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, dict[Flow, str]] = field(default_factory=dict)
 
@@ -59,13 +71,13 @@ class Realization:
 
     def _up_to_date(self, progress: Progress) -> Progress:
         if progress.state == IN_SYNC:
-            latest = progress.told[0] - 1 if progress.told else self._revision
+            latest = progress.told[0].behind if progress.told else self._revision
             progress.confirmed = max(progress.confirmed, latest)
         return progress
 
     def connected(self, chassis_id: str, revision: int) -> None:
         """The chassis was given all of its flows as of a revision: nothing of what it holds is known before."""
-        self._chassis[chassis_id] = Progress(SYNCING, revision, told=deque((revision,)))
+        self._chassis[chassis_id] = Progress(SYNCING, revision, told=deque((Told(self._revision, revision),)))
 
     def disconnected(self, chassis_id: str) -> None:
         """The session is over."""
@@ -77,12 +89,12 @@ class Realization:
         if progress is not None and not is_heard:
             progress.state = SILENT
         elif progress is not None and progress.state == SILENT:
-            progress.state, progress.since = (SYNCING, progress.told[-1]) if progress.told else (IN_SYNC, 0)
+            progress.state, progress.since = (SYNCING, progress.told[-1].revision) if progress.told else (IN_SYNC, 0)
 
     def changed(self, chassis_id: str, delta: Delta, revision: int) -> None:
         """Flows were changed at a revision, and are on their way to the chassis. A refused one that goes is mended."""
         if progress := self._chassis.get(chassis_id):
-            progress.told.append(revision)
+            progress.told.append(Told(self._revision, revision))
             for flow in (*delta.added, *delta.removed):
                 # Who hears a broadcast changes as other ports come and go. Those that stay are not less real for it;
                 # a port that comes has flows of its own that are changed at the same revision.
@@ -101,7 +113,7 @@ class Realization:
             return
         progress.state = SILENT if progress.state == SILENT else IN_SYNC
         progress.confirmed = max(progress.confirmed, revision)
-        while progress.told and progress.told[0] <= revision:
+        while progress.told and progress.told[0].revision <= revision:
             progress.told.popleft()
         progress.pending = {owner: at for owner, at in progress.pending.items() if at > revision}
 

@@ -22,7 +22,7 @@ from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FLAT, OUTSIDE, outward
 from tests.real_ovs.frames import from_bytes
 from topology.gateway_values import GatewayBinding, NoUpstream, Outage
-from topology.values import Chassis
+from topology.values import Chassis, Router
 
 DATAPATHS = {name: f"{number:016x}" for number, name in enumerate(CHASSIS, 1)}
 
@@ -62,22 +62,25 @@ class World:
                 row = tx.get(Chassis, name)
                 assert row is not None
                 tx.put(replace(row, datapath_id=datapath_id))
-        self.start_controller()
         self.silent: set[str] = set()
         """Whose links to the controller are cut without a word: what they are told waits."""
-        self.outages = Outages(
-            *(self.store, lambda: self.controller.engine.view, self.state, self.show),
-            answers=lambda name: name not in self.silent,
-            heard=lambda name, *, is_heard: self.controller.heard(name, is_heard=is_heard),
-        )
+        self.start_controller()
         for name in CHASSIS:
             self.connect(name)
         self.settle()
 
     def start_controller(self) -> None:
+        """Start one to which nobody is connected; what a former one has told, and switches have not done, is lost."""
         self.woken = threading.Event()
         responders = Responders(self.store, DhcpSettings())
         self.controller = Controller(self.store, self.switches, responders, self.woken.set)
+        self.outages = Outages(
+            *(self.store, lambda: self.controller.engine.view, self.state, self.show),
+            answers=lambda name: name not in self.silent,
+            heard=lambda name, *, is_heard: self.controller.heard(name, is_heard=is_heard),
+        )
+        for waiting in self.switches.waiting.values():
+            waiting.clear()
 
     def state(self, name: str) -> str:
         return self.controller.realization.progress(name).state
@@ -140,6 +143,13 @@ class World:
             else:
                 tx.delete(NoUpstream, f"world/{name}")
 
+    def write(self) -> None:
+        """Let somebody write what concerns no gateway."""
+        with self.store.transaction() as tx:
+            row = tx.get(Router, "hub")
+            assert row is not None
+            tx.put(replace(row, description=f"{row.description}."))
+
 
 def test_the_next_one_answers_when_the_former_has_let_go() -> None:
     world = World()
@@ -154,6 +164,23 @@ def test_the_next_one_answers_when_the_former_has_let_go() -> None:
     world.cut_off(first, lost=False)
     world.settle()
     assert world.answering == [first]
+
+
+def test_the_next_one_waits_for_the_former_though_others_write_meanwhile() -> None:
+    """The former hears of both at once, by the number of the later one."""
+    world = World()
+    (first,) = world.answering
+    world.cut_off(first, lost=True)
+    world.controller.catch_up()
+    assert world.binding.former == first
+    world.write()
+    for _ in range(3):
+        world.controller.catch_up()
+        for name in set(CHASSIS) - {first}:
+            world.obey(name)
+    assert world.answering == [first], "it has not said that it has let go"
+    world.settle()
+    assert world.answering == [world.binding.chassis_id] != [first]
 
 
 def test_one_that_only_the_controller_has_lost_is_silenced_until_it_is_in_sync() -> None:
@@ -247,7 +274,7 @@ def test_a_new_controller_goes_on_where_the_former_stopped() -> None:
 
 
 class AnyTrouble(RuleBasedStateMachine):
-    """Sessions end and begin, links break, switches are slow, their word is lost."""
+    """Sessions end and begin, links break, switches are slow, their word is lost, the controller dies at any moment."""
 
     names = st.sampled_from(CHASSIS)
 
@@ -262,6 +289,10 @@ class AnyTrouble(RuleBasedStateMachine):
     @rule(name=names)
     def connect(self, name: str) -> None:
         self.world.connect(name)
+
+    @rule()
+    def restart(self) -> None:
+        self.world.start_controller()
 
     @rule(name=names)
     def fall_silent(self, name: str) -> None:
@@ -291,6 +322,20 @@ class AnyTrouble(RuleBasedStateMachine):
     @rule(name=names, lost=st.booleans())
     def link(self, name: str, lost: bool) -> None:
         self.world.cut_off(name, lost=lost)
+
+    @rule(name=names, gateway=st.booleans())
+    def serve(self, name: str, gateway: bool) -> None:
+        """Become a gateway chassis, or be none any more unless it is the last one."""
+        others = [row for row in self.world.store.all(Chassis) if row.gateway and row.id != name]
+        row = self.world.store.get(Chassis, name)
+        assert row is not None
+        if gateway or others:
+            with self.world.store.transaction() as tx:
+                tx.put(replace(row, gateway=gateway))
+
+    @rule()
+    def write(self) -> None:
+        self.world.write()
 
     @rule()
     def catch_up(self) -> None:

@@ -142,3 +142,19 @@ def test_what_changes_nothing_of_a_chassis_needs_no_word_of_it() -> None:
     assert not realization.is_realized(4)
     realization.confirmed("a", 4)
     assert realization.is_realized(4)
+
+
+def test_a_difference_of_several_revisions_confirms_none_of_them_before_it_is_there() -> None:
+    realization = synced("a", "b")
+    realization.reached(3)
+    assert realization.is_realized(3)
+    realization.changed("a", change(flow_of("port/p")), 6)
+    realization.reached(6)
+    assert realization.progress("a").confirmed == 3 and realization.progress("b").confirmed == 6
+    assert not realization.is_realized(4), "what came with revision 4 may be part of it"
+    realization.changed("a", change(flow_of("port/q")), 8)
+    realization.reached(8)
+    realization.confirmed("a", 6)
+    assert realization.progress("a").confirmed == 6 and not realization.is_realized(7)
+    realization.confirmed("a", 8)
+    assert realization.is_realized(8)
