@@ -1,4 +1,8 @@
-"""Who has an address? Asked by ARP again and again, from several places at once, and every answer is counted."""
+"""Who has an address? Asked by ARP again and again, from several places at once, and every answer is counted.
+
+Each asks with its own MAC address, and counts what is for that. Stations that shared one took answers from each other:
+if both had asked before the first was answered, switches led both answers to who had asked last, as if there were two.
+"""
 
 import time
 from collections import Counter
@@ -48,7 +52,10 @@ class Questions:
 
     def __init__(self, mac: str, address: str, *places: Place, interval: float = 0.02) -> None:
         self._mac, self._interval = mac, interval
-        self._requests = {place.station: _request(place, address)[:BARE] for place in places}
+        self._macs = {place.station: place.station.eth0_mac for place in places}
+        self._requests = {
+            place.station: arp_request(self._macs[place.station], place.address, address)[:BARE] for place in places
+        }
         self._captures = {place.station: Capture(place.station, "eth0") for place in places}
         self._asked = 0
 
@@ -71,21 +78,13 @@ class Questions:
             self._asked += 1
             time.sleep(self._interval)
         time.sleep(0.2)
-        return Answers(
-            {
-                station.name: [self._counted(capture)[number] for number in range(first, self._asked)]
-                for station, capture in self._captures.items()
-            }
-        )
+        counted = {station.name: self._counted(station) for station in self._captures}
+        return Answers({name: [each[n] for n in range(first, self._asked)] for name, each in counted.items()})
 
-    def _counted(self, capture: Capture) -> Counter[int]:
-        said = (each.data for each in capture.read() if self._is_answer(each))
+    def _counted(self, station: Instance) -> Counter[int]:
+        own_mac = self._macs[station]
+        said = (each.data for each in self._captures[station].read() if self._is_answer(each, own_mac))
         return Counter(int.from_bytes(data[BARE : BARE + NUMBER], "big") for data in said)
 
-    def _is_answer(self, frame: Frame) -> bool:
-        return frame.is_arp_reply and frame.source == self._mac
-
-
-def _request(place: Place, address: str) -> bytes:
-    mac = place.station.run("cat", "/sys/class/net/eth0/address").strip()
-    return arp_request(mac, place.address, address)
+    def _is_answer(self, frame: Frame, own_mac: str) -> bool:
+        return frame.is_arp_reply and frame.source == self._mac and frame.destination == own_mac

@@ -1,5 +1,6 @@
 """The machines of an emulated cloud: Mininet nodes inside a fence, and the cables between them."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -125,6 +126,12 @@ class Instance(Station):
     def address(self) -> str:
         """The first address of its port."""
         return str(self.port["fixed_ips"][0]["ip_address"])
+
+    @property
+    def eth0_mac(self) -> str:
+        """The MAC address that ``eth0`` has. Files in ``/sys`` are no way to it: they tell of the real machine's."""
+        (link,) = json.loads(self.run("ip", "-json", "link", "show", "dev", "eth0"))
+        return str(link["address"])
 
     def checksum_in_software(self) -> None:
         """Finish checksums before packets leave: a userspace switch reads them as they are, and TCP would stall."""

@@ -138,7 +138,7 @@ class Asking:
 
     def __init__(self, upstream: Instance, mac: str, address: str) -> None:
         self._upstream, self._mac = upstream, mac
-        self._request = arp_request(upstream.run("cat", "/sys/class/net/eth0/address").strip(), UPSTREAM, address)
+        self._request = arp_request(upstream.eth0_mac, UPSTREAM, address)
 
     def until(self, is_done: Callable[[], bool], longer: float, timeout: float = 60) -> list[int]:
         """Ask until something is true, and some seconds longer; how many answers came to each request."""

@@ -34,12 +34,14 @@ def run(cloud: Cloud, checks: Checks) -> None:
     assert controller is not None
     with Questions(door["mac_address"], fixed["ip_address"], *places) as questions:
         _all_kinds(questions, checks, split, "the controller reaches both")
-        # With the LAN in two parts, one may have been seen to hear no upstream router, and hands over. Who answers if
-        # the controller dies in that very moment is not asked here.
-        _wait_for(lambda: sorted(states(cloud).values()) == ["active", "standby"])
-        time.sleep(MOMENT)
+        # The LAN was in two parts until now: one may just have been seen to hear no upstream router, and hand over.
         controller.kill_app()
         _all_kinds(questions, checks, split, "no controller")
+        controller.start_app()
+        cloud.api.wait_until_in_sync(cloud.hypervisors)
+        _wait_for(lambda: sorted(states(cloud).values()) == ["active", "standby"])
+        controller.kill_app()
+        _of_the_lan(questions, checks, split)
         controller.start_app()
         cloud.api.wait_until_in_sync(cloud.hypervisors)
         _healed_without_controller(cloud, checks, questions, split)
@@ -70,6 +72,18 @@ def _all_kinds(questions: Questions, checks: Checks, split: Split, who: str) -> 
     for what, change in changes:
         answers = questions.ask(MOMENT, change)
         checks.check(f"{who}; {what}: answers to one question", "1 at most", _said(answers), answers.most == 1)
+
+
+def _of_the_lan(questions: Questions, checks: Checks, split: Split) -> None:
+    """The controller is gone, and was handing over nothing: the same one answers all that it hears."""
+    who = "no controller, and before it none was replaced"
+    parted = questions.ask(MOMENT, lambda: split.lan("down"))
+    joined = questions.ask(MOMENT, lambda: split.lan("up"))
+    for what, answers in (("LAN split", parted), ("LAN mended", joined)):
+        checks.check(f"{who}; {what}: answers to one question", "1 at most", _said(answers), answers.most == 1)
+    whole = [count for counts in parted.by_station.values() for count in counts[:10]]
+    whole += [count for counts in joined.by_station.values() for count in counts[-10:]]
+    checks.check("and while the LAN is whole, each is answered", {1}, set(whole))
 
 
 def _healed_without_controller(cloud: Cloud, checks: Checks, questions: Questions, split: Split) -> None:
