@@ -167,7 +167,7 @@ class Operations:
         bfd = {each["chassis"]: each["bfd"] for each in self._databases() if each["chassis"] is not None}
         size = self._controller.snat_block_size
         told = gateways.told(self._store, self._controller.engine.view, self._source_ports.is_short, bfd, size)
-        return {"gateways": told, "hostnames": {row.id: row.hostname for row in self._store.all(Chassis)}}
+        return {"gateways": told, "hostnames": self._hostnames()}
 
     def restarts(self) -> list[dict[str, Any]]:
         """Return the receipts of the last times that chassis were brought in sync, newest first."""
@@ -190,6 +190,7 @@ class Operations:
                 if port_id in (None, row["port_id"]) and (chassis_id is None or row["chassis"] == chassis_id)
             ],
             "silent": [each for each in silent if chassis_id in (None, each)],
+            "hostnames": self._hostnames(),
         }
 
     def wait_realized(self, revision: int | None, seconds: float) -> bool:
@@ -235,6 +236,9 @@ class Operations:
         named = self._store.find_ids(Chassis, "hostname", name)
         live = [each for each in named if self._controller.realization.progress(each).state != DEAD]
         return next((found[0] for found in (named, live) if len(found) == 1), None)
+
+    def _hostnames(self) -> dict[str, str]:
+        return {row.id: row.hostname for row in self._store.all(Chassis)}
 
     def _port_called(self, text: str) -> Port:
         """Return the port that has this id, or alone has this name. Raises ValueError."""

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from sdnapp.commands.client import Client
-from sdnapp.commands.output import show_json, table
+from sdnapp.commands.output import names, show_json, table
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -22,10 +22,15 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         show_json(document)
         return 0
-    columns = ("chassis", "project_id", "port_id", "port_name", "reason", "packets")
+    shown = names(document.get("hostnames", {}))
+    columns = ("project_id", "port_id", "port_name", "reason", "packets")
     titles = ("chassis", "project", "port", "name", "reason", "packets")
     if document["drops"]:
-        print(table(titles, [[row[column] for column in columns] for row in document["drops"]]))
+        rows = [
+            [shown.get(row["chassis"], row["chassis"]), *(row[column] for column in columns)]
+            for row in document["drops"]
+        ]
+        print(table(titles, rows))
     else:
         print("nothing was dropped")
     for chassis in document["silent"]:

@@ -63,7 +63,7 @@ def test_a_port_is_called_by_its_name_if_no_other_has_it() -> None:
     world.change(Port, "p1", name="web")
     view = operations(world)
     assert view.trace("web", "10.0.0.6", PING)["from"]["port"] == "p1"
-    assert view.drops("web") == {"drops": [], "silent": []}
+    assert view.drops("web") == {"drops": [], "silent": [], "hostnames": {"a": ""}}
     world.change(Port, "p2", name="web")
     for ask in (lambda: view.trace("web", "10.0.0.6", PING), lambda: view.drops("web")):
         with pytest.raises(ValueError, match="2 ports are called web: say which one by its id, such as p1, p2"):

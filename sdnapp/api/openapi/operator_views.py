@@ -77,7 +77,7 @@ _DROP: dict[str, Schema] = {
     "reason": one_of((*REASONS, OVER_BUDGET, QUEUE_FULL, UNSORTED)),
     "packets": COUNT,
 }
-DROPS = _all(drops=list_of(record(_DROP, _DROP)), silent=list_of(STRING))
+DROPS = _all(drops=list_of(record(_DROP, _DROP)), silent=list_of(STRING), hostnames=_TEXTS)
 
 _GATEWAY = {
     **dict.fromkeys(("router_id", "router_name", "project_id", "network_id", "network_name"), STRING),

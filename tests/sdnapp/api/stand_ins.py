@@ -52,7 +52,7 @@ class StandInOperator:
     def drops(self, port: str | None, chassis_id: str | None) -> dict[str, Any] | None:
         if port == "nowhere":
             raise ValueError("port nowhere is not there")
-        return {"drops": [], "silent": []} if chassis_id in (None, "hv1") else None
+        return {"drops": [], "silent": [], "hostnames": {}} if chassis_id in (None, "hv1") else None
 
     def trace(self, port: str, to: str, probe: Probe) -> dict[str, Any]:
         if port == "nowhere":

@@ -136,6 +136,8 @@ def test_drops(stub, sdnapp):
     assert status == 0 and err.startswith("hv2 did not tell in time")
     assert stub.asked == ["/sdnapp/drops?port=port-a&chassis=hv1"]
     assert json.loads(sdnapp("drops", "--json")[1]) == DROPS
+    stub.answer("/sdnapp/drops", DROPS | {"hostnames": {"hv1": "one", "hv2": "two"}})
+    assert [line.split()[0] for line in sdnapp("drops")[1].splitlines()[1:]] == ["one", "one"]
     stub.answer("/sdnapp/drops", {"drops": [], "silent": []})
     assert sdnapp("drops") == (0, "nothing was dropped\n", "")
 
