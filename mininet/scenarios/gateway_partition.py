@@ -40,6 +40,8 @@ def run(cloud: Cloud, checks: Checks) -> None:
         controller.start_app()
         cloud.api.wait_until_in_sync(cloud.hypervisors)
         _wait_for(lambda: sorted(states(cloud).values()) == ["active", "standby"])
+        # One that hears the upstream router again is given its routers back. Until that is done, nobody answers.
+        time.sleep(MOMENT)
         controller.kill_app()
         _of_the_lan(questions, checks, split)
         controller.start_app()
