@@ -144,6 +144,11 @@ def test_a_neighbour_with_a_new_mac_address_is_believed_when_the_former_is_silen
     assert world.mac() == UPSTREAM_MAC, "he must have had time to answer"
     world.tick()
     assert world.mac() == OTHER_MAC
+    third = "fa:16:3e:ee:00:03"
+    assert world.answer(third) == "contradicted", "the next one is doubted as the first was"
+    for _ in range(2):
+        world.tick()
+    assert world.mac() == third
 
 
 def test_a_liar_is_not_believed_while_the_true_one_answers(world: World) -> None:

@@ -249,6 +249,17 @@ def test_a_second_block_where_the_first_cannot_grow(cloud: SimulatedCloud, net: 
     assert len(blocks) == 2 and sum(block.ports for block in blocks) <= SHARE
 
 
+def test_there_is_no_third_block(cloud: SimulatedCloud, net: Outward) -> None:
+    """Each is one more try for a packet that finds no port."""
+    anew(cloud)
+    first = rows(cloud)["hub@hv1"]
+    apart = PortBlock(OUTSIDE, first.first_port ^ (SHARE * 2), PORTS)
+    cloud.put(replace(first, further=(apart,)))
+    cloud.put(Translation("hub@hv3", "hub", "hv3", 9, OUTSIDE, apart.first_port + PORTS, PORTS))
+    assert left(taken_of(cloud.store.all(Translation), OUTSIDE)) > SPARE + PORTS, "there is room"
+    assert grown(cloud, ("hub", "hv1")) == [("hub", "hv1")] and len(rows(cloud)["hub@hv1"].blocks) == 2
+
+
 def fill(cloud: SimulatedCloud) -> None:
     """Leave nothing of the first address."""
     halves = [PortBlock(OUTSIDE, 1 << bits, 1 << bits) for bits in range(15, 9, -1)]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.sdnapp.api.stand_ins import RED, Api
+from tests.sdnapp.api.stand_ins import ADMIN, RED, Api
 from tests.sdnapp.api.test_intent import apply, changes, export, network, refusal
 
 HTTP = {"direction": "ingress", "protocol": "tcp", "port_range_min": 80, "port_range_max": 80}
@@ -44,6 +44,16 @@ def test_rules_in_a_document_are_all_that_there_are(api: Api) -> None:
         "delete security_group_rule egress",
     ]
     assert export(api)["security_groups"] == [{"name": "web", "security_group_rules": []}]
+
+
+def test_what_an_administrator_has_added_to_a_group_is_in_its_document(api: Api) -> None:
+    changes(api, groups({"name": "web", "security_group_rules": []}))
+    [group] = api.get("security-groups", RED, name="web").first
+    api.create("security_group_rules", ADMIN, security_group_id=group["id"], **HTTP)
+    assert export(api)["security_groups"] == [{"name": "web", "security_group_rules": [HTTP]}]
+    assert changes(api, groups({"name": "web", "security_group_rules": []})) == [
+        "delete security_group_rule ingress tcp 80 80"
+    ]
 
 
 def test_groups_name_each_other_and_address_groups(api: Api) -> None:

@@ -232,6 +232,20 @@ def test_a_shared_network_is_joined_by_a_port_of_ones_own(api: Api) -> None:
     assert add(api, mine, BLUE, port_id=api.port(network, BLUE)).status == 200
 
 
+def test_another_projects_port_on_ones_own_network_is_not_taken(api: Api) -> None:
+    network, _ = lan(api)
+    hub, foreign = router(api), api.port(network, project_id="blue")
+    assert api.get(f"ports/{foreign}", RED).status == 200, "who has the network sees it"
+    assert add(api, hub, port_id=foreign).error == (403, "PolicyNotAuthorized")
+
+
+def test_nobody_parts_from_what_is_not_there(api: Api) -> None:
+    hub, (_, own), (_, foreign) = router(api), lan(api), lan(api, "10.0.2.0/24", BLUE)
+    for subnet in (str(uuid4()), foreign):
+        assert remove(api, hub, subnet_id=subnet).error == (404, "SubnetNotFound")
+    assert remove(api, hub, subnet_id=own).error == (404, "RouterInterfaceNotFoundForSubnet")
+
+
 def test_what_a_router_uses_stays(api: Api) -> None:
     mine, (network, subnet) = router(api), lan(api)
     port = add(api, mine, subnet_id=subnet).body["port_id"]
