@@ -262,14 +262,16 @@ class Connection:
                 return
 
     def _send_piece(self) -> None:
+        # What goes together wakes the switch once: each time, it first looks at all of its ports.
         piece, size = [], 0
-        for data in self._outgoing[0]:
-            piece.append(data)
-            size += len(data)
-            if size >= PIECE:
-                break
-        else:
-            self._outgoing.popleft()
+        while self._outgoing and size < PIECE:
+            for data in self._outgoing[0]:
+                piece.append(data)
+                size += len(data)
+                if size >= PIECE:
+                    break
+            else:
+                self._outgoing.popleft()
         self.datapath.send(b"".join(piece))
         hub.sleep(0)
 

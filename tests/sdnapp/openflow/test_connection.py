@@ -12,8 +12,9 @@ from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
 
 from sdnapp.openflow import messages
 from sdnapp.openflow.connection import PACKETS_WAITING, PIECE, PROBE, Callbacks, Connection
+from sdnapp.openflow.meter_messages import METER_MOD
 from sdnapp.openflow.session import Session
-from tests.sdnapp.openflow.wire import a_flow, nothing_read
+from tests.sdnapp.openflow.wire import a_flow, a_metered_flow, nothing_read
 
 NAMES = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packets", "ports")
 
@@ -219,6 +220,17 @@ def test_a_bundle_goes_in_pieces_with_packets_between(connection: Connection, da
     kinds = [data[1] for data in datapath.messages()]
     assert kinds.count(messages.EXPERIMENTER) == 2002
     assert kinds.index(messages.PACKET_OUT) < 1000
+
+
+def test_meters_and_the_flows_that_need_them_go_in_one_piece(connection: Connection, datapath: FakeDatapath) -> None:
+    connection.post(lambda session: session.assign([a_metered_flow(1)], 1))
+    until(lambda: datapath.sent, "flows are asked for")
+    datapath.sent.clear()
+    connection.post(nothing_read)
+    until(lambda: datapath.sent and datapath.messages()[-1][1] == messages.BARRIER_REQUEST, "all is sent")
+    kinds = [data[1] for data in datapath.messages()]
+    assert kinds == [METER_MOD, *[messages.EXPERIMENTER] * 3, messages.BARRIER_REQUEST]
+    assert len(datapath.sent) == 1
 
 
 def test_a_failing_callback_does_not_stop_the_session(
