@@ -242,6 +242,7 @@ class Engine:
 
     def _withdraw(self, units: "_Units", args: tuple[Any, ...]) -> None:
         """Take back what units have published, if they did."""
+        self._give_way()
         if (cell := self._memo.find(units, args)) is not None:
             self._difference(cell, cell.value, ())
             self._memo.drop(units, cell.args)

@@ -15,11 +15,10 @@ def largest_out(view: View, router_id: str, port_id: str) -> int | None:
     By the gateway, a packet may have to go through a tunnel to the gateway chassis. What has come in by it
     (``largest_in``) passes everywhere.
     """
-    sizes, own = _sizes(view, router_id), view.ask(gateway, router_id)
-    here = sizes.get(port_id, 0)
+    own, here = view.ask(gateway, router_id), view.ask(sizes, router_id).get(port_id, 0)
     if own is not None and port_id == own.port_id:
         here = _mtu(view, own.network.id) - ENVELOPE
-    return here if here and any(size > here for size in sizes.values()) else None
+    return here if 0 < here < view.ask(largest, router_id) else None
 
 
 def largest_in(view: View, router_id: str) -> int | None:
@@ -27,10 +26,16 @@ def largest_in(view: View, router_id: str) -> int | None:
     own = view.ask(gateway, router_id)
     if own is None:
         return None
-    return min((_mtu(view, own.network.id) - ENVELOPE, *_sizes(view, router_id).values()))
+    return min((_mtu(view, own.network.id) - ENVELOPE, *view.ask(sizes, router_id).values()))
 
 
-def _sizes(view: View, router_id: str) -> dict[str, int]:
+def largest(view: View, router_id: str) -> int:
+    """Return what may come in by any interface of a router at most; 0 where it has none."""
+    return max(view.ask(sizes, router_id).values(), default=0)
+
+
+def sizes(view: View, router_id: str) -> dict[str, int]:
+    """Return what may come in by each interface of a router: asked for by each of them."""
     found = (view.ask(live_interface, port_id) for port_id in view.ask(interfaces, router_id))
     return {each.id: _mtu(view, each.network.id) for each in found if each is not None}
 

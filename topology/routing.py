@@ -65,13 +65,18 @@ def routes(view: View, router_id: str) -> tuple[RoutesTo, ...]:
         joined.append(_as_interface(outside))
     found = {prefix: RoutesTo(prefix, (NextHop(each, None),)) for each in reversed(joined) for prefix in each.prefixes}
     router = view.get(Router, router_id)
+    wanted = [
+        route
+        for route in (router.routes if router is not None else ())
+        if route.destination not in found and ":" not in route.destination and ":" not in route.nexthop
+    ]
+    ways = _ways(joined) if wanted else []
     extra: dict[str, list[NextHop]] = {}
-    for route in router.routes if router is not None else ():
-        if route.destination in found or ":" in route.destination:
-            continue
-        leading = next((each for each in joined if _leads(each, route.nexthop)), None)
-        if leading is not None:
-            extra.setdefault(route.destination, []).append(NextHop(leading, route.nexthop))
+    for route in wanted:
+        hop = int(IPv4Address(route.nexthop))
+        leading = (each for first, mask, each in ways if hop & mask == first and route.nexthop not in each.addresses)
+        if (interface := next(leading, None)) is not None:
+            extra.setdefault(route.destination, []).append(NextHop(interface, route.nexthop))
     for prefix, hops in extra.items():
         there = [
             hop
@@ -199,10 +204,10 @@ def _as_interface(outside: Gateway) -> LiveInterface:
     )
 
 
-def _leads(interface: LiveInterface, address: str) -> bool:
-    if ":" in address or address in interface.addresses:
-        return False
-    return any(IPv4Address(address) in IPv4Network(prefix) for prefix in interface.prefixes)
+def _ways(interfaces: Iterable[LiveInterface]) -> list[tuple[int, int, LiveInterface]]:
+    """Return first address and mask of each prefix that an interface leads to; each next hop is compared with all."""
+    prefixes = ((IPv4Network(prefix), each) for each in interfaces for prefix in each.prefixes)
+    return [(int(prefix.network_address), int(prefix.netmask), each) for prefix, each in prefixes]
 
 
 def _routers_on_any(view: View, network_ids: Iterable[str]) -> set[str]:

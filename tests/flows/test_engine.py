@@ -598,6 +598,26 @@ def test_much_that_is_counted_at_once_is_counted_in_slices(monkeypatch: pytest.M
     assert len(engine.desired("a")) == 79
 
 
+def test_others_have_their_turn_between_things_in_a_row_that_come_and_that_go() -> None:
+    def things(view: Any, network_id: str) -> tuple[str, ...]:
+        return tuple(map(str, range(40))) if view.get(Network, network_id).name == "many" else ()
+
+    def unit(view: Any, network_id: str, thing: str) -> Any:
+        return iter(((EVERYONE, delivery(network_id, int(thing))),))
+
+    turns: list[None] = []
+    store, changes = Store(), []
+    store.watch(changes.append)
+    engine = Engine(store, (Unit(unit, over=Network, each=things),), give_way=lambda: turns.append(None))
+    for name in ("many", "none", "many", None):
+        with store.transaction() as tx:
+            tx.put(Network("n1", "t", 1, Segment("geneve", 101), name=name)) if name else tx.delete(Network, "n1")
+        turns.clear()
+        engine.update(changes)
+        changes.clear()
+        assert len(turns) >= 40, name
+
+
 def delivery(owner: str, place: int) -> Flow:
     return flows.flow(
         DELIVERY, "local", "delivery", f"network/{owner}", Output(place), to_port=1000 * int(owner[1:]) + place

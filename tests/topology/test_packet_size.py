@@ -1,7 +1,11 @@
 """How large packets may be, where there is little to go by."""
 
+from collections import Counter
+from typing import Any
+
 from tests.clouds import SimulatedCloud
 from tests.gateway_stories import OUTSIDE
+from topology.facts import View
 from topology.packet_size import ENVELOPE, largest_in, largest_out
 
 
@@ -15,3 +19,37 @@ def test_a_router_with_a_gateway_and_nothing_else() -> None:
     assert cloud.engine.ask(largest_out, "hub", own.id) is None, "nothing comes in that could be too large"
     assert cloud.engine.ask(largest_in, "nobody") is None
     assert cloud.engine.ask(largest_out, "nobody", "nothing") is None
+
+
+def test_of_many_interfaces_each_is_looked_at_once_and_not_by_each_of_them() -> None:
+    cloud = SimulatedCloud()
+    hub, ports = cloud.router("hub"), []
+    for number in range(40):
+        network = cloud.network(f"n{number}")
+        cloud.subnet(network, f"10.0.{number}.0/24")
+        ports.append(cloud.interface(hub, network, f"10.0.{number}.1"))
+    cloud.follow()
+    asked = Counter[str]()
+
+    class Counted:
+        """A view that counts how often a row is read, and remembers what has been found."""
+
+        def __init__(self) -> None:
+            self.found: dict[Any, Any] = {}
+
+        def get(self, kind: type[Any], row_id: str) -> Any:
+            asked[kind.__name__] += 1
+            return cloud.store.get(kind, row_id)
+
+        def find_ids(self, kind: type[Any], index: str, key: Any) -> Any:
+            return cloud.store.find_ids(kind, index, key)
+
+        def ask(self, fact: Any, *args: Any) -> Any:
+            if (fact, args) not in self.found:
+                self.found[fact, args] = fact(self, *args)
+            return self.found[fact, args]
+
+    view: View = Counted()  # type: ignore[assignment]
+    for port in ports:
+        assert view.ask(largest_out, "hub", port.id) is None
+    assert asked["Network"] <= 3 * len(ports)
