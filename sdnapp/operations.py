@@ -93,7 +93,7 @@ class Operations:
                     "host": binding.chassis_id if binding is not None else None,
                     "reason": reason,
                 }
-                for port, reason in reasons
+                for port, reason in Turns().between(reasons)
                 for binding in [controller.engine.ask(facts.binding_in_force, port.id)]
             ],
             "floating_ips": [

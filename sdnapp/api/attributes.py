@@ -21,6 +21,8 @@ Specs = dict[str, dict[str, Any]]
 
 LONGEST_LIST = 1000
 """Some validators compare each item with all before it, and the loop waits."""
+MOST_WITHIN = 10_000
+"""Values within one attribute, counted as they are: some validators say all of what they refuse."""
 
 STANDARD_ATTRIBUTES: Specs = {
     "description": {
@@ -79,7 +81,7 @@ class AttributeMap:
 
         Raises HTTPBadRequest or InvalidInput.
         """
-        values = dict(given)
+        values = _few(given)
         self._all.populate_project_id(who, values, True)
         self._all.verify_attributes(values)
         self._all.fill_post_defaults(values, exc_cls=exc.HTTPBadRequest)
@@ -91,7 +93,7 @@ class AttributeMap:
 
         Raises HTTPBadRequest or InvalidInput.
         """
-        values = dict(given)
+        values = _few(given)
         self._all.populate_project_id(who, values, False)
         self._all.verify_attributes(values)
         for name, spec in self.specs.items():
@@ -141,9 +143,31 @@ class AttributeMap:
                 continue
             if isinstance(value, list) and len(value) > LONGEST_LIST:
                 raise exc.HTTPBadRequest(f"Invalid input for {name}. Reason: more than {LONGEST_LIST} items.")
+            if isinstance(value, list | dict) and _holds_more(value, MOST_WITHIN):
+                raise exc.HTTPBadRequest(f"Invalid input for {name}. Reason: more than {MOST_WITHIN} values.")
             try:
                 info.convert_values(values, exc_cls=exc.HTTPBadRequest)
             except (exceptions.NeutronException, exc.HTTPException):
                 raise
             except Exception as error:
                 raise exc.HTTPBadRequest(f"Invalid input for {name}. Reason: {error}.") from error
+
+
+def _holds_more(value: Any, most: int) -> bool:
+    """Return whether there are more members than so many in lists and objects within one another."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        most -= len(each)
+        if most < 0:
+            return True
+        parts = each.values() if isinstance(each, dict) else each
+        waiting += [part for part in parts if isinstance(part, dict | list)]
+    return False
+
+
+def _few(given: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy. Raises HTTPBadRequest for more attributes than anything has, which would all be named."""
+    if len(given) > LONGEST_LIST:
+        raise exc.HTTPBadRequest(f"An object may have {LONGEST_LIST} attributes at most.")
+    return dict(given)

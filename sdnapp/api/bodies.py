@@ -5,12 +5,14 @@ from typing import Any
 
 from webob import Request, exc
 
-from sdnapp.api.decoding import TooDeepError, decoded
+from sdnapp.api.decoding import TooDeepError, TooManyError, decoded
 from sdnapp.turns import Turns
 from topology.turns import let_go
 
 MOST_OBJECTS = 50_000
 """In one request. Within the octets of a body there is room for millions that say nothing, and no memory for them."""
+MOST_VALUES = 300_000
+"""Likewise, each member of a list or an object being one. They leave memory at once: some 10 ms."""
 _INVALID = "Body contains invalid data"
 _DEEPEST = 32
 _DRAINED, _PIECE = 8, 64 << 10
@@ -26,9 +28,16 @@ def read_json(request: Request, limit: int) -> object:
     octets = _read(request, limit)
     if not octets:
         return None
+    turns = Turns()
     try:
+        text = octets.decode("utf-8")
+        turns.give_way()
         # Half of a surrogate pair is no character: no engine could store it.
-        body = decoded(octets.decode("utf-8"), _DEEPEST, may_be_half=_SURROGATE.search(octets) is not None)
+        may_be_half = _SURROGATE.search(octets) is not None
+        turns.give_way()
+        body = decoded(text, _DEEPEST, MOST_VALUES, may_be_half=may_be_half)
+    except TooManyError:
+        raise exc.HTTPBadRequest(f"A request may hold {MOST_VALUES} values at most: make several of it.") from None
     except TooDeepError:
         raise exc.HTTPBadRequest(f"{_INVALID}: more than {_DEEPEST} levels") from None
     except (ValueError, RecursionError):

@@ -13,6 +13,7 @@ from sdnapp.api.resource import Context, Resource, stamp_changed, stamp_new
 from sdnapp.turns import Turns
 from topology.draft import drafted
 from topology.store import Transaction
+from topology.turns import let_go
 
 _IF_MATCH = "revision_number="
 
@@ -37,17 +38,21 @@ class Controller:
         resource = self.resource
         body = bodies.read_json(request, ctx.services.settings.max_body)
         given, is_bulk = bodies.objects(body, resource.name, resource.collection)
+        del body
+        turns = Turns()
         if not is_bulk:
             values = resource.attributes.for_create(ctx.who, given[0])
+            turns.give_way()
             with ctx.store.transaction() as tx:
                 row = _check_and_create(ctx, tx, resource, [values])[0]
             audit.add(request, created=[row.id])
             return json_response({resource.name: self._view(ctx, row)}, 201)
-        turns = Turns()
         wanted = [resource.attributes.for_create(ctx.who, each) for each in turns.between(given)]
+        let_go(given, turns.give_way)
         # Written aside, as others must not see half of it, nor wait for it.
         with drafted(ctx.store, turns.give_way) as (draft, tx):
             rows = _check_and_create(replace(ctx, store=draft), tx, resource, wanted, turns)
+        let_go(wanted, turns.give_way)
         audit.add(request, created=[row.id for row in rows])
         # Later objects of one request may have touched earlier ones.
         latest = (ctx.store.get(resource.row, row.id) or row for row in turns.between(rows))
@@ -57,7 +62,9 @@ class Controller:
         """Change one object."""
         resource = self.resource
         body = bodies.read_json(request, ctx.services.settings.max_body)
+        turns = Turns()
         values = resource.attributes.for_update(ctx.who, bodies.one_object(body, resource.name, resource.collection))
+        turns.give_way()
         with ctx.store.transaction() as tx:
             row = find(ctx, self.resource, row_id)
             changed = update(ctx, tx, resource, row, values, precondition=lambda: check_revision(request, row))

@@ -7,6 +7,7 @@ apart itself.
 
 import json
 import re
+import sys
 from typing import Any, NoReturn
 
 from sdnapp.turns import Turns
@@ -23,18 +24,23 @@ class TooDeepError(ValueError):
     """Values are within more others than they may be."""
 
 
-def decoded(text: str, deepest: int, *, may_be_half: bool = True) -> Any:
+class TooManyError(ValueError):
+    """There are more values than there may be."""
+
+
+def decoded(text: str, deepest: int, most: int = sys.maxsize, *, may_be_half: bool = True) -> Any:
     """Return the value that a text is.
 
-    Raises TooDeepError where more than ``deepest`` lists and objects are in one another, ValueError for what is not
-    JSON (RFC 8259), and for half of a surrogate pair, which is no character, unless none ``may_be`` there.
+    Raises TooDeepError where more than ``deepest`` lists and objects are in one another, TooManyError where more than
+    ``most`` values are in it, ValueError for what is not JSON (RFC 8259), and for half of a surrogate pair, which is no
+    character, unless none ``may_be`` there.
     """
-    return _Reading(text, deepest, may_be_half).whole()
+    return _Reading(text, deepest, most, may_be_half).whole()
 
 
 class _Reading:
-    def __init__(self, text: str, deepest: int, may_be_half: bool) -> None:
-        self._text, self._deepest, self._may_be_half = text, deepest, may_be_half
+    def __init__(self, text: str, deepest: int, most: int, may_be_half: bool) -> None:
+        self._text, self._deepest, self._left, self._may_be_half = text, deepest, most, may_be_half
         self._turns = Turns()
         self._is_deep = False
 
@@ -58,6 +64,7 @@ class _Reading:
         if opening in _CLOSING:
             if level == self._deepest:
                 raise TooDeepError
+            self._count(1)
             return self._members(at, level + 1)
         value, end = _JSON.raw_decode(self._text, at)
         self._check(value, level)
@@ -76,6 +83,7 @@ class _Reading:
             if not taken:
                 key, begin = self._key(text, at) if closing == "}" else (None, at)
                 value, end = self._value(begin, level)
+                self._turns.give_way()
                 follows = _FOLLOWS.match(text, end)
                 if follows is None:
                     raise ValueError("neither another one follows nor the end")
@@ -114,13 +122,23 @@ class _Reading:
         colon = _COLON.match(text, end)
         if colon is None:
             raise ValueError("no colon")
-        self._check(key, 0)
+        self._check_characters(key)
         return key, colon.end()
 
     def _check(self, value: Any, level: int) -> None:
+        self._check_characters(value)
+        many, is_deep = _measured(value, self._deepest - level)
+        self._is_deep = self._is_deep or is_deep
+        self._count(many)
+
+    def _check_characters(self, value: Any) -> None:
         if self._may_be_half:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
-        self._is_deep = self._is_deep or _is_deep(value, self._deepest - level)
+
+    def _count(self, many: int) -> None:
+        self._left -= many
+        if self._left < 0:
+            raise TooManyError
 
 
 def _add(found: Any, key: str | None, value: Any) -> None:
@@ -142,14 +160,17 @@ def _after_blanks(text: str, at: int) -> int:
     return blank.end()
 
 
-def _is_deep(value: Any, most: int) -> bool:
+def _measured(value: Any, deepest: int) -> tuple[int, bool]:
+    """Return how many values there are down to a level, and whether there are lists and objects below that."""
+    many = 1
     level = [value] if isinstance(value, dict | list) else []
-    for _ in range(most):
+    for _ in range(deepest):
         if not level:
-            return False
+            return many, False
+        many += sum(map(len, level))
         parts = (part.values() if isinstance(part, dict) else part for part in level)
         level = [inner for part in parts for inner in part if isinstance(inner, dict | list)]
-    return bool(level)
+    return many, bool(level)
 
 
 def _no_number(text: str) -> NoReturn:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sdnapp import turns
 from sdnapp.api import decoding
-from sdnapp.api.decoding import TooDeepError, decoded
+from sdnapp.api.decoding import TooDeepError, TooManyError, decoded
 
 DEEPEST = 6
 _values = st.recursive(
@@ -107,3 +107,18 @@ def test_others_have_their_turn_while_a_large_body_is_read(monkeypatch: pytest.M
     text = json.dumps(body)
     assert decoded(text, 32) == body
     assert len(given_way) >= 20_000, "after each of what is read at once"
+
+
+@given(_values, st.integers(1, 30))
+def test_values_are_counted_alike_in_pieces(value: Any, window: int) -> None:
+    text, many = json.dumps(value), count(value)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoding, "_WINDOW", window)
+        assert decoded(text, 100, many) == value
+        with pytest.raises(TooManyError):
+            decoded(text, 100, many - 1)
+
+
+def count(value: Any) -> int:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(count, parts))

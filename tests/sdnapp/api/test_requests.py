@@ -293,3 +293,17 @@ def test_a_store_that_cannot_write_is_said_and_logged(api: Api, caplog: pytest.L
         answer = api.post("networks")
     assert answer.error == (503, "StorageError")
     assert "POST /v2.0/networks failed: the disk is full" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"networks": [[[]] * 1000] * 300}, "A request may hold 300000 values at most: make several of it."),
+        ({"network": {"name": [{"a": [0]}] * 10_000}}, "Invalid input for name. Reason: more than 1000 items."),
+        ({"network": {"name": {"a": [[0] * 99] * 101}}}, "Invalid input for name. Reason: more than 10000 values."),
+        ({"network": {str(number): {} for number in range(1001)}}, "An object may have 1000 attributes at most."),
+    ],
+)
+def test_what_holds_too_much_is_refused_before_much_is_said_of_it(api: Api, body: Any, message: str) -> None:
+    answer = api.call("POST", "/v2.0/networks", body)
+    assert answer.status == 400 and answer.body["NeutronError"]["message"] == message
