@@ -5,7 +5,7 @@ from typing import Any
 
 from webob import Request, exc
 
-from sdnapp.api.decoding import TooDeepError, TooManyError, decoded
+from sdnapp.decoding import TooDeepError, TooManyError, decoded
 from sdnapp.turns import Turns
 from topology.turns import let_go
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from os_ken.lib import hub
 
 from sdnapp.admission import Visit, hang_up
+from sdnapp.decoding import decoded
 from sdnapp.ovsdb import operations as ops
 from sdnapp.ovsdb.jsonrpc import ProtocolError, Reply
 from sdnapp.ovsdb.observation import Observation, Observer
@@ -22,6 +23,7 @@ from sdnapp.ovsdb.session import PROBE, PeerLost, Session, Timing
 from sdnapp.ovsdb.steps import Plan, Step
 from sdnapp.ovsdb.targets import address_text
 from sdnapp.tls import peer_name
+from sdnapp.turns import Turns
 from topology.placement import Plugged
 from topology.values import Chassis
 
@@ -29,6 +31,8 @@ LOG = logging.getLogger(__name__)
 
 _RECEIVE = 256 * 1024
 """Bytes read at once. All that has come by then is applied before anything is reported."""
+_DEEPEST = 32
+"""Lists and objects in one another, of a message: a switch's have ten at most."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,11 @@ class Callbacks:
     on_lost: Callable[[str], None]
     watched: Callable[[str], tuple[str, ...]] = lambda chassis_id: ()
     admits: Callable[[str], bool] = lambda chassis_id: True
+
+
+def _in_pieces(text: str) -> Any:
+    """Read JSON, and let others have their turn meanwhile. What is half a character is dealt with where it is used."""
+    return decoded(text, _DEEPEST, may_be_half=False)
 
 
 class Registry(Protocol):
@@ -92,7 +101,8 @@ class Connection:
         # How long recv and send may block, and so how often the clock is looked at.
         self._socket.settimeout(min(1.0, timing.echo / 2))
         self._sending = hub.Semaphore()
-        self._session = Session(time.monotonic(), timing)
+        give_way = Turns().give_way
+        self._session = Session(time.monotonic(), timing, give_way, _in_pieces)
         self._endpoint = endpoint
         self._callbacks = callbacks
         self._registry = registry
@@ -102,7 +112,7 @@ class Connection:
         self._again = False
         self._watched: tuple[str, ...] = ()
         self._bfd: Mapping[str, str] = {}
-        self._observer = Observer(self._session.replica)
+        self._observer = Observer(self._session.replica, give_way)
         self._plan: Plan | None = None
         """What was planned, while nothing that it rests on has changed."""
         self._in_flight = 0

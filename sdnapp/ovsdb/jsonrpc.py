@@ -6,7 +6,7 @@ not a sane one, and the connection is best closed.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -42,13 +42,17 @@ class Reply:
 
 
 Message = Request | Reply
+Read = Callable[[str], Any]
+"""From JSON text to the value that it is. Raises ValueError or RecursionError."""
 
 
 class MessageStream:
     """Cuts a stream of bytes into messages, wherever the pieces were cut on their way."""
 
-    def __init__(self, limit: int = MESSAGE_LIMIT) -> None:
+    def __init__(self, limit: int = MESSAGE_LIMIT, read: Read | None = None) -> None:
+        """``read`` is what reads JSON: one may do so in pieces."""
         self._limit = limit
+        self._read = read or _at_once
         self._buffer = bytearray()
         self._scanned = 0
         self._depth = 0
@@ -59,7 +63,7 @@ class MessageStream:
         self._buffer += data
         messages = []
         while (end := self._end_of_object()) is not None:
-            messages.append(parse(bytes(self._buffer[:end])))
+            messages.append(parse(bytes(self._buffer[:end]), self._read))
             del self._buffer[:end]
             self._scanned = 0
         if len(self._buffer) > self._limit:
@@ -99,10 +103,10 @@ class MessageStream:
         return not self._in_string
 
 
-def parse(text: bytes) -> Message:
+def parse(text: bytes, read: Read | None = None) -> Message:
     """Return the message that is written here. Raises ProtocolError."""
     try:
-        document = json.loads(text, parse_constant=_no_constant)
+        document = (read or _at_once)(text.decode())
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not JSON: {error}") from None
     if not isinstance(document, dict):
@@ -129,6 +133,10 @@ def write_reply(request_id: Any, result: Any, error: Any = None) -> bytes:
 
 def _write(document: dict[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _at_once(text: str) -> Any:
+    return json.loads(text, parse_constant=_no_constant)
 
 
 def _no_constant(name: str) -> NoReturn:

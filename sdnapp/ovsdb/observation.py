@@ -9,6 +9,7 @@ from sdnapp.ovsdb.replica import Replica
 from sdnapp.ovsdb.rows import Bridge, Interface, OpenVSwitch, Port, Uuid
 from sdnapp.ovsdb.settings import Settings, is_id, read_settings
 from topology.placement import Plugged
+from topology.turns import GiveWay, by_turns, nobody_waits
 from topology.values import Chassis
 
 IFACE_ID = "iface-id"
@@ -42,8 +43,9 @@ def observe(replica: Replica) -> Observation:
 class Observer:
     """Keeps what one replica tells up to date, at the cost of what has changed in it: a chassis has many interfaces."""
 
-    def __init__(self, replica: Replica) -> None:
-        self._replica = replica
+    def __init__(self, replica: Replica, give_way: GiveWay = nobody_waits) -> None:
+        """Looking at many interfaces, it is to ``give_way`` now and then."""
+        self._replica, self._give_way = replica, give_way
         self._bridge: Bridge | None = None
         self._settings = Settings(bridge=None)
         self._problems: tuple[str, ...] = ()
@@ -79,7 +81,7 @@ class Observer:
             self._bridge = bridge_named(self._replica, self._settings.bridge)
             self._members = _members(self._replica, self._bridge)
             suspects |= self._members ^ self._seen.keys()
-        for key in suspects:
+        for key in by_turns(suspects, self._give_way):
             before = self._seen.pop(key, None)
             if before is not None:
                 self._forget(key, before)

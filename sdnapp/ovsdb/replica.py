@@ -9,14 +9,16 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from sdnapp.ovsdb.rows import TABLES, MalformedRow, Uuid, columns
+from topology.turns import GiveWay, by_turns, nobody_waits
 
 R = TypeVar("R")
 
 
 class Replica:
-    """The rows of one switch, by table class and ``_uuid``."""
+    """The rows of one switch, by table class and ``_uuid``. Taking in many, it is to ``give_way`` now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, give_way: GiveWay = nobody_waits) -> None:
+        self._give_way = give_way
         self.limits_connections = True
         """Whether the switch's database can say how many connections each zone may have."""
         self._rows: dict[type[Any], dict[Uuid, Any]] = {kind: {} for kind in TABLES.values()}
@@ -68,7 +70,7 @@ class Replica:
             if kind is None:
                 raise MalformedRow(f"table {table[:60]!r} was not asked for")
             changed = self._changed.setdefault(kind, set())
-            for uuid, update in _object(rows, table).items():
+            for uuid, update in by_turns(_object(rows, table).items(), self._give_way):
                 changed.add(Uuid(uuid))
                 yield kind, Uuid(uuid), _object(update, table)
 

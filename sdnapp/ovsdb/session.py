@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sdnapp.ovsdb.jsonrpc import MessageStream, ProtocolError, Reply, Request, write_reply, write_request
+from sdnapp.ovsdb.jsonrpc import MessageStream, ProtocolError, Read, Reply, Request, write_reply, write_request
 from sdnapp.ovsdb.replica import Replica, monitor_requests
 from sdnapp.ovsdb.rows import MalformedRow
+from topology.turns import GiveWay, nobody_waits
 
 DATABASE = "Open_vSwitch"
 PROBE = write_request("echo", [], "probe")
@@ -34,17 +35,21 @@ class PeerLost(Exception):
 
 
 class Session:
-    """The protocol's state. ``output`` holds what is to be sent; the caller takes it from there."""
+    """The protocol's state. ``output`` holds what is to be sent; the caller takes it from there.
 
-    def __init__(self, now: float, timing: Timing) -> None:
-        self.replica = Replica()
+    A switch's first copy of its database may be megabytes. It is taken in by one who is to ``give_way`` meanwhile, and
+    who can ``read`` JSON in pieces.
+    """
+
+    def __init__(self, now: float, timing: Timing, give_way: GiveWay = nobody_waits, read: Read | None = None) -> None:
+        self.replica = Replica(give_way)
         self.synced = False
         self.heard_at = now
         self.output = bytearray()
         self._timing = timing
         self._started_at = now
         self._probed = False
-        self._stream = MessageStream()
+        self._stream = MessageStream(read=read)
         self._next_id = 0
         self._pending: dict[int, Done] = {}
         self._differences = True

@@ -7,6 +7,7 @@ import pytest
 
 from sdnapp.ovsdb import operations as ops
 from sdnapp.ovsdb.jsonrpc import MessageStream, ProtocolError, Reply, Request, write_reply, write_request
+from sdnapp.ovsdb.observation import Observer
 from sdnapp.ovsdb.pace import AFTER_FAILURE, AFTER_SUCCESS, UNDONE, WINDOW, Pace
 from sdnapp.ovsdb.rows import Bridge, Uuid
 from sdnapp.ovsdb.session import PeerLost, Session, Timing
@@ -216,3 +217,29 @@ def test_a_step_that_is_undone_again_and_again_is_told_while_it_lasts() -> None:
     [problem] = pace.problems(float(UNDONE))
     assert problem.startswith("a: 4 times in a minute, as something undoes it")
     assert pace.problems(WINDOW + 1) == []
+
+
+def test_others_have_their_turn_while_a_large_copy_is_read_taken_in_and_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("topology.turns.STRIDE", 1)
+    turns: list[str] = []
+
+    def read(text: str) -> Any:
+        turns.append("read, as one may do in pieces")
+        return json.loads(text)
+
+    def give_way() -> None:
+        turns.append("taken in")
+
+    interfaces = {f"i{number}": {"initial": {"name": f"tap{number}"}} for number in range(300)}
+    port = {"initial": {"name": "all", "interfaces": ["set", [["uuid", key] for key in interfaces]]}}
+    bridge = {"initial": {"name": "br-int", "ports": ["uuid", "p"]}}
+    copy = {"Open_vSwitch": {"o": {"initial": {}}}, "Bridge": {"b": bridge}, "Port": {"p": port}}
+    session = Session(0.0, TIMING, give_way, read)
+    [request] = sent(session)
+    assert session.receive(write_reply(request.id, copy | {"Interface": interfaces}), 1.0)
+    assert turns[0] == "read, as one may do in pieces" and turns.count("taken in") >= 300
+    turns.clear()
+    Observer(session.replica, give_way).observe(session.replica.take_changes())
+    assert len(turns) >= 300

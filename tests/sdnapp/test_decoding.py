@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdnapp import turns
-from sdnapp.api import decoding
-from sdnapp.api.decoding import TooDeepError, TooManyError, decoded
+from sdnapp import decoding, turns
+from sdnapp.decoding import TooDeepError, TooManyError, decoded
 
 DEEPEST = 6
 _values = st.recursive(
