@@ -26,7 +26,7 @@ V = TypeVar("V")
 class Draft(Store):
     """What a store would be with some writes. Made by ``drafted``."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, give_way: GiveWay) -> None:
         # Deliberately not the base's: nothing is loaded, what there is lies beneath.
         self._beneath = store
         self._over_rows: _WhereAsked[type[Any], _Over] = _WhereAsked(lambda kind: _Over(store._rows[kind]))
@@ -44,7 +44,7 @@ class Draft(Store):
         self._keeper = None
         self._drafted_in = 0
         self.revision = store.revision
-        self._open: Transaction | None = Transaction(self)
+        self._open: Transaction | None = Transaction(self, give_way)
         self._open_in = threading.get_ident()
         self._before: list[_Over] = []
         """What readers are shown meanwhile, where it differs."""
@@ -124,13 +124,13 @@ class Draft(Store):
 def drafted(store: Store, give_way: GiveWay) -> Iterator[tuple[Draft, Transaction]]:
     """Open a transaction on a draft of the store, where all reading and writing of the block goes.
 
-    The block, and the commit at its end, ``give_way`` now and then. Raises as ``Store.transaction`` does, and
+    Each write, and the commit at its end, ``give_way`` now and then. Raises as ``Store.transaction`` does, and
     RuntimeError within another transaction.
     """
     with store._lock:
         if store.is_being_written:
             raise RuntimeError("a transaction is open already")
-        draft = Draft(store)
+        draft = Draft(store, give_way)
         tx = draft._open
         assert tx is not None
         store._drafted_in = threading.get_ident()

@@ -472,10 +472,13 @@ class Store:
 
 
 class Transaction:
-    """Reads and writes of one commit. Has the store's reading methods; sees its own writes."""
+    """Reads and writes of one commit. Has the store's reading methods; sees its own writes.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    It is to ``give_way`` with each write where nobody else sees these yet: what one row takes along may be thousands.
+    """
+
+    def __init__(self, store: Store, give_way: GiveWay = nobody_waits) -> None:
+        self._store, self._give_way = store, give_way
         self._undo: list[tuple[type[Any], str, Any, str | None]] = []
         self._documents: dict[tuple[type[Any], str], str | None] = {}
         self.get = store.get
@@ -503,6 +506,7 @@ class Transaction:
     def _write(self, kind: type[Any], row_id: str, after: Any, document: str | None) -> None:
         if self._store._open is not self:
             raise RuntimeError("this transaction has ended")
+        self._give_way()
         before = self._store._place(kind, row_id, after)
         self._undo.append((kind, row_id, before, self._documents.get((kind, row_id))))
         self._documents[kind, row_id] = document

@@ -74,9 +74,17 @@ class Controller:
         """Delete one object."""
         resource = self.resource
         bodies.refuse(request, ctx.services.settings.max_body)
-        with ctx.store.transaction() as tx:
-            row = find(ctx, self.resource, row_id)
+
+        def delete_one(ctx: Context, tx: Transaction) -> None:
+            row = find(ctx, resource, row_id)
             delete(ctx, tx, resource, row, precondition=lambda: check_revision(request, row))
+
+        if resource.takes_others_along:
+            with drafted(ctx.store, Turns().give_way) as (draft, tx):
+                delete_one(replace(ctx, store=draft), tx)
+        else:
+            with ctx.store.transaction() as tx:
+                delete_one(ctx, tx)
         return Response(status=204)
 
     def act(self, action: str, ctx: Context, request: Request, row_id: str) -> Response:

@@ -33,7 +33,9 @@ def encoded(body: object) -> list[bytes]:
 
 def _texts(value: Any) -> Iterator[str]:
     """Yield the text of a value, some items at a time."""
-    if isinstance(value, dict) and any(isinstance(member, list | Iterator) for member in value.values()):
+    if isinstance(value, dict) and any(
+        isinstance(member, list | Iterator) or _is_long(member) for member in value.values()
+    ):
         before = "{"
         for key, member in value.items():
             yield f"{before}{json.dumps(key)}: "
@@ -52,6 +54,13 @@ def _texts(value: Any) -> Iterator[str]:
         yield "[]" if before == "[" else "]"
     else:
         yield json.dumps(value)
+
+
+def _is_long(value: Any) -> bool:
+    """Return whether an object has more in a list of its own than is encoded at once."""
+    return isinstance(value, dict) and any(
+        isinstance(member, list) and len(member) > _ITEMS for member in value.values()
+    )
 
 
 def _groups(items: Iterable[Any]) -> Iterator[Any]:

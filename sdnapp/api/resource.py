@@ -95,6 +95,7 @@ class Resource(ABC, Generic[R]):
     ``actions`` are what else can be done to an object, by a PUT below it; each has a rule of its name and, in
     ``action_schemas``, what is sent and what is answered.
     ``is_shown_only``: who may see an object of others but not change it is told, when he tries, that it is not there.
+    ``takes_others_along``: deleting one may delete thousands of other objects.
     ``in_file``: how its objects stand in the document of a project's intent; None where they do not.
     """
 
@@ -110,6 +111,7 @@ class Resource(ABC, Generic[R]):
     has_quota: ClassVar[bool] = False
     first_revision: ClassVar[int] = 1
     is_shown_only: ClassVar[bool] = False
+    takes_others_along: ClassVar[bool] = False
     in_file: ClassVar[InFile | None] = None
     methods: ClassVar[frozenset[str]] = frozenset({"POST", "PUT", "DELETE"})
     actions: ClassVar[frozenset[str]] = frozenset()

@@ -48,6 +48,7 @@ class FloatingIPs(Resource[FloatingIP]):
     collection = "floatingips"
     row = FloatingIP
     has_quota = True
+    takes_others_along = True
     first_revision = 0
     attributes = AttributeMap(
         "floatingips",

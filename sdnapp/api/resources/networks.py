@@ -58,6 +58,7 @@ class Networks(Resource[Network]):
     collection = "networks"
     row = Network
     has_quota = True
+    takes_others_along = True
     attributes = AttributeMap(
         "networks",
         (

@@ -19,6 +19,7 @@ from sdnapp.api.resources import default_group, rbac
 from sdnapp.api.resources import security_errors as errors
 from sdnapp.api.resources.security_group_rules import show_rule
 from sdnapp.api.schemas import STRING, list_of
+from sdnapp.turns import Turns
 from topology.allocation import GROUP_KEY_BITS, next_number
 from topology.store import Transaction
 from topology.values import DEFAULT_GROUP, Port, SecurityGroup, SecurityGroupRule
@@ -68,6 +69,7 @@ class SecurityGroups(Resource[SecurityGroup]):
     collection = "security_groups"
     row = SecurityGroup
     has_quota = True
+    takes_others_along = True
     attributes = AttributeMap(
         "security_groups",
         (stateful_security_group, security_groups_shared_filtering),
@@ -78,7 +80,8 @@ class SecurityGroups(Resource[SecurityGroup]):
         "stateful": column("stateful"),
         "shared": is_shared,
         "security_group_rules": lambda ctx, group: [
-            show_rule(ctx, rule) for rule in ctx.store.find(SecurityGroupRule, "security_group", group.id)
+            show_rule(ctx, rule)
+            for rule in Turns().between(ctx.store.find(SecurityGroupRule, "security_group", group.id))
         ],
     }
     in_file = InFile(

@@ -52,6 +52,7 @@ class Subnets(Resource[Subnet]):
     collection = "subnets"
     row = Subnet
     has_quota = True
+    takes_others_along = True
     attributes = AttributeMap(
         "subnets",
         (subnet_definition, default_subnetpools, subnet_external_network, subnet_service_types),

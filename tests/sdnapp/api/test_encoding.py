@@ -36,6 +36,7 @@ def test_items_may_come_one_after_the_other() -> None:
         {"a": list(range(1000)), "b": [{"c": 1}], "d": None},
         {"ports": LONG},
         {"networks": [{"name": "n", "ports": LONG, "subnets": []}, {"name": "m"}]},
+        {"security_group": {"name": "g", "security_group_rules": LONG}},
         {"chassis": "hv1", "tables": [{"name": "dhcp", "flows": LONG}, {"name": "routes", "flows": LONG}]},
         LONG,
     ],

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from sdnapp import turns
 from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import ADMIN, BLUE, READER, RED, Api
-from topology.values import SecurityGroup
+from topology.values import SecurityGroup, SecurityGroupRule
 
 NOWHERE = "11111111-2222-4333-8444-555555555555"
 
@@ -190,3 +191,20 @@ def test_filters(api: Api) -> None:
     ):
         assert [group["name"] for group in api.get("security-groups", RED, **query).first] == found
     assert api.get("security-groups", RED, security_group_rules="x").error == (400, "HTTPBadRequest")
+
+
+def test_others_have_their_turn_while_a_group_of_many_rules_is_shown_and_while_it_goes(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = api.call("POST", "/v2.0/security-groups", {"security_group": {"name": "g"}}).body["security_group"]["id"]
+    rule = {"security_group_id": group, "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp"}
+    wanted = [rule | {"port_range_min": port, "port_range_max": port} for port in range(1, 61)]
+    assert api.call("POST", "/v2.0/security-group-rules", {"security_group_rules": wanted}).status == 201
+    given_way: list[float] = []
+    monkeypatch.setattr(turns, "SLICE", 0)
+    monkeypatch.setattr(turns.hub, "sleep", given_way.append)
+    for method, status in (("GET", 200), ("DELETE", 204)):
+        given_way.clear()
+        assert api.call(method, f"/v2.0/security-groups/{group}").status == status
+        assert len(given_way) >= len(wanted), method
+    assert api.store.find_ids(SecurityGroupRule, "security_group", group) == ()
