@@ -273,6 +273,21 @@ def test_a_new_controller_goes_on_where_the_former_stopped() -> None:
     assert world.answering == [world.binding.chassis_id] != [first]
 
 
+def test_a_new_controller_lets_the_next_one_answer_where_the_former_has_let_go_already() -> None:
+    world = World()
+    (first,) = world.answering
+    world.cut_off(first, lost=True)
+    for _ in range(2):
+        world.controller.catch_up()
+    world.obey(first, is_heard=False)
+    assert world.answering == [], "the controller died before it could tell the next one"
+    world.start_controller()
+    for name in CHASSIS:
+        world.connect(name)
+    world.settle()
+    assert world.answering == [world.binding.chassis_id] != [first]
+
+
 class AnyTrouble(RuleBasedStateMachine):
     """Sessions end and begin, links break, switches are slow, their word is lost, the controller dies at any moment."""
 
