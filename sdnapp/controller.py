@@ -145,6 +145,7 @@ class Controller:
         changes.clear()
         concerns_ports = any(row.kind is Port for row in rows)
         let_go(rows, self._give_way)
+        self._forget(deltas)
         return concerns_ports
 
     def _finish(self) -> bool:
@@ -166,7 +167,16 @@ class Controller:
         if self._handovers.may_go_on():
             self._reconsider()
         self._moved()
+        self._forget(deltas)
         return any(row.kind is Port for change in changes for row in change.rows)
+
+    def _forget(self, deltas: dict[str, Delta]) -> None:
+        """Let go of differences in slices: with them go flows that nobody else has any more."""
+        while deltas:
+            _, delta = deltas.popitem()
+            flows = list(delta.added + delta.removed)
+            del delta
+            let_go(flows, self._give_way)
 
     def _tell_all(self, deltas: Mapping[str, Delta]) -> None:
         for chassis_id, delta in deltas.items():
@@ -181,7 +191,7 @@ class Controller:
         self.responders.learn(flow for flow in by_turns(flows, self._give_way) if leads_here(flow))
         return engine
 
-    def _follow(self, changes: Iterable[Change]) -> Mapping[str, Delta]:
+    def _follow(self, changes: Iterable[Change]) -> dict[str, Delta]:
         """Bring the engine up to date; return what differs for each chassis that is not astray."""
         if self._engine_is_sound:
             try:
@@ -189,7 +199,7 @@ class Controller:
             except Exception:
                 LOG.exception("the flows could not be brought up to date with a change: all are computed anew")
             else:
-                self.responders.follow(deltas.values())
+                self.responders.follow(deltas.values(), self._give_way)
                 return deltas
         self._engine_is_sound = False
         self._astray.update(self._attached)
@@ -214,7 +224,7 @@ class Controller:
         if self._settle_anew:
             owners |= translation.every_owner(self.store) | gateway_binding.every_router(self.store)
             self._settle_anew = False
-        self._handovers.follow(self.engine.view, owners)
+        self._handovers.follow(self.engine.view, owners, self._give_way)
         if owners:
             self._translate(owners)
 

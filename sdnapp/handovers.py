@@ -8,7 +8,8 @@ from topology.facts import View
 from topology.gateway_binding import bind
 from topology.gateway_values import GatewayBinding, Outage
 from topology.store import Store
-from topology.values import Chassis
+from topology.turns import GiveWay, by_turns, nobody_waits
+from topology.values import Chassis, Router
 
 
 class Handovers:
@@ -22,11 +23,13 @@ class Handovers:
         """By owner and former chassis, the revision as of which that one answers no more."""
         self._let_go: set[str] = set()
 
-    def follow(self, view: View, router_ids: Iterable[str]) -> None:
+    def follow(self, view: View, router_ids: Iterable[str], give_way: GiveWay = nobody_waits) -> None:
         """Choose anew for some routers, and let those answer whose predecessors have let go.
 
-        ``view`` is up to date with the store; among the ids may be those of other things.
+        ``view`` is up to date with the store; among the ids may be those of other things, thousands of floating IPs.
+        Nobody writes to the store however often this is to ``give_way``.
         """
+        router_ids = [each for each in by_turns(router_ids, give_way) if self._concerns(view, each)]
         router_ids = {*router_ids, *(row.router_id for row in self._under_way())}
         bind(self._store, view, router_ids, self._now().strftime("%Y-%m-%dT%H:%M:%SZ"), self._has_let_go)
         places = [(row.id, row.former or "") for row in self._under_way()]
@@ -40,6 +43,9 @@ class Handovers:
         """Return whether a former has let go since this was asked last."""
         before, self._let_go = self._let_go, {row.id for row in self._under_way() if self._has_let_go(row)}
         return not self._let_go <= before
+
+    def _concerns(self, view: View, router_id: str) -> bool:
+        return view.get(Router, router_id) is not None or self._store.count(GatewayBinding, "router", router_id) > 0
 
     def _under_way(self) -> list[GatewayBinding]:
         return self._store.find(GatewayBinding, "handover", True)

@@ -232,7 +232,7 @@ class Outside:
         """Let those announce addresses that have them, as far as they can be reached."""
         as_of = self._as_of()
         if as_of != self._found_as_of:
-            self._found = {place: (site, own) for place, site, own in Turns().between(_sites(self._store, view))}
+            self._found = {place: (site, own) for place, site, own in _sites(self._store, view)}
             self._found_as_of = as_of
         sites = self._found
         now = {place: site for place, (site, _) in sites.items()}
@@ -319,13 +319,17 @@ def _nearest(own: Presence, address: str) -> str:
 
 
 def _sites(store: Store, view: View) -> Iterator[tuple[Place, Site, Presence]]:
-    """Yield where each address is, but for those that are being handed over: nobody has them yet."""
+    """Yield where each address is, but for those that are being handed over: nobody has them yet.
+
+    Others have their turn after each that is looked at, whether it is anywhere or not.
+    """
+    turns = Turns()
     for network_id in store.find_ids(Network, "transit", True):
-        for own in view.ask(presences, network_id):
+        for own in turns.between(view.ask(presences, network_id)):
             if answers(view, own.owner, own.chassis_id):
                 for address in own.addresses:
                     yield (network_id, address), Site(own.chassis_id, own.mac_address), own
-        for row in store.find(FloatingIP, "network", network_id):
+        for row in turns.between(store.find(FloatingIP, "network", network_id)):
             at, around = view.ask(site, row.id), view.ask(presence, f"router/{row.router_id}")
             holds, live = store.get(Port, row.floating_port_id), view.ask(floating, row.id)
             is_home = live is not None and live.site == live.holder

@@ -16,6 +16,7 @@ from sdnapp.dhcp.responder import Refusal, respond
 from sdnapp.dhcp.service import DhcpSettings, PortService, dhcp_service
 from sdnapp.router_icmp import Silence, report
 from topology.store import Store
+from topology.turns import GiveWay, by_turns, nobody_waits
 from topology.values import Network, Port, Router, Row, Subnet
 
 LOG = logging.getLogger(__name__)
@@ -63,21 +64,22 @@ class Responders:
         self._services.clear()
         self.follow([Delta(tuple(flows), ())])
 
-    def follow(self, deltas: Iterable[Delta]) -> None:
-        """Take note of which flows come and go. One that moves between chassis keeps its cookie, and so its place."""
+    def follow(self, deltas: Iterable[Delta], give_way: GiveWay = nobody_waits) -> None:
+        """Take note of which flows come and go. One that moves between chassis keeps its cookie, and so its place.
+
+        Others may have their turn meanwhile: what comes is noted first, so that they find what moves.
+        """
         deltas = list(deltas)
-        for delta in deltas:
-            for flow in delta.removed:
-                if flow.cookie in self._flows:
-                    self._holders[flow.cookie] -= 1
-                    if not self._holders[flow.cookie]:
-                        del self._flows[flow.cookie], self._holders[flow.cookie]
-                        self._services.pop(flow.owner, None)
-        for delta in deltas:
-            for flow in delta.added:
-                if leads_here(flow):
-                    self._flows[flow.cookie] = flow
-                    self._holders[flow.cookie] += 1
+        for flow in by_turns((flow for delta in deltas for flow in delta.added), give_way):
+            if leads_here(flow):
+                self._flows[flow.cookie] = flow
+                self._holders[flow.cookie] += 1
+        for flow in by_turns((flow for delta in deltas for flow in delta.removed), give_way):
+            if flow.cookie in self._flows:
+                self._holders[flow.cookie] -= 1
+                if not self._holders[flow.cookie]:
+                    del self._flows[flow.cookie], self._holders[flow.cookie]
+                    self._services.pop(flow.owner, None)
 
     def account(self, cookie: int) -> tuple[str, str] | None:
         """Return the project and what of it a packet is answered at the cost of; None if its flow is no more."""

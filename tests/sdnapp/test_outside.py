@@ -427,12 +427,13 @@ def test_flows_of_this_feature_are_metered(world: World) -> None:
     assert flows and all(each.meter is not None for each in flows)
 
 
+@pytest.mark.parametrize("idle", [False, True])
 def test_others_have_their_turn_while_many_addresses_are_looked_at(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, idle: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(20):
-        floating(world.cloud, world.net, 20 + number, world.net.one)
+        floating(world.cloud, world.net, 20 + number, None if idle else world.net.one)
     given_way: list[float] = []
     monkeypatch.setattr(turns, "SLICE", 0)
     monkeypatch.setattr(turns.hub, "sleep", given_way.append)
-    assert len(world.tick()) > 20 and len(given_way) > 20
+    assert len(world.tick()) > (0 if idle else 20) and len(given_way) > 20
