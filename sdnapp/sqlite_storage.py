@@ -130,7 +130,11 @@ class SqliteStorage:
                         "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)",
                         [(key, revision, text) for key, text in some if text is not None],
                     )
-                connection.execute("COMMIT")
+                if len(writes) > _PIECE and give_way is not nobody_waits:
+                    # 14 ms for 16,000 ports. Whoever gives way lets nobody see, nor write, anything until it returns.
+                    self._aside(self._end)
+                else:
+                    self._end()
             except BaseException:
                 # SQLite itself rolls back after some errors (a full disk), and then there is nothing left to undo.
                 with suppress(sqlite3.Error):
@@ -139,6 +143,9 @@ class SqliteStorage:
         self._written += 1
         self._unfolded += len(writes)
         return revision
+
+    def _end(self) -> None:
+        self._connection.execute("COMMIT")
 
     def flush(self) -> None:
         """Return when every commit so far is on the disk. Raises StorageError, from then on always, if one is not."""

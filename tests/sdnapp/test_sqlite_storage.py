@@ -128,6 +128,28 @@ def test_one_wait_for_the_disk_serves_all_commits_before_it(path):
     storage.close()
 
 
+def test_what_takes_long_to_commit_is_committed_aside_by_who_lets_others_have_their_turn(path):
+    acts = []
+
+    def aside(act):
+        acts.append(act.__name__)
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(act).result()
+
+    storage = SqliteStorage(path, aside)
+    many = {f"a/{number}": "text" for number in range(600)}
+    assert storage.commit(dict.fromkeys(many, 0), many) == 1 and acts == [], "nobody may see what is not committed"
+    assert storage.commit({"b/1": 0}, {"b/1": "one"}, lambda: None) == 2 and acts == [], "it takes no time"
+    changed = dict.fromkeys(many, "changed")
+    assert storage.commit(dict.fromkeys(many, 1), changed, lambda: None) == 3 and acts == ["_end"]
+    with pytest.raises(ConflictError):
+        storage.commit(dict.fromkeys(many, 1), changed, lambda: None)
+    storage.close()
+    storage = SqliteStorage(path)
+    assert len(storage.load()[1]) == 601 and ("a/7", 3, "changed") in storage.load()[1]
+    storage.close()
+
+
 def test_after_a_failed_flush_nothing_is_written_any_more(path, monkeypatch):
     storage = SqliteStorage(path)
     storage.commit({}, {"a/1": "one"})
