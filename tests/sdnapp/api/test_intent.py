@@ -11,6 +11,7 @@ import pytest
 
 from sdnapp import turns
 from sdnapp.api.intent import export as export_module
+from sdnapp.api.intent import handlers
 from sdnapp.api.intent.matching import Matching
 from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import ADMIN, BLUE, READER, RED, Answer, Api, documents
@@ -539,6 +540,16 @@ def test_others_have_their_turn_while_a_document_is_applied_and_see_nothing_of_i
     refusal(api, network(subnets=[{"cidr": "10.0.0.0/26"}], ports=[*ports, *ports]))
     assert changes(api, network(ports=[]), query="?dry_run=true")
     assert len(seen) > 30 * 50 and set(seen) == {50}
+
+
+def test_what_was_exported_is_forgotten_object_by_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, forgetting = Api(Settings(quotas={})), []
+    ports = [{"name": f"vm{number}"} for number in range(50)]
+    assert apply(api, network(subnets=[{"cidr": "10.0.0.0/26"}], ports=ports)).status == 200
+    monkeypatch.setattr(turns, "SLICE", 0)
+    monkeypatch.setattr(turns.hub, "sleep", lambda seconds: forgetting.append(_is_within(handlers._forget)))
+    assert len(export(api)["networks"][0]["ports"]) == 50
+    assert forgetting.count(True) >= 50
 
 
 def test_matching_a_document_with_what_is_there_gives_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
