@@ -7,6 +7,7 @@ is asked for from every other network on the chassis, of routers wherever they l
 """
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from random import Random
 
 from flows import packets
@@ -20,8 +21,10 @@ from flows.pipeline import (
     ARP_GUARD,
     ARP_RESPONDER,
     CLASSIFICATION,
+    CORE_OUTPUT,
     EGRESS_TRACKING,
     FORWARDING,
+    INBOUND_VERDICT,
     INGRESS_TRACKING,
     PORT_SECURITY,
     ROUTING,
@@ -33,6 +36,7 @@ from tests.isolation.clouds import MACHINE, MACHINE_MAC
 from tests.isolation.judge import Case, Judge, Outsider, Sent, Stranger
 from tests.isolation.near_flows import headers, shaped
 from tests.storytelling import STRANGER, address
+from topology.gateway_values import Translation
 from topology.values import Network, Port
 
 PATHS, BITS = 2, 6
@@ -70,6 +74,8 @@ class Systematic:
                     yield from self._unfiltered(self._here[chassis], flow.table == EGRESS_TRACKING.number, terms)
                 elif flow.table == CLASSIFICATION.number and "tun_id" in terms:
                     yield from self._by_tunnel(chassis, terms)
+                elif flow.table == CORE_OUTPUT.number and "eth_src" in terms:
+                    yield from self._as_a_router(chassis, terms)
                 elif flow.table in OF_A_NETWORK and "network" in terms:
                     yield from self._elsewhere(chassis, terms)
                     if flow.table == ROUTING.number:
@@ -78,7 +84,7 @@ class Systematic:
                         yield from self._beside_a_shared_address(chassis, terms)
 
     def _paths(self, judge: Judge, sender: Port) -> Iterator[Packet]:
-        """Packets of a sender that arrive: of each kind that a target takes, one."""
+        """Packets of a sender that arrive, or leave for a physical network: of each kind that a target takes, one."""
         found = 0
         for target in self._random.sample(self._ports, len(self._ports)):
             if target.id == sender.id or found == PATHS:
@@ -86,8 +92,8 @@ class Systematic:
             arriving = []
             for packet in honest(self._cloud, sender, target):
                 judge.forget()
-                places = {place.partition("@")[0] for place, _ in judge.inject(Sent(sender, packet)).deliveries}
-                if target.id in places:
+                walk = judge.inject(Sent(sender, packet))
+                if walk.on_physical or target.id in {place.partition("@")[0] for place, _ in walk.deliveries}:
                     arriving.append(packet)
             found += bool(arriving)
             yield from {packet["ip_proto"]: packet for packet in arriving}.values()
@@ -95,6 +101,9 @@ class Systematic:
     # What is dropped
 
     def _dropped(self, chassis: str, flow: Flow, terms: dict[str, Term]) -> Iterator[Case]:
+        if flow.table == INBOUND_VERDICT.number:
+            yield from self._still_for_outside(chassis, terms)
+            return
         if flow.table == INGRESS_TRACKING.number:
             for target in self._here[chassis]:
                 yield from self._for_receiver(target, terms)
@@ -107,6 +116,21 @@ class Systematic:
             for base in self._bases(sender, terms):
                 packet = self._exactly(base, headers(terms))
                 yield (Sent(sender, packet.tagged(1) if "vlan_vid" in terms else packet),)
+
+    def _still_for_outside(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
+        """What a router's chassis gets for source ports of its own, and for no connection."""
+        network, asked = self._networks[terms["network"].value], str(IPv4Address(terms["ipv4_dst"].value))
+        blocks = [
+            block.first_port
+            for row in self._cloud.store.all(Translation)
+            for block in row.blocks
+            if row.chassis_id == chassis and block.address == asked
+        ]
+        for port in self._cloud.store.find(Port, "network", network.id):
+            if any(each.ip_address == asked for each in port.fixed_ips):
+                for first in blocks:
+                    ends = UPSTREAM_MAC, port.mac_address, FAR, asked
+                    yield (Sent(Outsider(network.id), packets.tcp(*ends, tcp_src=80, tcp_dst=first)),)
 
     def _is_on(self, port: Port, network: Term | None) -> bool:
         return network is None or self._networks[network.value].id == port.network_id
@@ -216,14 +240,20 @@ class Systematic:
                     said = build(mac, BROADCAST_MAC, source, target, **port)
                     yield (Sent(sender, shaped(said, {"eth_dst": terms["eth_dst"].value})),)
 
+    def _as_a_router(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
+        """What is for everybody, in other networks, with the MAC address of a router of this one."""
+        for sender, mac, source in self._others(chassis, {"network": terms["network"]}):
+            # Outside, it is a machine that nobody knows.
+            asked = packets.arp_request(mac if isinstance(sender, Port) else STRANGER, source, MACHINE)
+            yield (Sent(sender, shaped(asked, {"eth_src": terms["eth_src"].value})),)
+
     def _others(self, chassis: str, terms: dict[str, Term]) -> Iterator[tuple[Port | Outsider, str, str]]:
-        """Who sends in other networks than a flow's, as it asks for: ports on its chassis, or machines outside."""
-        if "from_core" not in terms or not terms["from_core"].value:
-            for port in self._here[chassis]:
-                if not self._is_on(port, terms["network"]):
-                    yield port, port.mac_address, address(port)
-            return
-        for key, network in self._networks.items():
+        """Who sends in other networks than a flow's, as it asks for: ports on its chassis, and machines outside."""
+        from_core = terms["from_core"].value if "from_core" in terms else None
+        for port in self._here[chassis] if not from_core else ():
+            if not self._is_on(port, terms["network"]):
+                yield port, port.mac_address, address(port)
+        for key, network in self._networks.items() if from_core != 0 else ():
             if key != terms["network"].value and not network.segment.is_overlay:
                 yield Outsider(network.id), *((UPSTREAM_MAC, FAR) if network.external else (MACHINE_MAC, MACHINE))
 

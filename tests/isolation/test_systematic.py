@@ -9,11 +9,12 @@ from flows.actions import Goto
 from flows.fields import mac_to_int
 from flows.flow import Flow
 from flows.packets import Packet
-from flows.pipeline import ARP_GUARD, PORT_SECURITY
+from flows.pipeline import ARP_GUARD, INBOUND_VERDICT, PORT_SECURITY
 from tests.clouds import OPEN, SimulatedCloud
+from tests.gateway_stories import block_of, outward
 from tests.isolation.attacks import FAR
 from tests.isolation.clouds import SHARED_MAC
-from tests.isolation.judge import Case, Judge
+from tests.isolation.judge import Case, Judge, Outsider
 from tests.isolation.systematic import Systematic
 from topology.values import AddressPair, Port
 
@@ -80,3 +81,16 @@ def test_every_bit_of_a_mac_address_that_several_have_is_missed_once() -> None:
         cloud.port(f"red{number}", network, f"10.0.0.{number}", "hv1", allowed_address_pairs=(pair,))
     sent = {packet["eth_dst"] ^ mac_to_int(SHARED_MAC) for packet in sent_by("red11", cloud)}
     assert {1 << bit for bit in range(48)} <= sent
+
+
+def test_a_router_gets_what_is_for_its_source_ports_and_no_connection() -> None:
+    cloud = SimulatedCloud()
+    net = outward(cloud)
+    flows = [each for each in cloud.flows("hv1").values() if each.table == INBOUND_VERDICT.number and each.match]
+    (drops,) = (each for each in flows if each.actions[-1] == Goto("drops"))
+    judge, met = Judge(cloud), set[Flow | None]()
+    for case in cases(cloud):
+        if isinstance(case[0].sender, Outsider) and case[0].packet.get("tcp_dst") == block_of(cloud, net.hub, "hv1"):
+            judge.forget()
+            met |= {step.flow for outcome in judge.play(case) for step in outcome.walk.steps}
+    assert drops in met
