@@ -123,7 +123,7 @@ class Engine:
         for relation in RELATIONS:
             self._memo.introduce(relation)
         self._run_once()
-        self.update([Change(self._store.revision, tuple(_every_row(self._store)))])
+        self.update([Change(self._store.revision, tuple(by_turns(_every_row(self._store), self._give_way)))])
 
     def update(self, changes: Iterable[Change]) -> dict[str, Delta]:
         """Follow changes of the store; return the difference for each chassis that has one."""

@@ -1,6 +1,6 @@
 """What chassis report about themselves, stored beside intent: chassis rows and port bindings."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -33,8 +33,9 @@ def observe(
 
     A claim keeps its sequence while it stands, also under a new port number. A new claim gets the highest sequence, so
     that the last binding wins when two chassis claim one port (live migration). Writes nothing when nothing differs.
-    Many claims are recorded some at a time; ``give_way`` lets others have their turn in between. ``changed`` are the
-    ids of the ports of which something else was recorded by the last report; None where that is not known.
+    Many claims are recorded and forgotten some at a time; ``give_way`` lets others have their turn in between.
+    ``changed`` are the ids of the ports of which something else was recorded by the last report; None where that is not
+    known.
     """
     with store.transaction() as tx:
         known = tx.get(Chassis, chassis.id)
@@ -46,9 +47,11 @@ def observe(
         wanted = sorted((id_, plugged[id_]) for id_ in ids if settled.get(id_) != plugged[id_])
         if known != chassis:
             tx.put(chassis)
-        for port_id in sorted(id_ for id_ in standing if id_ not in plugged):
+        gone = sorted(id_ for id_ in standing if id_ not in plugged)
+        for port_id in gone[:AT_ONCE]:
             _unbind(tx, standing[port_id])
         _bind(tx, chassis.id, wanted[:AT_ONCE])
+    _unbind_some_at_a_time(store, [standing[port_id].id for port_id in gone[AT_ONCE:]], give_way)
     for start in range(AT_ONCE, len(wanted), AT_ONCE):
         give_way()
         with store.transaction() as tx:
@@ -56,6 +59,16 @@ def observe(
                 # It has been forgotten meanwhile.
                 return
             _bind(tx, chassis.id, wanted[start : start + AT_ONCE])
+
+
+def _unbind_some_at_a_time(store: Store, binding_ids: Sequence[str], give_way: GiveWay) -> None:
+    for start in range(0, len(binding_ids), AT_ONCE):
+        give_way()
+        with store.transaction() as tx:
+            for binding_id in binding_ids[start : start + AT_ONCE]:
+                # The chassis, and all that it held, may have been forgotten meanwhile.
+                if (binding := tx.get(PortBinding, binding_id)) is not None:
+                    _unbind(tx, binding)
 
 
 def _standing(tx: Transaction, chassis_id: str, port_ids: Collection[str] | None) -> dict[str, PortBinding]:

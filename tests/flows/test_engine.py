@@ -28,7 +28,7 @@ from topology.gateway_values import (
     VirtualAddress,
 )
 from topology.placement import Plugged, forget, observe
-from topology.store import Change, Store
+from topology.store import KINDS, Change, Store
 from topology.values import (
     FLOATING_IP,
     ROUTER_GATEWAY,
@@ -596,6 +596,24 @@ def test_much_that_is_counted_at_once_is_counted_in_slices(monkeypatch: pytest.M
         changes.clear()
         assert sum(counted) >= 39 and max(counted) <= 6, row
     assert len(engine.desired("a")) == 79
+
+
+def test_others_have_their_turn_while_all_rows_are_listed_for_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("topology.turns.STRIDE", 5)
+    store, _, _ = small_cloud()
+    turns: list[None] = []
+    before: list[int] = []
+    update = Engine.update
+
+    def watched(engine: Engine, changes: Any) -> Any:
+        before.append(len(turns))
+        return update(engine, changes)
+
+    monkeypatch.setattr(Engine, "_run_once", lambda engine: turns.clear())
+    monkeypatch.setattr(Engine, "update", watched)
+    Engine(store, (), give_way=lambda: turns.append(None), filled=False).fill()
+    rows = sum(len(store.ids(kind.row)) for kind in KINDS)
+    assert before == [rows // 5] and rows > 60
 
 
 def test_others_have_their_turn_between_things_in_a_row_that_come_and_that_go() -> None:

@@ -149,3 +149,13 @@ def test_a_report_that_says_what_has_changed_records_as_much_as_one_that_does_no
             rows = ({row.id: row for row in each.all(kind)} for each in (complete, by_difference))
             assert next(rows) == next(rows)
         before = plugged
+
+
+def test_many_ports_that_go_are_forgotten_some_at_a_time() -> None:
+    store, changes, turns = Store(), [], []
+    observe(store, Chassis("a"), {f"p{number}": Plugged(number + 1, f"tap{number}") for number in range(3 * AT_ONCE)})
+    store.watch(changes.append)
+    observe(store, Chassis("a"), {"p0": Plugged(1, "tap0")}, lambda: turns.append(None))
+    assert [row.port_id for row in store.all(PortBinding)] == ["p0"]
+    removed = [sum(row.after is None and row.kind is PortBinding for row in change.rows) for change in changes]
+    assert sum(removed) == 3 * AT_ONCE - 1 and max(removed) <= AT_ONCE and len(turns) == 2
