@@ -50,6 +50,7 @@ REASONS: dict[str, Reason] = {
         Reason("egress_connections", 19, "No room for what it begins: the sender has as many connections as it may."),
         Reason("ingress_connections", 20, "No room for what it begins with the receiver, likewise.", charged="to_port"),
         Reason("no_source_port", 21, "No source port of its router's is left for what it begins outside."),
+        Reason("icmp_copy", 22, "A copy of ICMP for a router's address, of a connection not known here.", charged=None),
     )
 }
 """By name. Numbers are never given to another, as old flows may still carry them."""

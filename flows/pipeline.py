@@ -329,9 +329,9 @@ INBOUND_VERDICT = Table(
     48,
     "inbound_verdict",
     "Lets routers have what was translated: answers to what left by them, and what somebody sends to floating IPs. "
-    "What is for an external address still belongs to nobody.",
-    match=frozenset({"network", "ipv4_dst", "ct_state"}),
-    priorities={"unknown": 110, "known": 100},
+    "What is for an external address still belongs to nobody, or, of ICMP, to another chassis that has a copy.",
+    match=frozenset({"network", "ipv4_dst", "ip_proto", "ct_state"}),
+    priorities={"copy": 115, "unknown": 110, "known": 100},
     next=("drops",),
     again=("routes",),
     unmatched="not_translated",

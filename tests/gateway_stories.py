@@ -3,9 +3,11 @@
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from flows.drops import REASONS
 from flows.packets import Packet, arp_reply, arp_request, gratuitous_arp, icmp_echo, icmp_error, tcp, udp
+from flows.pipeline import DROPS
 from flows.simulator import Delivery, Walk
-from tests.clouds import BLOCK, CHASSIS, UPSTREAM, UPSTREAM_MAC, Cloud
+from tests.clouds import BLOCK, CHASSIS, UPSTREAM, UPSTREAM_MAC, Cloud, SimulatedCloud
 from tests.router_stories import arrives, interface, lan
 from tests.storytelling import address, nothing, reached, story
 from topology.addressing import chassis_mac
@@ -150,6 +152,10 @@ def pings_and_errors_find_their_way_back(cloud: Cloud) -> None:
     walk = cloud.inject_physical(FLAT, pong)
     expected = arrives(pong, net.to_red, net.one).but(ipv4_dst=address(net.one))
     assert walk.deliveries == [Delivery("one@hv1", expected)]
+    assert isinstance(cloud, SimulatedCloud)
+    steps = cloud.fabric.inject_physical(FLAT, pong).steps
+    ends = [(step.chassis_id, step.packet["drop_reason"]) for step in steps if step.table == DROPS.name]
+    assert ends == [("hv2", REASONS["icmp_copy"].number)], "which has a copy, and has not asked"
     sent = ask_far(net, net.two, udp_src=40000, udp_dst=33434)
     ((_, packet),) = outside(cloud.inject("two@hv2", sent))
     error = icmp_error(packet, UPSTREAM_MAC, net.out.mac_address, "192.0.2.250", icmp_type=11)

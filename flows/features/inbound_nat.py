@@ -95,6 +95,9 @@ def by_block(view: View, router_id: str, chassis_id: str) -> Published:
             match: dict[str, int | str] = {"network": own.network.key, "ipv4_dst": address}
             yield on_chassis(chassis_id), flow(INBOUND_NAT, "router", FEATURE, owner, *back, **match)
             yield on_chassis(chassis_id), _unknown(owner, own, address)
+            # All that translate for the router have a copy, and of most the connection is another's: nobody's fault.
+            copied = {**match, "ip_proto": IP_PROTO_ICMP}
+            yield on_chassis(chassis_id), flow(INBOUND_VERDICT, "copy", FEATURE, owner, *drop("icmp_copy"), **copied)
 
 
 def to_floating(view: View, floatingip_id: str) -> Published:
