@@ -4,19 +4,16 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from flows import flow as flows
 from flows.actions import Controller, Output
-from flows.delta import DesiredTable
 from flows.engine import Engine
 from flows.flow import Flow
 from flows.pipeline import DELIVERY
-from flows.units import EVERYONE, Unit
-from topology import facts
+from flows.units import Unit
 from topology.gateway_values import (
     Fence,
     GatewayBinding,
@@ -28,7 +25,7 @@ from topology.gateway_values import (
     VirtualAddress,
 )
 from topology.placement import Plugged, forget, observe
-from topology.store import KINDS, Change, Store
+from topology.store import Change, Store
 from topology.values import (
     FLOATING_IP,
     ROUTER_GATEWAY,
@@ -537,103 +534,6 @@ def test_a_fact_that_raises_is_asked_again_when_what_it_read_changes() -> None:
         engine.update(changes)
         changes.clear()
         assert len(engine.failures) == failing, name
-
-
-def test_others_ask_while_many_changes_are_followed_and_nothing_is_amiss_for_it() -> None:
-    turns: list[str] = []
-
-    def ask() -> None:
-        number = len(turns)
-        turns.append(f"p{number % 30}")
-        if watched:
-            watched[0].ask(facts.binding_in_force, turns[-1])
-            watched[0].ask(facts.live_network, f"n{1 + number % 3}")
-
-    watched: list[Engine] = []
-    store, _, changes = small_cloud()
-    engine = Engine(store, give_way=ask)
-    changes.clear()
-    watched.append(engine)
-    for network in ("n1", "n2"):
-        with store.transaction() as tx:
-            for port in store.find(Port, "network", network):
-                tx.delete(Port, port.id)
-            tx.put(replace(store.get(Network, "n3"), name=network))
-        turns.clear()
-        engine.update(changes)
-        changes.clear()
-        # As rows are taken note of, and as each is followed, and whatever it concerns.
-        assert len(turns) > 20 * 10
-        assert tables(engine) == tables(Engine(store))
-
-
-def test_much_that_is_counted_at_once_is_counted_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted: list[int] = [0]
-    count = DesiredTable.count
-
-    def watched(table: DesiredTable, flow: Flow, times: int) -> None:
-        counted[-1] += 1
-        count(table, flow, times)
-
-    def unit(view: Any, network_id: str) -> Any:
-        numbers = range(40) if view.get(Network, network_id).name == "many" else range(1)
-        return ((EVERYONE, delivery(network_id, number)) for number in numbers)
-
-    monkeypatch.setattr("topology.turns.STRIDE", 5)
-    monkeypatch.setattr(DesiredTable, "count", watched)
-    store, changes = Store(), []
-    with store.transaction() as tx:
-        for number in range(40):
-            tx.put(Network(f"n{number}", "t", number, Segment("geneve", 100 + number)))
-    engine = Engine(store, (Unit(unit, over=Network),), give_way=lambda: counted.append(0))
-    store.watch(changes.append)
-    # What many publish for whoever begins to hear them, and what one publishes for all that do.
-    for row in (Chassis("a"), replace(store.get(Network, "n1"), name="many")):
-        counted[:] = [0]
-        with store.transaction() as tx:
-            tx.put(row)
-        engine.update(changes)
-        changes.clear()
-        assert sum(counted) >= 39 and max(counted) <= 6, row
-    assert len(engine.desired("a")) == 79
-
-
-def test_others_have_their_turn_while_all_rows_are_listed_for_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("topology.turns.STRIDE", 5)
-    store, _, _ = small_cloud()
-    turns: list[None] = []
-    before: list[int] = []
-    update = Engine.update
-
-    def watched(engine: Engine, changes: Any) -> Any:
-        before.append(len(turns))
-        return update(engine, changes)
-
-    monkeypatch.setattr(Engine, "_run_once", lambda engine: turns.clear())
-    monkeypatch.setattr(Engine, "update", watched)
-    Engine(store, (), give_way=lambda: turns.append(None), filled=False).fill()
-    rows = sum(len(store.ids(kind.row)) for kind in KINDS)
-    assert before == [rows // 5] and rows > 60
-
-
-def test_others_have_their_turn_between_things_in_a_row_that_come_and_that_go() -> None:
-    def things(view: Any, network_id: str) -> tuple[str, ...]:
-        return tuple(map(str, range(40))) if view.get(Network, network_id).name == "many" else ()
-
-    def unit(view: Any, network_id: str, thing: str) -> Any:
-        return iter(((EVERYONE, delivery(network_id, int(thing))),))
-
-    turns: list[None] = []
-    store, changes = Store(), []
-    store.watch(changes.append)
-    engine = Engine(store, (Unit(unit, over=Network, each=things),), give_way=lambda: turns.append(None))
-    for name in ("many", "none", "many", None):
-        with store.transaction() as tx:
-            tx.put(Network("n1", "t", 1, Segment("geneve", 101), name=name)) if name else tx.delete(Network, "n1")
-        turns.clear()
-        engine.update(changes)
-        changes.clear()
-        assert len(turns) >= 40, name
 
 
 def delivery(owner: str, place: int) -> Flow:

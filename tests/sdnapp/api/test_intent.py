@@ -1,19 +1,9 @@
 """A project's intent as one document: applied as a difference, all or nothing, by the rules of single requests."""
 
-import traceback
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from sdnapp import turns
-from sdnapp.api.intent import export as export_module
-from sdnapp.api.intent import handlers
-from sdnapp.api.intent.matching import Matching
-from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import ADMIN, BLUE, READER, RED, Answer, Api, documents
 from topology.values import Network, Port, RbacPolicy, SecurityGroup, Subnet
 
@@ -521,83 +511,6 @@ def test_ports_name_their_security_groups(api: Api) -> None:
     assert {port.security_groups for port in api.store.all(Port)} == {
         tuple(group.id for group in api.store.all(SecurityGroup) if group.is_default)
     }
-
-
-def test_others_have_their_turn_while_a_document_is_applied_and_see_nothing_of_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    api, seen = Api(Settings(quotas={})), []
-    monkeypatch.setattr(turns, "SLICE", 0)
-    monkeypatch.setattr(turns.hub, "sleep", lambda seconds: seen.append(len(api.store.all(Port))))
-    ports = [{"name": f"vm{number}"} for number in range(50)]
-    lab = network(subnets=[{"cidr": "10.0.0.0/26"}], ports=ports)
-    assert len(changes(api, lab)) == 52
-    # When each port is read, linked, matched, put in order and written, and what that took is forgotten.
-    assert len(seen) > 20 * 50 and set(seen) <= {0, 50} and seen == sorted(seen)
-    seen.clear()
-    assert len(export(api)["networks"][0]["ports"]) == len(ports) < len(seen)
-    seen.clear()
-    refusal(api, network(subnets=[{"cidr": "10.0.0.0/26"}], ports=[*ports, *ports]))
-    assert changes(api, network(ports=[]), query="?dry_run=true")
-    assert len(seen) > 30 * 50 and set(seen) == {50}
-
-
-def test_what_was_exported_is_forgotten_object_by_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    api, forgetting = Api(Settings(quotas={})), []
-    ports = [{"name": f"vm{number}"} for number in range(50)]
-    assert apply(api, network(subnets=[{"cidr": "10.0.0.0/26"}], ports=ports)).status == 200
-    monkeypatch.setattr(turns, "SLICE", 0)
-    monkeypatch.setattr(turns.hub, "sleep", lambda seconds: forgetting.append(_is_within(handlers._forget)))
-    assert len(export(api)["networks"][0]["ports"]) == 50
-    assert forgetting.count(True) >= 50
-
-
-def test_matching_a_document_with_what_is_there_gives_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    api, matching = Api(Settings(quotas={})), []
-    assert apply(api, network(subnets=[{"cidr": "10.0.0.0/26"}])).status == 200
-    monkeypatch.setattr(turns, "SLICE", 0)
-    monkeypatch.setattr(turns.hub, "sleep", lambda seconds: matching.append(_is_within(Matching.match)))
-    ports = [{"name": f"vm{number}"} for number in range(50)]
-    lab = network(subnets=[{"cidr": "10.0.0.0/26"}], ports=ports)
-    for _ in "new", "there":
-        matching.clear()
-        assert apply(api, lab).status == 200
-        assert matching.count(True) > 3 * 50
-
-
-def _is_within(function: Callable[..., Any]) -> bool:
-    """Whether whoever asks was called from a function, however far above."""
-    return any(frame.f_code is function.__code__ for frame, _ in traceback.walk_stack(None))
-
-
-def test_who_writes_waits_until_a_project_is_exported(monkeypatch: pytest.MonkeyPatch) -> None:
-    api = Api(Settings(quotas={}))
-    assert (
-        apply(api, network(subnets=[{"cidr": "10.0.0.0/26"}], ports=[{"name": "vm1"}, {"name": "vm2"}])).status == 200
-    )
-
-    def write() -> None:
-        with api.store.transaction() as tx:
-            for port in tx.find(Port, "every", True):
-                tx.put(replace(port, name="later"))
-
-    with ThreadPoolExecutor(1) as threads:
-        writing: list[Future[None]] = []
-
-        def meanwhile(seconds: float) -> None:
-            if not _is_within(export_module.export):
-                return
-            if not writing:
-                writing.append(threads.submit(write))
-                with suppress(TimeoutError):
-                    writing[0].result(0.1)
-            assert not writing[0].done() and {port.name for port in api.store.all(Port)} == {"vm1", "vm2"}
-
-        monkeypatch.setattr(turns, "SLICE", 0)
-        monkeypatch.setattr(turns.hub, "sleep", meanwhile)
-        assert [each["name"] for each in export(api)["networks"][0]["ports"]] == ["vm1", "vm2"]
-        writing[0].result(10)
-    assert {port.name for port in api.store.all(Port)} == {"later"}
 
 
 def test_a_file_has_so_many_objects_at_most(api: Api) -> None:
