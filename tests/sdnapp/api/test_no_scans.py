@@ -11,26 +11,29 @@ from tests.sdnapp.api.stand_ins import RED, Api
 from topology.store import Store
 
 
-class CountingStore(Store):
-    """Counts the rows that it hands out."""
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each call of a store, and of a draft over one, hands out."""
+    counted: list[int] = []
+    get, find, every = Store.get, Store.find, Store.all
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows_read = 0
+    def getting(store: Store, kind: Any, row_id: str) -> Any:
+        counted.append(1)
+        return get(store, kind, row_id)
 
-    def get(self, kind: Any, row_id: str) -> Any:
-        self.rows_read += 1
-        return super().get(kind, row_id)
-
-    def find(self, kind: Any, index: str, key: Any) -> Any:
-        found = super().find(kind, index, key)
-        self.rows_read += len(found)
+    def finding(store: Store, kind: Any, index: str, key: Any) -> Any:
+        found = find(store, kind, index, key)
+        counted.append(len(found))
         return found
 
-    def all(self, kind: Any) -> Any:
-        found = super().all(kind)
-        self.rows_read += len(found)
+    def listing(store: Store, kind: Any) -> Any:
+        found = every(store, kind)
+        counted.append(len(found))
         return found
+
+    for name, method in (("get", getting), ("find", finding), ("all", listing)):
+        monkeypatch.setattr(Store, name, method)
+    return counted
 
 
 REQUESTS: list[tuple[str, str, dict[str, Any] | None]] = [
@@ -66,9 +69,8 @@ REQUESTS: list[tuple[str, str, dict[str, Any] | None]] = [
 ]
 
 
-def rows_read(count: int, method: str, path: str, body: dict[str, Any] | None) -> int:
-    store = CountingStore()
-    api = Api(Settings(quotas={}), store)
+def rows_read(read: list[int], count: int, method: str, path: str, body: dict[str, Any] | None) -> int:
+    api = Api(Settings(quotas={}))
     network = api.network(RED)
     names = {"network": network, "subnet": api.subnet(network, "10.0.0.0/16", RED)}
     ports = [
@@ -87,11 +89,11 @@ def rows_read(count: int, method: str, path: str, body: dict[str, Any] | None) -
     for name, value in names.items():
         path, text = path.replace(f"{{{name}}}", value), text.replace(f"{{{name}}}", value)
     request = Request.blank(f"/v2.0/{path}", method=method, body=text.encode())
-    before = store.rows_read
+    read.clear()
     assert request.get_response(api.app).status_int < 300
-    return store.rows_read - before
+    return sum(read)
 
 
 @pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
-def test_what_is_there_costs_nothing(method: str, path: str, body: dict[str, Any] | None) -> None:
-    assert rows_read(300, method, path, body) == rows_read(30, method, path, body) > 0
+def test_what_is_there_costs_nothing(read: list[int], method: str, path: str, body: dict[str, Any] | None) -> None:
+    assert rows_read(read, 300, method, path, body) == rows_read(read, 30, method, path, body) > 0
