@@ -152,9 +152,7 @@ def _kept(part: T) -> T:
 def _checked(number: int, action: Action) -> Action:
     """Return an action that a table may take, which is kept. Raises ValueError for one that it may not."""
     table = TABLES.by_number[number]
-    if isinstance(action, Goto | Resubmit | Track | Translate | Learn) and action.table not in _reachable(
-        table, action
-    ):
+    if isinstance(action, _Leads) and action.table not in _reachable(table, action):
         raise ValueError(f"table {table.name} does not lead to {action.table}")
     if isinstance(action, Commit) and action.copy_to not in (None, *table.next):
         raise ValueError(f"table {table.name} does not lead to {action.copy_to}")

@@ -1,6 +1,5 @@
 """A tenant scans 65,000 ports through SNAT until his source ports are used up; nobody else notices anything."""
 
-import json
 import socket
 import subprocess
 import sys
@@ -14,8 +13,8 @@ import gateways
 from captures import Capture
 from checks import Checks
 from cloud import FAR, Cloud
-from controller import sdnapp
 from conversations import Conversation, last_heard, seen_as, serve
+from drops import dropped
 from neutron import Neutron
 from pings import Answers, Ping, until_answered
 from stations import Instance
@@ -168,6 +167,4 @@ def _metrics(cloud: Cloud, router: str, chassis: str) -> dict[str, int]:
 
 def _dropped(cloud: Cloud, instance: Instance) -> int:
     """How many packets of an instance have found no source port, as ``sdnapp drops`` says."""
-    assert cloud.controller is not None
-    rows = json.loads(sdnapp(cloud.controller, "drops", "--port", instance.port["id"], "--json"))["drops"]
-    return sum(row["packets"] for row in rows if row["reason"] == "no_source_port")
+    return dropped(cloud, instance).get("no_source_port", 0)

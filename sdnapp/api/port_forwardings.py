@@ -17,7 +17,13 @@ from sdnapp.api.controller import check_revision, find
 from sdnapp.api.errors import json_response
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import Context, Getter, ReadOnlyResource, stamp_changed, stamp_new
-from sdnapp.api.resources.floatingips import FloatingIPs, forget_forwarding, forwarding_values, router_between
+from sdnapp.api.resources.floatingips import (
+    FloatingIPs,
+    already_associated,
+    forget_forwarding,
+    forwarding_values,
+    router_between,
+)
 from topology.store import Transaction
 from topology.values import FixedIP, FloatingIP, Port, PortForwarding, Router
 
@@ -244,13 +250,7 @@ def _check_stands_for_none(ctx: Context, row: FloatingIP, port: Port, fixed: Fix
             floating_ip_address=other.address, fip_id=other.id, port_id=port.id, fixed_ip=fixed.ip_address
         )
     if row.port_id is not None:
-        raise errors.FloatingIPPortAlreadyAssociated(
-            port_id=port.id,
-            fip_id=row.id,
-            floating_ip_address=row.address,
-            fixed_ip=fixed.ip_address,
-            net_id=row.network_id,
-        )
+        raise already_associated(row, port, fixed)
 
 
 def _router(ctx: Context, row: FloatingIP, port: Port, fixed: FixedIP) -> Router:

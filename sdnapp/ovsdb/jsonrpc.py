@@ -46,13 +46,22 @@ Read = Callable[[str], Any]
 """From JSON text to the value that it is. Raises ValueError or RecursionError."""
 
 
+def at_once(text: str) -> Any:
+    """Read JSON (RFC 8259) in one piece. Raises ValueError or RecursionError."""
+    return json.loads(text, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
 class MessageStream:
     """Cuts a stream of bytes into messages, wherever the pieces were cut on their way."""
 
-    def __init__(self, limit: int = MESSAGE_LIMIT, read: Read | None = None) -> None:
+    def __init__(self, limit: int = MESSAGE_LIMIT, read: Read = at_once) -> None:
         """``read`` is what reads JSON: one may do so in pieces."""
         self._limit = limit
-        self._read = read or _at_once
+        self._read = read
         self._buffer = bytearray()
         self._scanned = 0
         self._depth = 0
@@ -103,10 +112,10 @@ class MessageStream:
         return not self._in_string
 
 
-def parse(text: bytes, read: Read | None = None) -> Message:
+def parse(text: bytes, read: Read = at_once) -> Message:
     """Return the message that is written here. Raises ProtocolError."""
     try:
-        document = (read or _at_once)(text.decode())
+        document = read(text.decode())
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not JSON: {error}") from None
     if not isinstance(document, dict):
@@ -133,11 +142,3 @@ def write_reply(request_id: Any, result: Any, error: Any = None) -> bytes:
 
 def _write(document: dict[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
-
-
-def _at_once(text: str) -> Any:
-    return json.loads(text, parse_constant=_no_constant)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sdnapp.ovsdb.jsonrpc import MessageStream, ProtocolError, Read, Reply, Request, write_reply, write_request
+from sdnapp.ovsdb.jsonrpc import MessageStream, ProtocolError, Read, Reply, Request, at_once, write_reply, write_request
 from sdnapp.ovsdb.replica import Replica, monitor_requests
 from sdnapp.ovsdb.rows import MalformedRow
 from topology.turns import GiveWay, nobody_waits
@@ -41,7 +41,7 @@ class Session:
     who can ``read`` JSON in pieces.
     """
 
-    def __init__(self, now: float, timing: Timing, give_way: GiveWay = nobody_waits, read: Read | None = None) -> None:
+    def __init__(self, now: float, timing: Timing, give_way: GiveWay = nobody_waits, read: Read = at_once) -> None:
         self.replica = Replica(give_way)
         self.synced = False
         self.heard_at = now

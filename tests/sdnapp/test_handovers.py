@@ -166,13 +166,19 @@ def test_the_next_one_answers_when_the_former_has_let_go() -> None:
     assert world.answering == [first]
 
 
-def test_the_next_one_waits_for_the_former_though_others_write_meanwhile() -> None:
-    """The former hears of both at once, by the number of the later one."""
+def handing_over() -> tuple[World, str]:
+    """A gateway chassis that answers, and is decided to answer no more, which it has not heard."""
     world = World()
     (first,) = world.answering
     world.cut_off(first, lost=True)
     world.controller.catch_up()
     assert world.binding.former == first
+    return world, first
+
+
+def test_the_next_one_waits_for_the_former_though_others_write_meanwhile() -> None:
+    """The former hears of both at once, by the number of the later one."""
+    world, first = handing_over()
     world.write()
     for _ in range(3):
         world.controller.catch_up()
@@ -260,11 +266,7 @@ def test_where_nobody_is_reached_all_stays_as_it_is() -> None:
 
 
 def test_a_new_controller_goes_on_where_the_former_stopped() -> None:
-    world = World()
-    (first,) = world.answering
-    world.cut_off(first, lost=True)
-    world.controller.catch_up()
-    assert world.binding.former == first
+    world, first = handing_over()
     world.start_controller()
     for name in CHASSIS:
         world.connect(name)

@@ -175,18 +175,28 @@ def used_up() -> Counting:
     return world
 
 
+class Looking:
+    """Looks at idle blocks so many seconds later, and returns who has which then."""
+
+    def __init__(self, world: Counting) -> None:
+        self._world, self._now = world, 1000.0
+        self.anew()
+
+    def anew(self) -> None:
+        """Begin again, as a controller does that starts."""
+        self._looks = IdleBlocks(self._world.controller, lambda: self._now)
+
+    def __call__(self, later: float) -> dict[str, Translation]:
+        self._now += later
+        self._looks.tick()
+        self._world.controller.catch_up()
+        return {row.chassis_id: row for row in self._world.store.all(Translation) if row.ports}
+
+
 def test_what_is_idle_is_handed_on_after_its_hold_time_and_to_nobody_before(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    world, now = used_up(), 1000.0
-    looks = IdleBlocks(world.controller, lambda: now)
-
-    def look(later: float) -> dict[str, Translation]:
-        nonlocal now
-        now += later
-        looks.tick()
-        world.controller.catch_up()
-        return {row.chassis_id: row for row in world.store.all(Translation) if row.ports}
-
+    world = used_up()
+    look = Looking(world)
     before = look(HOLD + 1)
     assert "late" not in before and look(HOLD + 1) == before, "all are in use, however long"
     world.leave("early")
@@ -196,7 +206,7 @@ def test_what_is_idle_is_handed_on_after_its_hold_time_and_to_nobody_before(capl
     world.leave("early")
     world.leave("low")
     look(1)
-    looks = IdleBlocks(world.controller, lambda: now)
+    look.anew()
     assert look(HOLD - 1) == before and look(HOLD - 1) == before, "a controller that starts has seen nothing"
     after = look(1)
     assert set(before) - set(after) == {"early"}, "no more than is needed"
@@ -213,15 +223,8 @@ def test_what_is_idle_is_handed_on_after_its_hold_time_and_to_nobody_before(capl
 
 def test_what_a_deleted_chassis_had_rests_for_its_hold_time() -> None:
     """It may have been cut off from the controller alone, and return."""
-    world, now = used_up(), 1000.0
-    looks = IdleBlocks(world.controller, lambda: now)
-
-    def look(later: float) -> dict[str, Translation]:
-        nonlocal now
-        now += later
-        looks.tick()
-        world.controller.catch_up()
-        return {row.chassis_id: row for row in world.store.all(Translation) if row.ports}
+    world = used_up()
+    look = Looking(world)
 
     def forgotten(chassis: str) -> None:
         forget(world.store, chassis)

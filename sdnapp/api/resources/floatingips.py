@@ -164,14 +164,19 @@ class FloatingIPs(Resource[FloatingIP]):
         router = router_between(ctx, port, fixed, row.network_id)
         for other in ctx.store.find(FloatingIP, "port", port.id):
             if (other.fixed_ip_address, other.network_id) == (fixed.ip_address, row.network_id) and other.id != row.id:
-                raise errors.FloatingIPPortAlreadyAssociated(
-                    port_id=port.id,
-                    fip_id=row.id,
-                    floating_ip_address=row.address,
-                    fixed_ip=fixed.ip_address,
-                    net_id=row.network_id,
-                )
+                raise already_associated(row, port, fixed)
         return replace(row, port_id=port.id, fixed_ip_address=fixed.ip_address, router_id=router.id)
+
+
+def already_associated(row: FloatingIP, port: Port, fixed: FixedIP) -> errors.FloatingIPPortAlreadyAssociated:
+    """Return what says that a floating IP and a port's address cannot come together, as one of them has another."""
+    return errors.FloatingIPPortAlreadyAssociated(
+        port_id=port.id,
+        fip_id=row.id,
+        floating_ip_address=row.address,
+        fixed_ip=fixed.ip_address,
+        net_id=row.network_id,
+    )
 
 
 def router_between(ctx: Context, port: Port, fixed: FixedIP, network_id: str) -> Router:

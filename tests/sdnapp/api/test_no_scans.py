@@ -8,33 +8,6 @@ from webob import Request
 
 from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import RED, Api
-from topology.store import Store
-
-
-@pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each call of a store, and of a draft over one, hands out."""
-    counted: list[int] = []
-    get, find, every = Store.get, Store.find, Store.all
-
-    def getting(store: Store, kind: Any, row_id: str) -> Any:
-        counted.append(1)
-        return get(store, kind, row_id)
-
-    def finding(store: Store, kind: Any, index: str, key: Any) -> Any:
-        found = find(store, kind, index, key)
-        counted.append(len(found))
-        return found
-
-    def listing(store: Store, kind: Any) -> Any:
-        found = every(store, kind)
-        counted.append(len(found))
-        return found
-
-    for name, method in (("get", getting), ("find", finding), ("all", listing)):
-        monkeypatch.setattr(Store, name, method)
-    return counted
-
 
 REQUESTS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("POST", "ports", {"port": {"network_id": "{network}"}}),

@@ -7,7 +7,6 @@ from webob import Request
 
 from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import BLUE, READER, RED, Answer, Api
-from tests.sdnapp.api.test_no_scans import read  # noqa: F401
 
 FORBIDDEN = (403, "PolicyNotAuthorized")
 UNKNOWN = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -387,7 +386,7 @@ def test_the_extensions_are_reported(api: Api, alias: str) -> None:
     assert api.get(f"extensions/{alias}").first["alias"] == alias
 
 
-def test_what_is_cut_already_costs_nothing(read: list[int]) -> None:  # noqa: F811
+def test_what_is_cut_already_costs_nothing(read: list[int]) -> None:
     def rows_read(present: int) -> int:
         api = Api(Settings(quotas={}))
         pool = pool_of(api, "10.0.0.0/8", default_prefixlen=28)
