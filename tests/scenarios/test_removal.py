@@ -27,6 +27,8 @@ run.cloud.build()
 print("built", flush=True)
 sys.stdin.readline()
 demo.run(run.cloud, run.checks)
+print("over", flush=True)
+sys.stdin.readline()
 run.stop()
 """
 
@@ -49,7 +51,7 @@ process.wait()
 
 
 class Builder:
-    """A process that builds the demo's cloud, and runs the demo after a line of input.
+    """A process that builds the demo's cloud, runs the demo after a line of input, and ends after one more, or none.
 
     All that it starts is known by the variable TMPDIR.
     """
@@ -70,7 +72,7 @@ class Builder:
         assert self.process.stdout.readline() == f"{word}\n"
 
     def go_on(self) -> None:
-        """Let it run the demo once the cloud is built."""
+        """Let it run the demo once the cloud is built; or end, once that is over."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
@@ -110,7 +112,7 @@ def own_interfaces_and_mounts() -> tuple[set[str], str]:
     return ours, Path("/proc/self/mountinfo").read_text()
 
 
-# The cloud is built within some two seconds, and the demo over after two more.
+# The cloud is built within some two seconds, and the demo over after one or two more; it ends by the signal alone.
 @pytest.mark.parametrize("moment", [0.0, 0.03, 0.1, 0.2, 0.4, 0.7, 1.1, 1.6, 2.1, 2.6, 3.1])
 def test_a_signal_at_any_moment_removes_all(builder: Builder, moment: float) -> None:
     number = random.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -120,6 +122,18 @@ def test_a_signal_at_any_moment_removes_all(builder: Builder, moment: float) -> 
     builder.wait_for_the_end_of_all()
     assert list(builder.directory.iterdir()) == []
     assert builder.process.returncode == 128 + number
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.1])
+def test_a_signal_while_it_ends_by_itself_removes_all(builder: Builder, moment: float) -> None:
+    builder.go_on()
+    builder.go_on()
+    assert builder.process.stdout is not None and "over\n" in iter(builder.process.stdout.readline, "")
+    time.sleep(moment)
+    builder.process.send_signal(signal.SIGTERM)
+    builder.wait_for_the_end_of_all()
+    assert list(builder.directory.iterdir()) == []
+    assert builder.process.returncode in (0, 128 + signal.SIGTERM), "it may have been done already"
 
 
 def test_a_signal_while_a_process_is_waited_for() -> None:
