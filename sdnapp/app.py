@@ -165,7 +165,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             *(self._controller, self._punts, self._switches.status, self._ovsdb.status, self._switches.counts),
             restarts=self._restarts,
             source_ports=self._source_ports,
-            loop=self._holds.metrics,
+            holds=self._holds,
         )
 
     def start(self) -> None:

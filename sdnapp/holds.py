@@ -15,6 +15,8 @@ from typing import Any
 
 import greenlet
 
+CLOCK, PROCESSOR = "clock", "processor"
+"""By what a hold is measured."""
 LONG = 0.02
 """Seconds that no job should hold the loop for longer."""
 WORTH_A_LOOK = 0.001
@@ -61,8 +63,12 @@ class Longest:
 
     def lately(self) -> Hold:
         """Return the longest of the last minute; one of no length if all were short."""
+        return next(iter(self.of_the_last_minute()), NONE)
+
+    def of_the_last_minute(self) -> list[Hold]:
+        """Return those of the last minute that were longer than all after them, so the longest first."""
         self._forget(time.monotonic())
-        return self._lately[0] if self._lately else NONE
+        return list(self._lately)
 
     def _forget(self, now: float) -> None:
         while self._lately and self._lately[0].at < now - MINUTE:
@@ -84,16 +90,34 @@ class Holds:
         self._since, self._computed = time.monotonic(), time.thread_time()
         greenlet.settrace(self._switched)
 
+    def report(self) -> list[dict[str, Any]]:
+        """Return the holds of the last minute that were longer than all after them, by each measure, as JSON values."""
+        now = time.monotonic()
+        return [
+            {
+                "by": by,
+                "seconds_ago": round(max(0.0, now - hold.at), 3),
+                "milliseconds": round(hold.seconds * 1e3, 3),
+                "processor_milliseconds": round(hold.processor * 1e3, 3),
+                "job": hold.job,
+            }
+            for by, longest in self._measures()
+            for hold in longest.of_the_last_minute()
+        ]
+
     def metrics(self) -> list[str]:
         """Return lines in Prometheus's text format."""
         lines = []
-        for by, longest in (("clock", self.by_clock), ("processor", self.by_processor)):
+        for by, longest in self._measures():
             lines.append(f'sdnapp_loop_long_holds_total{{by="{by}"}} {longest.long}')
             for since, hold in (("start", longest.ever), ("minute", longest.lately())):
                 labels = f'{{by="{by}",since="{since}",job="{hold.job}"}}'
                 lines.append(f"sdnapp_loop_longest_hold_seconds{labels} {hold.seconds:.6f}")
                 lines.append(f"sdnapp_loop_longest_hold_processor_seconds{labels} {hold.processor:.6f}")
         return lines
+
+    def _measures(self) -> tuple[tuple[str, Longest], ...]:
+        return (CLOCK, self.by_clock), (PROCESSOR, self.by_processor)
 
     def _switched(self, _: str, ends: tuple[Any, Any]) -> None:
         now, computed = time.monotonic(), time.thread_time()

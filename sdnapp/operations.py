@@ -11,6 +11,7 @@ from flows.pipeline import TABLES
 from sdnapp import gateways
 from sdnapp.controller import Controller
 from sdnapp.drops import Ask, Drops
+from sdnapp.holds import Holds
 from sdnapp.probes import Probe
 from sdnapp.punts import Punts
 from sdnapp.realization import DEAD, SILENT
@@ -44,10 +45,9 @@ class Operations:
         *,
         restarts: Restarts | None = None,
         source_ports: SourcePorts | None = None,
-        loop: Callable[[], list[str]] = list,
+        holds: Holds | None = None,
     ) -> None:
-        """``loop`` returns metrics of the event loop."""
-        self._loop = loop
+        self._holds = holds or Holds()
         self._controller = controller
         self._restarts = restarts or Restarts(controller.store)
         self._punts = punts
@@ -197,6 +197,10 @@ class Operations:
         """Wait until every chassis that counts has confirmed a revision (None: now's), at most so many seconds."""
         return self._controller.wait_realized(revision, seconds)
 
+    def holds(self) -> list[dict[str, Any]]:
+        """Return the longest holds of the event loop in the last minute, and whose they were."""
+        return self._holds.report()
+
     def metrics(self) -> str:
         """Return the metrics in Prometheus's text format."""
         store, controller = self._store, self._controller
@@ -215,7 +219,7 @@ class Operations:
                 lines.append(f"sdnapp_meter_mods_sent_total{label} {each['openflow']['meter_mods_sent']}")
                 lines.append(f"sdnapp_flows_rejected_total{label} {each['openflow']['rejected']}")
                 lines.append(f"sdnapp_packet_outs_dropped_total{label} {each['openflow']['packets_dropped']}")
-        lines += [*self._loop(), *self._restarts.metrics()]
+        lines += [*self._holds.metrics(), *self._restarts.metrics()]
         for (feature, outcome), count in sorted(controller.responders.counts.items()):
             lines.append(f'sdnapp_packet_ins_total{{feature="{feature}",outcome="{outcome}"}} {count}')
         lines.append(f"sdnapp_packet_ins_waiting {self._punts.waiting}")

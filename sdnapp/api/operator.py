@@ -71,6 +71,12 @@ def restarts(ctx: Context, request: Request) -> Response:
     return json_response({"restarts": ctx.services.operator.restarts()})
 
 
+def holds(ctx: Context, request: Request) -> Response:
+    """``GET /sdnapp/holds``."""
+    _admins_only(ctx)
+    return json_response({"holds": ctx.services.operator.holds()})
+
+
 def trace(ctx: Context, request: Request) -> Response:
     """``GET /sdnapp/trace?port=&to=&protocol=&to_port=``."""
     _admins_only(ctx)

@@ -77,6 +77,10 @@ class Operator(Protocol):
         """Return what it took to bring chassis in sync, the last few times."""
         ...
 
+    def holds(self) -> list[dict[str, Any]]:
+        """Return the longest holds of the event loop in the last minute."""
+        ...
+
     def drops(self, port: str | None, chassis_id: str | None) -> dict[str, Any] | None:
         """Return what was dropped, of a port and on a chassis if named; None if there is no such chassis.
 

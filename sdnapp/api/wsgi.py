@@ -132,6 +132,7 @@ class Application:
         self._add("/sdnapp/drops", GET=operator.drops)
         self._add("/sdnapp/gateways", GET=operator.gateways)
         self._add("/sdnapp/restarts", GET=operator.restarts)
+        self._add("/sdnapp/holds", GET=operator.holds)
         self._add("/sdnapp/chassis", GET=operator.chassis_list)
         self._add("/sdnapp/chassis/{chassis_id}", GET=operator.chassis)
         self._add("/sdnapp/flows/{chassis_id}", GET=operator.flows)

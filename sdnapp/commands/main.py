@@ -14,6 +14,7 @@ from sdnapp.commands import (
     export,
     flows,
     gateways,
+    holds,
     limit_connections,
     restarts,
     status,
@@ -63,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     chassis_init.add(actions, common)
     limit_connections.add(actions, common)
     chassis.add(actions, common)
-    for command in (ca, status, flows, trace, drops, gateways, restarts, wait, apply, export):
+    for command in (ca, status, flows, trace, drops, gateways, restarts, holds, wait, apply, export):
         command.add(commands, common)
     return whole
 

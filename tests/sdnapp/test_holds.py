@@ -9,7 +9,7 @@ import pytest
 from webob import Request
 
 from sdnapp.api.wsgi import make_app
-from sdnapp.holds import LONG, Holds
+from sdnapp.holds import LONG, Hold, Holds
 from tests.sdnapp import holding
 from tests.sdnapp.api.stand_ins import StandInServices
 from tests.sdnapp.holding import compute
@@ -46,6 +46,23 @@ def test_the_longest_is_kept_with_its_job(holds: Holds) -> None:
         assert f"sdnapp_loop_longest_hold_seconds{labels} {longest.seconds:.6f}" in holds.metrics()
         assert f"sdnapp_loop_longest_hold_processor_seconds{labels} {longest.processor:.6f}" in holds.metrics()
         assert f'sdnapp_loop_long_holds_total{{by="{by}"}} 1' in holds.metrics()
+
+
+def test_those_of_the_last_minute_are_told_that_were_longer_than_all_after_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    holds = Holds()
+    for at, seconds in ((10.0, 0.05), (30.0, 0.002), (40.0, 0.012), (50.0, 0.004), (60.0, 0.008), (70.5, 0.003)):
+        holds.by_clock.note(Hold(at, seconds, seconds / 4, f"job at {at:g}"))
+    holds.by_processor.note(Hold(70.5, 0.003, 0.00075, "job at 70.5"))
+    monkeypatch.setattr("sdnapp.holds.time.monotonic", lambda: 71.0)
+    last = {"seconds_ago": 0.5, "milliseconds": 3.0, "processor_milliseconds": 0.75, "job": "job at 70.5"}
+    assert holds.report() == [
+        {"by": "clock", "seconds_ago": 31.0, "milliseconds": 12.0, "processor_milliseconds": 3.0, "job": "job at 40"},
+        {"by": "clock", "seconds_ago": 11.0, "milliseconds": 8.0, "processor_milliseconds": 2.0, "job": "job at 60"},
+        {"by": "clock", **last},
+        {"by": "processor", **last},
+    ]
 
 
 def test_what_a_job_did_not_compute_is_told_apart(holds: Holds) -> None:

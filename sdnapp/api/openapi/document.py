@@ -145,6 +145,7 @@ DESCRIPTIONS: Mapping[Any, Callable[..., Operation]] = {
     operator.drops: others.drops,
     operator.gateways: others.gateways,
     operator.restarts: others.restarts,
+    operator.holds: others.holds,
 }
 """By the function that serves it, what describes an operation: called with what is bound to the function."""
 

@@ -4,6 +4,7 @@ from flows.drops import REASONS
 from sdnapp.api.schemas import BOOLEAN, COUNT, INTEGER, STRING, TIME, Schema, list_of, nullable, one_of, record
 from sdnapp.drops import OVER_BUDGET, QUEUE_FULL, UNSORTED
 from sdnapp.gateways import ACTIVE, NO_UPSTREAM, OUT, STANDBY
+from sdnapp.holds import CLOCK, PROCESSOR
 from sdnapp.restarts import EVERYTHING, NOTHING, POSSIBLY, RETURN, START
 
 _STATE = one_of(("dead", "silent", "syncing", "in sync"))
@@ -104,3 +105,11 @@ _RESTART = {
     "owners": list_of(STRING),
 }
 RESTARTS = _all(restarts=list_of(record(_RESTART, _RESTART)))
+
+_LENGTH: Schema = {"type": "number", "minimum": 0}
+_HOLD = {
+    "by": one_of((CLOCK, PROCESSOR)),
+    **dict.fromkeys(("seconds_ago", "milliseconds", "processor_milliseconds"), _LENGTH),
+    "job": STRING,
+}
+HOLDS = _all(holds=list_of(record(_HOLD, _HOLD)))

@@ -224,6 +224,7 @@ drops = _view(
 
 gateways = _view("gateways", "Show which chassis serve the gateways of routers", views.GATEWAYS)
 restarts = _view("restarts", "Show what it took to bring chassis in sync", views.RESTARTS)
+holds = _view("holds", "Show for how long single jobs held the event loop in the last minute", views.HOLDS)
 
 
 def trace() -> Operation:

@@ -49,6 +49,9 @@ class StandInOperator:
     def restarts(self) -> list[dict[str, Any]]:
         return []
 
+    def holds(self) -> list[dict[str, Any]]:
+        return []
+
     def drops(self, port: str | None, chassis_id: str | None) -> dict[str, Any] | None:
         if port == "nowhere":
             raise ValueError("port nowhere is not there")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from sdnapp.api.resource import column
 from sdnapp.api.resources.networks import Networks
 from sdnapp.api.schemas import NoSchemaError
 from sdnapp.api.wsgi import make_app
+from sdnapp.holds import Hold, Holds
 from sdnapp.operations import Operations
 from tests.sdnapp.api.clients import ROOT
 from tests.sdnapp.api.stand_ins import Api, StandInServices
@@ -109,7 +111,11 @@ def test_the_views_of_a_real_controller_are_as_described() -> None:
     world.confirm("a")
     database = {"chassis": "a", "address": "192.0.2.1:5000", "connected_since": 1.0, "problems": [], "bfd": {}}
     world.switches.drop("a" * 16, "port/p1", "spoofed_mac", 3)
-    operator = Operations(world.controller, world.punts, lambda: [], lambda: [database], world.switches.counts)
+    holds = Holds()
+    holds.by_clock.note(Hold(time.monotonic(), 0.021, 0.004, "sdnapp.job"))
+    operator = Operations(
+        world.controller, world.punts, lambda: [], lambda: [database], world.switches.counts, holds=holds
+    )
     services = StandInServices(operator=operator)
     schema = schemathesis.openapi.from_wsgi("/openapi.json", make_app(world.store, services))
     for path, names, query in (
@@ -122,6 +128,7 @@ def test_the_views_of_a_real_controller_are_as_described() -> None:
         ("/sdnapp/drops", {}, {}),
         ("/sdnapp/gateways", {}, {}),
         ("/sdnapp/restarts", {}, {}),
+        ("/sdnapp/holds", {}, {}),
         ("/sdnapp/drops", {}, {"port": "p1", "chassis": "b"}),
         ("/realized", {}, {}),
     ):

@@ -14,6 +14,7 @@ PATHS = [
     "/sdnapp/flows/hv1",
     "/sdnapp/trace?port=a&to=b",
     "/sdnapp/drops",
+    "/sdnapp/holds",
 ]
 
 

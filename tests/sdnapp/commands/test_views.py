@@ -433,6 +433,21 @@ RESTART = {
 }
 
 
+def test_holds(stub, sdnapp):
+    hold = {"seconds_ago": 2.5, "milliseconds": 21.0, "processor_milliseconds": 4.0, "job": "sdnapp.job"}
+    rows = [{"by": "clock", **hold}, {"by": "processor", **hold, "job": "sdnapp.other"}]
+    stub.answer("/sdnapp/holds", {"holds": rows})
+    status, out, _ = sdnapp("holds")
+    assert status == 0
+    assert [line.split() for line in out.splitlines()[1:]] == [
+        ["clock", "21.0", "4.0", "2.5", "sdnapp.job"],
+        ["processor", "21.0", "4.0", "2.5", "sdnapp.other"],
+    ]
+    assert json.loads(sdnapp("holds", "--json")[1]) == {"holds": rows}
+    stub.answer("/sdnapp/holds", {"holds": []})
+    assert sdnapp("holds")[1].startswith("no job has held the event loop")
+
+
 def test_restarts(stub, sdnapp):
     quiet = RESTART | {"hostname": "", "dark": "nothing", "lacking": 0, "owners": [], "occasion": "return"}
     stub.answer("/sdnapp/restarts", {"restarts": [RESTART, quiet]})
