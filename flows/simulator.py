@@ -65,6 +65,18 @@ class Step(NamedTuple):
     packet: Packet
 
 
+class Arrived(NamedTuple):
+    """A switch that the packet came to: by what (an instance's ``port``, a ``tunnel`` or a ``patch``), and its steps.
+
+    ``goes_on`` is whether anything left from there, or reached the controller.
+    """
+
+    chassis_id: str
+    by: str
+    steps: tuple[Step, ...]
+    goes_on: bool
+
+
 @dataclass
 class Walk:
     """All that became of an injected packet, in order. ``faults`` are what a sound set of flows never causes."""
@@ -73,8 +85,13 @@ class Walk:
     to_controller: list[ToController] = field(default_factory=list)
     on_core: list[Crossing] = field(default_factory=list)
     on_physical: list[PhysicalFrame] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    arrivals: list[Arrived] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+
+    @property
+    def steps(self) -> list[Step]:
+        """All steps, on whatever switch."""
+        return [step for arrived in self.arrivals for step in arrived.steps]
 
 
 class _Place(NamedTuple):
@@ -142,11 +159,16 @@ class Fabric:
             raise ValueError(f"port {port_id} is not placed on a chassis")
         return self._run([_Arrival(*self._placements[port_id], packet) for packet in packets])
 
-    def inject_physical(self, physical_network: str, packet: Packet) -> Walk:
-        """Let a stranger send a frame on a physical network. Raises ValueError where no chassis maps it."""
+    def inject_physical(self, physical_network: str, packet: Packet, *, to_chassis: str | None = None) -> Walk:
+        """Let a stranger send a frame on a physical network: to all, or to the one chassis where it is known to lead.
+
+        Raises ValueError where no chassis maps it, or that one does not.
+        """
         arrivals = self._on_wire(physical_network, packet, sender=None)
+        arrivals = [each for each in arrivals if to_chassis in (None, each.chassis_id)]
         if not arrivals:
-            raise ValueError(f"no chassis has a patch port to physical network {physical_network}")
+            who = f"chassis {to_chassis} has no" if to_chassis is not None else "no chassis has a"
+            raise ValueError(f"{who} patch port to physical network {physical_network}")
         return self._run(arrivals)
 
     def inject_core(
@@ -192,7 +214,10 @@ class Fabric:
             arrival = waiting.popleft()
             chassis_id = arrival.chassis_id
             passage = self.switch(chassis_id).receive(*arrival[1:])
-            walk.steps += [Step(chassis_id, *visit) for visit in passage.visits]
+            by = self._places[chassis_id][arrival.ofport].kind
+            steps = tuple(Step(chassis_id, *visit) for visit in passage.visits)
+            goes_on = bool(passage.emissions or passage.packet_ins)
+            walk.arrivals.append(Arrived(chassis_id, by, steps, goes_on))
             walk.to_controller += [ToController(chassis_id, *packet_in) for packet_in in passage.packet_ins]
             walk.faults += passage.faults
             for emission in passage.emissions:

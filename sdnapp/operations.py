@@ -4,7 +4,7 @@ Dictionaries of JSON values, served by the API; docs/operator-api.md says what i
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from flows.flow import Flow
 from flows.pipeline import TABLES
@@ -16,8 +16,10 @@ from sdnapp.probes import Probe
 from sdnapp.punts import Punts
 from sdnapp.realization import DEAD, SILENT
 from sdnapp.restarts import Restarts
+from sdnapp.roads import flow_row
 from sdnapp.source_ports import SourcePorts
-from sdnapp.tracing import flow_row, trace
+from sdnapp.tracing import trace
+from sdnapp.tracing_outside import Outside, trace_from_outside
 from sdnapp.turns import Turns
 from topology import facts
 from topology.store import Store
@@ -25,6 +27,8 @@ from topology.values import FLOATING_IP, Chassis, FloatingIP, Network, Port, Por
 
 _FEW = 5
 """Of those that have one name, so many are told."""
+
+Named = TypeVar("Named", Port, Network)
 
 Report = Callable[[], list[dict[str, Any]]]
 
@@ -161,6 +165,18 @@ class Operations:
         sender = self._port_called(port)
         return trace(self._store, self._controller.engine, sender, to, self._controller.why_down, probe=probe)
 
+    def trace_from_outside(
+        self, network: str, to: str, probe: Probe, source: str | None = None, via: str | None = None
+    ) -> dict[str, Any]:
+        """Return the road of a packet of a host on a physical network, by id or name, to an address.
+
+        ``source`` and ``via`` are as of ``Outside``. Raises ValueError: what is wrong.
+        """
+        controller = self._controller
+        controller.catch_up()
+        sender = Outside(self._network_called(network), source, via)
+        return trace_from_outside(self._store, controller.engine, sender, to, controller, probe=probe)
+
     def gateways(self) -> dict[str, Any]:
         """Return who serves the gateways of routers, and what the chassis are called."""
         self._controller.catch_up()
@@ -246,16 +262,25 @@ class Operations:
 
     def _port_called(self, text: str) -> Port:
         """Return the port that has this id, or alone has this name. Raises ValueError."""
-        port = self._store.get(Port, text)
-        if port is not None:
-            return port
-        named = [each for each in Turns().between(self._store.all(Port)) if text and each.name == text]
+        return self._called("port", Port, "port", text)
+
+    def _network_called(self, text: str) -> Network:
+        """Return the network likewise."""
+        return self._called("from_outside", Network, "network", text)
+
+    def _called(self, field: str, kind: type[Named], what: str, text: str) -> Named:
+        row = self._store.get(kind, text)
+        if row is not None:
+            return row
+        named = [each for each in Turns().between(self._store.all(kind)) if text and each.name == text]
         if len(named) == 1:
             return named[0]
         if named:
             told = ", ".join(sorted(each.id for each in named)[:_FEW])
-            raise ValueError(f"port: {len(named)} ports are called {text}: say which one by its id, such as {told}")
-        raise ValueError(f"port: no port has the id or the name {text!r}: `openstack port list` shows them")
+            raise ValueError(
+                f"{field}: {len(named)} {what}s are called {text}: say which one by its id, such as {told}"
+            )
+        raise ValueError(f"{field}: no {what} has the id or the name {text!r}: `openstack {what} list` shows them")
 
     def _sessions(self) -> list[tuple[Chassis, dict[str, Any], dict[str, Any]]]:
         """Return every chassis by host name, with what its two sessions report: nothing where there is none."""

@@ -3,6 +3,7 @@
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from flows.fields import VLAN_PRESENT
 from flows.packets import Packet, icmp_echo, tcp, udp
 from topology.addressing import int_to_mac
 
@@ -11,7 +12,7 @@ _LAST_PORT = (1 << 16) - 1
 
 
 class Probe(NamedTuple):
-    """A packet of an instance's: ``to_port`` is where TCP or UDP is sent to, None for a ping."""
+    """A packet: ``to_port`` is where TCP or UDP is sent to, None for a ping."""
 
     protocol: str = "icmp"
     to_port: int | None = None
@@ -22,6 +23,9 @@ class Probe(NamedTuple):
         if self.to_port is None:
             return icmp_echo(*ends)
         return tcp(*ends, tcp_dst=self.to_port) if self.protocol == "tcp" else udp(*ends, udp_dst=self.to_port)
+
+
+PING = Probe()
 
 
 def probe(protocol: str | None, to_port: str | None) -> Probe:
@@ -41,6 +45,8 @@ def probe(protocol: str | None, to_port: str | None) -> Probe:
 def ovs_flow(packet: Packet, ofport: int) -> str:
     """Write a packet as ``ofproto/trace`` takes it (ovs-vswitchd(8))."""
     common = f"in_port={ofport},dl_src={int_to_mac(packet['eth_src'])},dl_dst={int_to_mac(packet['eth_dst'])}"
+    if "vlan_vid" in packet:
+        common += f",dl_vlan={packet['vlan_vid'] & ~VLAN_PRESENT},dl_vlan_pcp=0"
     if "arp_op" in packet:
         return (
             f"{common},arp,arp_op={packet['arp_op']},arp_spa={IPv4Address(packet['arp_spa'])},"

@@ -25,6 +25,14 @@ T = TypeVar("T")
 UNREACHABLE, TIME_EXCEEDED = 3, 11
 NETWORK, HOST, PROTOCOL, PORT, FRAGMENTATION = range(5)
 """Codes of ``UNREACHABLE`` (RFC 792)."""
+_WORDS = {
+    (UNREACHABLE, NETWORK): "network unreachable",
+    (UNREACHABLE, HOST): "host unreachable",
+    (UNREACHABLE, PROTOCOL): "protocol unreachable",
+    (UNREACHABLE, PORT): "port unreachable",
+    (UNREACHABLE, FRAGMENTATION): "fragmentation needed",
+    (TIME_EXCEEDED, 0): "time to live exceeded",
+}
 _ERRORS = frozenset({UNREACHABLE, 4, 5, TIME_EXCEEDED, 12})
 """Types that are errors themselves, which get none (RFC 1812, section 4.3.2.7)."""
 _LONGEST = 576
@@ -115,6 +123,12 @@ def _kind(flow: Flow, protocol: int) -> tuple[int, int] | Silence:
     if protocol == IP_PROTO_ICMP:
         return Silence("ICMP that is no echo request")
     return UNREACHABLE, PORT if protocol in (IP_PROTO_TCP, IP_PROTO_UDP) else PROTOCOL
+
+
+def words_about(flow: Flow, protocol: int) -> str | None:
+    """Say what is wrong with a packet that a router's flow has sent here; None where the router reports nothing."""
+    kind = _kind(flow, protocol)
+    return None if isinstance(kind, Silence) else _WORDS[kind]
 
 
 def _is_broadcast(view: _Plain, router_id: str, address: IPv4Address) -> bool:

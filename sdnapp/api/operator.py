@@ -78,14 +78,26 @@ def holds(ctx: Context, request: Request) -> Response:
 
 
 def trace(ctx: Context, request: Request) -> Response:
-    """``GET /sdnapp/trace?port=&to=&protocol=&to_port=``."""
+    """``GET /sdnapp/trace?to=&protocol=&to_port=``, with ``port=``, or ``from_outside=&source=&via=``."""
     _admins_only(ctx)
-    port, to = request.GET.get("port"), request.GET.get("to")
-    if not port or not to:
-        raise exc.HTTPBadRequest("Say where from and where to: ?port=PORT&to=ADDRESS")
+    given = request.GET
+    port, network, to = (given.get(name) or None for name in ("port", "from_outside", "to"))
+    if to is None or (port is None) == (network is None):
+        raise exc.HTTPBadRequest(
+            "Say where from and where to: ?port=PORT&to=ADDRESS or ?from_outside=NETWORK&to=ADDRESS"
+        )
+    operator = ctx.services.operator
     try:
-        sent = probe(request.GET.get("protocol"), request.GET.get("to_port"))
-        return json_response(ctx.services.operator.trace(port, to, sent))
+        sent = probe(given.get("protocol"), given.get("to_port"))
+        if network is not None:
+            found = operator.trace_from_outside(network, to, sent, given.get("source"), given.get("via"))
+            return json_response(found)
+        for name in ("source", "via"):
+            if name in given:
+                raise ValueError(
+                    f"{name}: only what begins outside has it: leave it out, or say from_outside, not port"
+                )
+        return json_response(operator.trace(port or "", to, sent))
     except ValueError as error:
         raise exc.HTTPBadRequest(str(error)) from error
 

@@ -93,6 +93,16 @@ class Operator(Protocol):
         """Return the road of a packet from a port, by id or name, to an address. Raises ValueError: what is wrong."""
         ...
 
+    def trace_from_outside(
+        self, network: str, to: str, probe: Probe, source: str | None, via: str | None
+    ) -> dict[str, Any]:
+        """Return the road of a packet of a host on a physical network, by id or name, to an address.
+
+        ``source`` is the host's address, ``via`` its next hop; None where that is clear. Raises ValueError that says
+        what is wrong.
+        """
+        ...
+
     def wait_realized(self, revision: int | None, seconds: float) -> bool:
         """Return whether every live chassis confirmed the revision (None: now's) within the seconds.
 

@@ -5,7 +5,8 @@ import sys
 from typing import Any
 
 from sdnapp.commands.client import Client
-from sdnapp.commands.output import names, show_json, table
+from sdnapp.commands.output import show_json, table
+from sdnapp.hostnames import names
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:

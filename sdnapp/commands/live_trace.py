@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
 def check_is_local(chassis: str) -> None:
     """Raise CommandError, which says where to go, unless this machine is the chassis."""
-    asked = f"--live asks the Open vSwitch of the sender's chassis, {chassis}: run the same command there"
+    asked = f"--live asks the Open vSwitch where the packet begins, on chassis {chassis}: run the same command there"
     try:
         local = _run(
             "ovs-vsctl", f"--timeout={TIMEOUT}", "--if-exists", "get", "Open_vSwitch", ".", "external_ids:system-id"

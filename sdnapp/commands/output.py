@@ -1,7 +1,7 @@
 """What commands print: aligned columns for people, JSON for programs."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -17,12 +17,6 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
-
-
-def names(hostnames: Mapping[str, str]) -> dict[str, str]:
-    """Return what to show for ids of chassis: host names are shorter, but two machines may have one."""
-    called = list(hostnames.values())
-    return {chassis: name or chassis for chassis, name in hostnames.items() if called.count(name) == 1}
 
 
 def cell(value: Any) -> str:

@@ -5,22 +5,40 @@ from typing import Any
 
 from sdnapp.commands import live_trace
 from sdnapp.commands.client import Client
+from sdnapp.commands.errors import CommandError
 from sdnapp.commands.live_trace import Step
-from sdnapp.commands.output import cell, names, show_json, table
+from sdnapp.commands.output import cell, show_json, table
+from sdnapp.hostnames import names
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser("trace", parents=[common], help="follow a packet from a port to an address")
-    parser.add_argument("--port", required=True, metavar="PORT", help="the port that sends, by id or name")
-    parser.add_argument("--to", required=True, metavar="ADDRESS", help="IPv4 address that it sends to")
+    parser = commands.add_parser(
+        "trace", parents=[common], help="follow a packet from a port, or from outside, to an address"
+    )
+    sender = parser.add_mutually_exclusive_group(required=True)
+    sender.add_argument("--port", metavar="PORT", help="the port that sends, by id or name")
+    sender.add_argument(
+        "--from-outside",
+        metavar="NETWORK",
+        help="let a host outside send: on this external, flat or VLAN network, by id or name",
+    )
+    parser.add_argument("--to", required=True, metavar="ADDRESS", help="IPv4 address that is sent to")
+    parser.add_argument(
+        "--source", metavar="ADDRESS", help="with --from-outside: who sends, if not the network's upstream router"
+    )
+    parser.add_argument(
+        "--via",
+        metavar="ADDRESS",
+        help="with --from-outside: the address on that network by which it goes to another one, where several do",
+    )
     sent = parser.add_mutually_exclusive_group()
     for protocol in ("tcp", "udp"):
         sent.add_argument(f"--{protocol}", metavar="NUMBER", help=f"send {protocol.upper()} to this port, and no ping")
     parser.add_argument(
         "--live",
         action="store_true",
-        help="also ask this machine's Open vSwitch (run it on the sender's chassis, as root); "
+        help="also ask this machine's Open vSwitch (run it as root on the chassis where the packet begins); "
         "exit status 1 where it disagrees",
     )
     parser.set_defaults(run=run)
@@ -31,7 +49,8 @@ def run(given: argparse.Namespace) -> int:
     client = Client(given.url)
     protocol = "tcp" if given.tcp is not None else "udp" if given.udp is not None else None
     sent = {"protocol": protocol, "to_port": given.tcp if given.tcp is not None else given.udp}
-    document = client.get("sdnapp", "trace", query={"port": given.port, "to": given.to, **sent})
+    begins = {"port": given.port, "from_outside": given.from_outside, "source": given.source, "via": given.via}
+    document = client.get("sdnapp", "trace", query={**begins, "to": given.to, **sent})
     if not given.live:
         if given.json:
             show_json(document)
@@ -41,6 +60,8 @@ def run(given: argparse.Namespace) -> int:
     if not given.json:
         _show(document)
     source = document["from"]["chassis"]
+    if source is None:
+        raise CommandError("--live has no Open vSwitch to ask: the packet comes to no chassis")
     live_trace.check_is_local(source)
     tables = client.get("sdnapp", "flows", source)["tables"]
     live = live_trace.ask(document["bridge"], document["live_flow"], {each["number"]: each["name"] for each in tables})
@@ -64,22 +85,24 @@ def run(given: argparse.Namespace) -> int:
 
 def _show(document: dict[str, Any]) -> None:
     shown = names(document.get("hostnames", {}))
-    print(
-        table(
-            ("chassis", "table", "owner", "match", "actions"),
-            [
-                (
-                    shown.get(step["chassis"], step["chassis"]),
-                    step["table"],
-                    step["owner"] or "no match",
-                    step["match"] or "any",
-                    step["actions"],
-                )
-                for step in document["steps"]
-            ],
+    if document["steps"]:
+        print(
+            table(
+                ("chassis", "table", "owner", "match", "actions"),
+                [
+                    (
+                        shown.get(step["chassis"], step["chassis"]),
+                        step["table"],
+                        step["owner"] or "no match",
+                        step["match"] or "any",
+                        step["actions"],
+                    )
+                    for step in document["steps"]
+                ],
+            )
         )
-    )
-    print(f"\n{document['verdict']}: {cell(document['explanation'])}")
+        print()
+    print(f"{document['verdict']}: {cell(document['explanation'])}")
 
 
 def _show_live(

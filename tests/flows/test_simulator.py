@@ -107,6 +107,9 @@ def test_strangers_on_the_core_and_on_a_physical_network():
     walk = cloud.inject_physical("physnet1", PING)
     assert walk.deliveries == [Delivery("a", PING), Delivery("b2", PING)]
     assert walk.on_physical == [], "the stranger's frame is not ours"
+    walk = cloud.inject_physical("physnet1", PING, to_chassis="hv2")
+    assert walk.deliveries == [Delivery("b2", PING)]
+    assert [(each.chassis_id, each.by, each.goes_on) for each in walk.arrivals] == [("hv2", "patch", True)]
 
 
 def test_a_loop_between_chassis_ends():
@@ -126,6 +129,8 @@ def test_mistakes_are_named():
         fabric(places={"a": ("hv1", GENEVE)})
     with pytest.raises(ValueError, match="no chassis has a patch port to physical network physnet9"):
         fabric().inject_physical("physnet9", PING)
+    with pytest.raises(ValueError, match="chassis hv9 has no patch port to physical network physnet1"):
+        fabric().inject_physical("physnet1", PING, to_chassis="hv9")
     with pytest.raises(ValueError, match="chassis hv1 has no tunnel port for gre"):
         fabric().inject_core("hv1", PING, 7, encapsulation="gre")
     with pytest.raises(ValueError, match="there is no chassis hv9"):

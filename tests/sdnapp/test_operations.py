@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sdnapp.operations import Operations
-from sdnapp.tracing import PING
+from sdnapp.probes import PING
 from tests.sdnapp.controlled_world import World
 from topology.placement import Plugged
 from topology.values import FLOATING_IP, Network, Port, Segment
@@ -71,3 +71,16 @@ def test_a_port_is_called_by_its_name_if_no_other_has_it() -> None:
     for unknown in ("", "nobody"):
         with pytest.raises(ValueError, match=f"no port has the id or the name '{unknown}': `openstack port list`"):
             view.trace(unknown, "10.0.0.6", PING)
+
+
+def test_a_trace_from_outside_takes_networks_by_name() -> None:
+    world = World()
+    world.change(Network, "n", segment=Segment("vlan", 100, "physnet1"), name="plant")
+    chassis = replace(world.chassis("a"), bridge_mappings=(("physnet1", "br-ex"),), patch_ports=(("physnet1", 3),))
+    world.controller.observed(chassis, {"p1": Plugged(11, "tap1"), "p2": Plugged(12, "tap2")})
+    view = operations(world)
+    for called in ("n", "plant"):
+        found = view.trace_from_outside(called, "10.0.0.6", PING, "10.0.0.200")
+        assert found["explanation"].endswith("on a, where the instance is; delivered to p2 on a")
+    with pytest.raises(ValueError, match="from_outside: no network has the id or the name 'x': `openstack network li"):
+        view.trace_from_outside("x", "10.0.0.6", PING)

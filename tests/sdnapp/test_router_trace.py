@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from sdnapp.probes import Probe
+from sdnapp.probes import PING, Probe
 from sdnapp.status import NO_GATEWAY
-from sdnapp.tracing import PING, trace
+from sdnapp.tracing import trace
 from tests.clouds import SimulatedCloud
 from tests.gateway_stories import FAR, OUTSIDE, floating, outward
+from tests.provider_stories import plant
 from tests.router_stories import chain, joined
 from tests.security_stories import two_ports
 from tests.source_port_stories import use_up
@@ -23,11 +24,15 @@ def of_port(cloud: SimulatedCloud, port_id: str, to: str, probe: Probe = PING) -
     return trace(cloud.store, cloud.engine, port, to, lambda port: None, probe=probe)
 
 
+def receivers(found: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(each["port_id"], each["chassis"]) for each in found["delivered_to"]]
+
+
 def test_a_packet_through_a_router() -> None:
     cloud = SimulatedCloud()
     net = joined(cloud)
     found = traced(cloud, "10.0.2.12")
-    assert (found["verdict"], found["delivered_to"]) == ("delivered", [{"port_id": "two", "chassis": "hv2"}])
+    assert (found["verdict"], receivers(found)) == ("delivered", [("two", "hv2")])
     assert f"10.0.1.1 is at {net.to_red.mac_address}" in found["explanation"]
     passed = [(step["table"], step["owner"]) for step in found["steps"] if step["chassis"] == "hv1"]
     assert ("routes", "router/hub") in passed and ("addresses", "port/two") in passed
@@ -72,7 +77,7 @@ def test_a_packet_to_a_floating_ip_is_followed_to_its_instance() -> None:
     net = outward(cloud)
     each = floating(cloud, net, 20, net.two)
     found = traced(cloud, each.address)
-    assert (found["verdict"], found["delivered_to"]) == ("delivered", [{"port_id": "two", "chassis": "hv2"}])
+    assert (found["verdict"], receivers(found)) == ("delivered", [("two", "hv2")])
     assert [step["chassis"] for step in found["steps"] if step["owner"] == f"floatingip/{each.id}"][-1] == "hv2"
 
 
@@ -82,7 +87,7 @@ def test_a_packet_to_a_forwarded_port_is_followed_to_its_instance() -> None:
     held = cloud.floating_ip(net.world, "203.0.113.21", router_id=net.hub.id)
     cloud.forward(held, net.two, 8080, 80)
     found = of_port(cloud, "one", held.address, Probe("tcp", 8080))
-    assert (found["verdict"], found["delivered_to"]) == ("delivered", [{"port_id": "two", "chassis": "hv2"}])
+    assert (found["verdict"], receivers(found)) == ("delivered", [("two", "hv2")])
     assert found["explanation"].endswith("; delivered to two on hv2")
     assert "tcp_dst=8080" in found["live_flow"] and "ct_nw_proto=6" in found["live_flow"]
     for other in (Probe("tcp", 8081), Probe("udp", 8080)):
@@ -100,6 +105,24 @@ def test_a_packet_that_no_rule_permits_is_dropped_at_its_receiver() -> None:
     }
     assert verdicts.pop(Probe("tcp", 80)) == "delivered to web (red-server) on hv2"
     assert all(told.startswith("dropped on hv2, counted as ") for told in verdicts.values()), verdicts
+
+
+def test_what_a_receiver_on_a_physical_network_refuses_is_not_only_left_there() -> None:
+    cloud = SimulatedCloud()
+    net = plant(cloud)
+    cloud.security_group("shut")
+    cloud.change(net.press, security_groups=("shut",))
+    found = of_port(cloud, net.one.id, "10.0.2.12")
+    assert found["verdict"] == "dropped" and "; dropped on hv2, counted as ingress_rules" in found["explanation"]
+    assert {step["chassis"] for step in found["steps"]} == {"hv1", "hv2"}, "hv3 hears what is for others"
+
+
+def test_what_a_router_reports_is_told() -> None:
+    cloud = SimulatedCloud()
+    joined(cloud)
+    told = of_port(cloud, "one", "10.0.2.1", Probe("tcp", 22))["explanation"]
+    assert told.endswith("; the controller answers by ICMP: port unreachable")
+    assert traced(cloud, "192.0.2.99")["explanation"].endswith("by ICMP: network unreachable")
 
 
 def test_a_packet_for_which_no_source_port_is_left_tells_why_it_is_dropped() -> None:

@@ -53,24 +53,29 @@ _STEP = record(
     _FLOW["properties"] | {"chassis": STRING, "table": STRING, "packet": STRING, "owner": nullable(STRING)},
     ["chassis", "table", "packet", "owner", "feature", "match", "actions"],
 )
-TRACE = record(
-    {
-        "from": _all(port=STRING, chassis=STRING),
-        "to": STRING,
-        "steps": list_of(_STEP),
-        "verdict": one_of(("delivered", "answered", "controller", "physical", "dropped")),
-        "delivered_to": list_of(_all(port_id=STRING, chassis=nullable(STRING))),
-        "left_by": list_of(_all(chassis=STRING, physical_network=STRING, packet=STRING)),
-        "explanation": STRING,
-        "hostnames": _TEXTS,
-        "bridge": STRING,
-        "live_flow": STRING,
-    },
-    [
-        *("from", "to", "steps", "verdict", "delivered_to", "left_by", "explanation", "hostnames", "bridge"),
-        "live_flow",
-    ],
-)
+_TRACED = {
+    "from": record(
+        {
+            **dict.fromkeys(("port", "network", "source", "via"), STRING),
+            "chassis": nullable(STRING),
+        },
+        ["chassis"],
+    ),
+    "to": STRING,
+    "steps": list_of(_STEP),
+    "verdict": one_of(("delivered", "answered", "controller", "physical", "dropped", "unanswered")),
+    "delivered_to": list_of(_all(port_id=STRING, chassis=nullable(STRING), packet=STRING)),
+    "left_by": list_of(_all(chassis=STRING, physical_network=STRING, packet=STRING)),
+    "explanation": STRING,
+    "hostnames": _TEXTS,
+    "bridge": nullable(STRING),
+    "live_flow": nullable(STRING),
+}
+_FROM_OUTSIDE = {
+    "door": nullable(_all(chassis=STRING, role=one_of(("instance", "gateway", "interface")))),
+    "translated": nullable(_all(**{"from": STRING, "to": STRING})),
+}
+TRACE = record(_TRACED | _FROM_OUTSIDE, _TRACED)
 REALIZED = _all(realized=BOOLEAN, revision=COUNT)
 HEALTH = _all(status=one_of(("ok",)))
 _DROP: dict[str, Schema] = {

@@ -231,16 +231,19 @@ def trace() -> Operation:
     """Describe ``GET /sdnapp/trace``."""
     operation = _view(
         "trace",
-        "Show the road of a packet from a port to an address",
+        "Show the road of a packet from a port, or from outside, to an address",
         views.TRACE,
         errors=(400, 403),
-        port="The id of the port, or its name if no other has it",
+        port="The id of the port that sends, or its name if no other has it",
+        from_outside="In place of a port: the id of the physical network where a host sends, or its name likewise",
+        source="The IPv4 address of that host, if it is not the network's upstream router",
+        via="The IPv4 address on that network by which it goes to another one, where that is not clear",
         to="An IPv4 address",
         protocol="icmp (without it), tcp or udp",
         to_port="The port that TCP or UDP is sent to",
     )()
     for parameter in operation["parameters"]:
-        parameter["required"] = parameter["name"] in ("port", "to")
+        parameter["required"] = parameter["name"] == "to"
     return operation
 
 

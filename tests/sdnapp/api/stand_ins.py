@@ -62,6 +62,13 @@ class StandInOperator:
             raise ValueError("port nowhere is not there")
         return {"from": port, "to": to, "sent": list(probe)}
 
+    def trace_from_outside(
+        self, network: str, to: str, probe: Probe, source: str | None, via: str | None
+    ) -> dict[str, Any]:
+        if network == "nowhere":
+            raise ValueError("from_outside: network nowhere is not there")
+        return {"from": network, "to": to, "sent": list(probe), "source": source, "via": via}
+
     def wait_realized(self, revision: int | None, seconds: float) -> bool:
         self.waited.append((revision, seconds))
         return self.is_realized

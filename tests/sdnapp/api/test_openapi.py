@@ -23,6 +23,8 @@ from sdnapp.operations import Operations
 from tests.sdnapp.api.clients import ROOT
 from tests.sdnapp.api.stand_ins import Api, StandInServices
 from tests.sdnapp.controlled_world import World
+from topology.placement import Plugged
+from topology.values import Network, Segment
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
@@ -134,6 +136,12 @@ def test_the_views_of_a_real_controller_are_as_described() -> None:
     ):
         response = schema[path]["GET"].Case(path_parameters=names, query=query).call_and_validate()
         assert response.status_code in (200, 408), response.text
+    world.change(Network, "n", segment=Segment("flat", None, "physnet1"))
+    world.controller.observed(world.chassis("a", patch_ports=(("physnet1", 3),)), {"p1": Plugged(11, "tap1")})
+    for to in ("10.0.0.5", "10.0.0.77"):
+        query = {"from_outside": "n", "source": "10.0.0.99", "to": to}
+        response = schema["/sdnapp/trace"]["GET"].Case(query=query).call_and_validate()
+        assert response.status_code == 200, response.text
 
 
 def test_the_server_does_what_the_document_says(

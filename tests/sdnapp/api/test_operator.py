@@ -13,6 +13,7 @@ PATHS = [
     "/sdnapp/chassis/hv1",
     "/sdnapp/flows/hv1",
     "/sdnapp/trace?port=a&to=b",
+    "/sdnapp/trace?from_outside=a&to=b",
     "/sdnapp/drops",
     "/sdnapp/holds",
 ]
@@ -43,6 +44,11 @@ def test_what_the_application_says_is_handed_out(api: Api) -> None:
     ):
         found = api.call("GET", f"/sdnapp/trace?port=a&to=10.0.0.1{query}").body
         assert found == {"from": "a", "to": "10.0.0.1", "sent": sent}
+    found = api.call("GET", "/sdnapp/trace?from_outside=world&to=10.0.0.1").body
+    assert found == {"from": "world", "to": "10.0.0.1", "sent": ["icmp", None], "source": None, "via": None}
+    asked = "from_outside=world&source=10.0.0.2&via=10.0.0.3&to=10.0.0.1&protocol=udp&to_port=5"
+    found = api.call("GET", f"/sdnapp/trace?{asked}").body
+    assert (found["sent"], found["source"], found["via"]) == (["udp", 5], "10.0.0.2", "10.0.0.3")
     assert api.call("GET", "/metrics").body == b"sdnapp_chassis 1\n"
 
 
@@ -75,9 +81,22 @@ def test_what_no_trace_can_send(api: Api, query: str, words: str) -> None:
     assert answer.error == (400, "HTTPBadRequest") and words in answer.message
 
 
-@pytest.mark.parametrize("query", ["", "port=a", "to=b", "port=nowhere&to=b"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("", "port=a", "to=b", "port=nowhere&to=b", "from_outside=a", "from_outside=nowhere&to=b"),
+        *("port=a&from_outside=a&to=b", "from_outside=&to=b"),
+    ],
+)
 def test_a_trace_needs_two_ends(api: Api, query: str) -> None:
     assert api.call("GET", f"/sdnapp/trace?{query}").error == (400, "HTTPBadRequest")
+
+
+@pytest.mark.parametrize("name", ["source", "via"])
+def test_what_a_trace_from_a_port_does_not_have(api: Api, name: str) -> None:
+    answer = api.call("GET", f"/sdnapp/trace?port=a&to=b&{name}=10.0.0.1")
+    assert answer.error == (400, "HTTPBadRequest")
+    assert answer.message.startswith(f"{name}: only what begins outside has it: leave it out, or say from_outside")
 
 
 def test_waiting_until_switches_hold_what_they_should(api: Api) -> None:

@@ -114,6 +114,29 @@ def test_what_is_sent_may_be_tcp_or_udp(stub, sdnapp):
     assert status == 2 and "not allowed with argument --tcp" in told
 
 
+def test_a_packet_from_outside(stub, sdnapp):
+    assert sdnapp("trace", "--from-outside", "world", "--to", "203.0.113.20")[0] == 0
+    assert stub.asked[-1] == "/sdnapp/trace?from_outside=world&to=203.0.113.20"
+    sender = ("--from-outside", "world", "--source", "198.51.100.9", "--via", "203.0.113.10")
+    assert sdnapp("trace", *sender, "--to", "10.0.1.5", "--tcp", "80")[0] == 0
+    query = "from_outside=world&source=198.51.100.9&via=203.0.113.10&to=10.0.1.5&protocol=tcp&to_port=80"
+    assert stub.asked[-1] == f"/sdnapp/trace?{query}"
+    status, _, told = sdnapp("trace", "--from-outside", "world", "--port", "web", "--to", "10.0.0.3")
+    assert status == 2 and "argument --port: not allowed with argument --from-outside" in told
+    status, _, told = sdnapp("trace", "--to", "10.0.0.3")
+    assert status == 2 and "one of the arguments --port --from-outside is required" in told
+
+
+def test_a_packet_that_nobody_sends(stub, sdnapp):
+    why = "nobody there answers for 203.0.113.99, so it is not sent: nobody has it"
+    nowhere = {"network": "world", "source": "203.0.113.1", "via": "203.0.113.99", "chassis": None}
+    stub.answer("/sdnapp/trace", {**TRACE, "from": nowhere, "steps": [], "verdict": "unanswered", "explanation": why})
+    asked = ("trace", "--from-outside", "world", "--to", "203.0.113.99")
+    assert sdnapp(*asked) == (0, f"unanswered: {why}\n", "")
+    status, _, err = sdnapp(*asked, "--live")
+    assert (status, err) == (1, "sdnapp: --live has no Open vSwitch to ask: the packet comes to no chassis\n")
+
+
 @pytest.mark.parametrize(("other", "shown"), [("two", ("one", "two")), ("one", ("hv1", "hv2")), ("", ("one", "hv2"))])
 def test_chassis_are_shown_by_host_name_where_that_tells_them_apart(stub, sdnapp, other, shown):
     stub.answer("/sdnapp/trace", {**TRACE, "hostnames": {"hv1": "one", "hv2": other}})
@@ -189,7 +212,8 @@ def test_elsewhere_it_says_where_to_run(sdnapp, ovs, answer, here):
     status, out, err = sdnapp("trace", "--port", "port-a", "--to", "10.0.0.3", "--live")
     assert status == 1 and "delivered: " in out
     assert err == (
-        "sdnapp: --live asks the Open vSwitch of the sender's chassis, hv1: run the same command there" + here + "\n"
+        "sdnapp: --live asks the Open vSwitch where the packet begins, on chassis hv1: run the same command there"
+        f"{here}\n"
     )
 
 

@@ -1,0 +1,229 @@
+"""``sdnapp trace --from-outside``: a packet of a host on a physical network, walked through all chassis.
+
+The host asks by ARP who has its next hop. The chassis that answers is the door: the physical network has learnt where
+it is, and brings the packet there alone.
+"""
+
+from ipaddress import IPv4Address
+from typing import Any, NamedTuple, Protocol
+
+from flows.engine import Engine
+from flows.fields import ARP_REPLY, ICMP_ECHO_REPLY
+from flows.packets import Packet, arp_request
+from flows.pipeline import DROPS, EXTERNAL_ADDRESSES, INBOUND_VERDICT
+from flows.simulator import Walk
+from sdnapp.outside_hosts import Surroundings
+from sdnapp.probes import PING, Probe, ovs_flow
+from sdnapp.roads import Teller, is_dropped_beyond_a_wire
+from sdnapp.status import NO_GATEWAY
+from sdnapp.tracing import destination
+from topology import doors, facts, provider
+from topology.addressing import int_to_mac
+from topology.store import Store
+from topology.values import (
+    FLOATING_IP,
+    ROUTER_GATEWAY,
+    ROUTER_INTERFACE,
+    Chassis,
+    FloatingIP,
+    Network,
+    Port,
+    PortForwarding,
+)
+
+
+class Why(Protocol):
+    """Who knows why something does not work."""
+
+    def why_down(self, port: Port) -> str | None:
+        """Say why a port is not ACTIVE, or None if it is."""
+        ...
+
+    def why_floatingip_down(self, row: FloatingIP) -> str | None:
+        """Say why a floating IP that stands for an address, or forwards ports, is not ACTIVE, or None."""
+        ...
+
+
+class Outside(NamedTuple):
+    """Who sends: a host on a network with the address ``source``, by default its upstream router.
+
+    ``via`` is the address there to which it sends what is for another network; None where that is clear.
+    """
+
+    network: Network
+    source: str | None = None
+    via: str | None = None
+
+
+class _Door(NamedTuple):
+    """Where the physical network finds a next hop: its MAC address, and the chassis."""
+
+    mac: str
+    chassis_id: str
+
+
+def trace_from_outside(
+    store: Store, engine: Engine, sender: Outside, to: str, why: Why, *, probe: Probe = PING
+) -> dict[str, Any]:
+    """Return the road of a packet from a host on a physical network to an IPv4 address, as a JSON value.
+
+    Where nobody answers for the next hop's address, the packet is never sent, and has no steps. Raises ValueError that
+    names what is wrong with the network or an address.
+    """
+    address = destination(to)
+    wire = _physical_network(store, engine, sender.network)
+    surroundings = Surroundings(store, engine, sender.network)
+    host = surroundings.host(address, sender.source, sender.via)
+    teller = Teller(store, engine)
+    fabric = teller.fabric()
+    own = _Own(store, engine, surroundings, teller, surroundings.port_at(host.next_hop))
+    begins = {"network": sender.network.id, "source": host.address, "via": host.next_hop}
+    asked = fabric.inject_physical(
+        wire, _tagged(arp_request(host.mac, host.address, host.next_hop), sender.network.segment.segmentation_id)
+    )
+    door = own.door(asked, host.next_hop)
+    if door is None:
+        explanation = f"nobody there answers for {host.next_hop}, so it is not sent: {own.why_silent(why)}"
+        return {
+            "from": begins | {"chassis": None},
+            "to": to,
+            **teller.told(Walk(), "unanswered", explanation),
+            **dict.fromkeys(("door", "translated", "live_flow", "bridge")),
+        }
+    sent = _tagged(probe.packet(host.mac, door.mac, host.address, address), sender.network.segment.segmentation_id)
+    walk = fabric.inject_physical(wire, sent, to_chassis=door.chassis_id)
+    chassis = store.get(Chassis, door.chassis_id)
+    assert chassis is not None
+    role, in_words = own.role(wire)
+    translated = _translated(sent, walk)
+    becomes = f"{translated['from']} becomes {translated['to']}; " if translated is not None else ""
+    verdict, fate = own.fate(walk, address, host.next_hop)
+    known = f"{host.next_hop} is at {door.mac}, on {teller.chassis(door.chassis_id)}, {in_words}"
+    return {
+        "from": begins | {"chassis": door.chassis_id},
+        "to": to,
+        "door": {"chassis": door.chassis_id, "role": role},
+        "translated": translated,
+        **teller.told(walk, verdict, f"{known}; {becomes}{fate}"),
+        "live_flow": ovs_flow(sent, dict(chassis.patch_ports)[wire]),
+        "bridge": chassis.bridge,
+    }
+
+
+def _physical_network(store: Store, engine: Engine, network: Network) -> str:
+    """Return the physical network where hosts of a network are. Raises ValueError where a trace cannot begin there."""
+    called = f"from_outside: network {network.name or network.id}"
+    if network.segment.is_overlay:
+        raise ValueError(f"{called} is an overlay, where nobody is outside: name an external, flat or VLAN network")
+    if engine.ask(facts.live_network, network.id) is None:
+        raise ValueError(f"{called} is administratively down: `openstack network set --enable {network.id}`")
+    wire = network.segment.physical_network or ""
+    if not any(wire in dict(each.patch_ports) for each in store.all(Chassis)):
+        raise ValueError(
+            f"{called}: no chassis has a way to its physical network {wire}: "
+            f"`sdnapp chassis init --bridge-mappings {wire}:BRIDGE` gives it one"
+        )
+    return wire
+
+
+class _Own:
+    """The port of ours that has the next hop's address, if there is one, and what becomes of what is sent there."""
+
+    def __init__(
+        self, store: Store, engine: Engine, surroundings: Surroundings, teller: Teller, port: Port | None
+    ) -> None:
+        self._store, self._ask = store, engine.ask
+        self._surroundings, self._teller, self._port = surroundings, teller, port
+        self._router_id = surroundings.router_of(port)
+        self._router = surroundings.router(self._router_id)
+
+    def door(self, asked: Walk, address: str) -> _Door | None:
+        """Return where an address is found that a host has asked for; None where nobody answers."""
+        for frame in asked.on_physical:
+            if frame.packet.get("arp_op") == ARP_REPLY and frame.packet["arp_spa"] == int(IPv4Address(address)):
+                return _Door(int_to_mac(frame.packet["arp_sha"]), frame.chassis_id)
+        if self._port is None or self._port.id not in {each.port_id for each in asked.deliveries}:
+            return None
+        live = self._ask(facts.live_port, self._port.id)
+        return _Door(self._port.mac_address, live.chassis_id) if live is not None else None
+
+    def role(self, wire: str) -> tuple[str, str]:
+        """Return as what the door answers, and the same in words."""
+        owner = self._port.device_owner if self._port is not None else ""
+        if owner == ROUTER_INTERFACE:
+            return "interface", f"which stands for {self._router} there"
+        live = self._ask(doors.floating, self._port.device_id) if self._port and owner == FLOATING_IP else None
+        if owner in (ROUTER_GATEWAY, FLOATING_IP) and (live is None or live.site != live.holder):
+            beside = f", as {self._teller.chassis(live.holder)} has no way to {wire}" if live is not None else ""
+            return "gateway", f"the active gateway of {self._router}{beside}"
+        return "instance", "where the instance is"
+
+    def fate(self, walk: Walk, to: str, next_hop: str) -> tuple[str, str]:
+        """Return the verdict on a packet, and the same in words."""
+        if walk.deliveries:
+            return "delivered", self._teller.delivered(walk)
+        if any(each.packet.get("icmp_type") == ICMP_ECHO_REPLY for each in walk.on_physical):
+            return "answered", f"{self._router} answers the ping itself"
+        if walk.to_controller:
+            return "controller", self._teller.handed_up(walk)
+        if walk.on_physical and not is_dropped_beyond_a_wire(walk):
+            return "physical", self._teller.left(walk)
+        return "dropped", self._why_not_let_in(walk, to, next_hop) or self._teller.dropped(walk)
+
+    def why_silent(self, why: Why) -> str:
+        """Say why nobody answers for the next hop."""
+        port = self._port
+        if port is None:
+            return "no port, router or floating IP of this cloud has the address"
+        called, reason = self._surroundings.called(port), None
+        if port.device_owner == FLOATING_IP:
+            row = self._store.get(FloatingIP, port.device_id)
+            if row is not None and row.port_id is None and not self._store.find(PortForwarding, "floatingip", row.id):
+                return f"{called} stands for no port: `openstack floating ip set --port PORT {row.address}`"
+            reason = why.why_floatingip_down(row) if row is not None else None
+        else:
+            reason = why.why_down(port)
+        if reason is None and self._is_without_door(port):
+            reason = NO_GATEWAY
+        return f"{called}: {reason or 'one gateway chassis is just handing over to another, try again'}"
+
+    def _is_without_door(self, port: Port) -> bool:
+        if port.device_owner == ROUTER_INTERFACE:
+            return self._ask(provider.interface_door, port.id) is None
+        return self._router_id is not None and self._ask(doors.active_gateway, self._router_id) is None
+
+    def _why_not_let_in(self, walk: Walk, to: str, next_hop: str) -> str | None:
+        """Say why a router refuses what begins outside; None where it is not the router that does."""
+        *_, before, last = walk.steps
+        owner = self._port.device_owner if self._port is not None else ""
+        at = self._teller.chassis(last.chassis_id)
+        if last.table != DROPS.name:
+            return None
+        if before.table == INBOUND_VERDICT.name and owner == ROUTER_GATEWAY:
+            return (
+                f"dropped on {at}: the port is one of those with which {at} translates for {self._router}, so that "
+                "only what answers a connection that was begun there is let in; this begins one"
+            )
+        if before.table == EXTERNAL_ADDRESSES.name and to != next_hop:
+            return (
+                f"dropped on {at}: {self._router} translates (enable_snat), so what is behind it is reached from "
+                "outside by floating IPs and forwarded ports only"
+            )
+        if before.table == EXTERNAL_ADDRESSES.name and owner == FLOATING_IP:
+            return f"dropped on {at}: {to} lets in what is for one of its forwarded ports, and nothing else"
+        return None
+
+
+def _tagged(packet: Packet, vlan_id: int | None) -> Packet:
+    return packet.tagged(vlan_id) if vlan_id else packet
+
+
+def _translated(sent: Packet, walk: Walk) -> dict[str, str] | None:
+    """Return to whom a packet was sent, and to whom it is delivered; None where that is the same, or it is not."""
+    before, after = sent.five_tuple, walk.deliveries[0].packet.five_tuple if walk.deliveries else sent.five_tuple
+    if (before.ipv4_dst, before.tp_dst) == (after.ipv4_dst, after.tp_dst):
+        return None
+    ends = (
+        f"{IPv4Address(each.ipv4_dst)}{'' if 'icmp_type' in sent else f':{each.tp_dst}'}" for each in (before, after)
+    )
+    return dict(zip(("from", "to"), ends, strict=True))
