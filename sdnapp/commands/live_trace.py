@@ -20,6 +20,7 @@ TIMEOUT = 10
 """Seconds that an ovs command may take."""
 
 _BRIDGE = re.compile(r' *bridge\("([^"]*)"\)')
+_CHECK = re.compile(r" *check_pkt_larger\(")
 _TABLE = re.compile(r"( *)(\d+)\. (.*)")
 _MISS = re.compile(r"No match\.|reg0=0x[12], priority 0$")
 """Of a miss after ``resubmit``, and of one after ``goto_table``, where Open vSwitch shows a flow of its own."""
@@ -58,11 +59,21 @@ def parse(output: str, bridge: str, names: Mapping[int, str]) -> list[Step]:
 
     The output is a tree: where a packet passes to another bridge (patch port, tunnel), a headline names that bridge.
     Its steps stand at the depth of the first of them, or deeper; what follows at a lesser depth is the old bridge's.
+    Where the size of the packet is checked, Open vSwitch tells first what it would do with a larger one, from the next
+    action on, and then the same actions for this one.
     """
     steps: list[Step] = []
     bridges: list[tuple[int, str]] = []
     entered: str | None = None
+    is_checked, of_larger = False, ""
     for line in output.splitlines():
+        if is_checked:
+            is_checked, of_larger = False, line
+            continue
+        if of_larger:
+            of_larger = "" if line == of_larger else of_larger
+            continue
+        is_checked = _CHECK.match(line) is not None
         if headline := _BRIDGE.match(line):
             entered = headline[1]
         elif found := _TABLE.match(line):

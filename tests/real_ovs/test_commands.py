@@ -100,3 +100,46 @@ def test_from_init_to_a_live_trace(sdnapp: tuple[Callable[..., Result], RunningC
     ovs.ofctl("del-flows", "br-int")
     status, out, _ = run("trace", "--port", one["id"], "--to", address, "--live")
     assert status == 1 and "  Open vSwitch  classification  no match  -\n" in out
+
+
+def test_live_traces_by_way_of_a_gateway(sdnapp: tuple[Callable[..., Result], RunningController, OvsDummy]) -> None:
+    """Of what is translated, too, and where sizes are checked: both are as Open vSwitch's trace takes them to be."""
+    run, controller, ovs = sdnapp
+    ovs.add_bridge("br-ex")
+    status, _, err = run(
+        *("chassis", "init", "--controller", f"127.0.0.1:{controller.ovsdb_port}", "--encap-ip", "192.0.2.11"),
+        *("--system-id", "hv1", "--bridge-mappings", "physnet1:br-ex", "--gateway"),
+    )
+    assert status == 0, err
+    wait_for(lambda: "hv1 " in run("chassis", "list")[1], "hv1 is listed")
+    segment = {"provider:physical_network": "physnet1", "provider:network_type": "vlan", "provider:segmentation_id": 7}
+    world = controller.create("network", name="world", **{"router:external": True, **segment})
+    controller.create(
+        *("subnet",), network_id=world["id"], cidr="203.0.113.0/24", ip_version=4, gateway_ip="203.0.113.1"
+    )
+    red = controller.create("network", name="red")
+    subnet = controller.create("subnet", network_id=red["id"], cidr="10.0.0.0/24", ip_version=4)
+    ports = [controller.create("port", network_id=red["id"], name=name) for name in ("one", "two")]
+    router = controller.create("router", name="hub", external_gateway_info={"network_id": world["id"]})
+    controller.call("PUT", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    own = router["external_gateway_info"]["external_fixed_ips"][0]["ip_address"]
+    floating = controller.create("floatingip", floating_network_id=world["id"], port_id=ports[0]["id"])
+    for number, port in enumerate(ports, 5):
+        ovs.add_port("br-int", f"p{number}", iface_id=port["id"], ofport=number)
+        controller.wait_status(port["id"])
+    assert run("wait", "--timeout", "20")[0] == 0
+    address = floating["floating_ip_address"]
+    for begins, to, *sent in (
+        (("--from-outside", "world"), address),
+        (("--from-outside", "world"), address, "--tcp", "80"),
+        (("--from-outside", "world"), own),
+        (("--from-outside", "world"), own, "--tcp", "80"),
+        (("--from-outside", "world", "--source", "198.51.100.9"), own, "--udp", "40000"),
+        (("--from-outside", "world"), "10.0.0.7"),
+        (("--port", "two"), "198.51.100.9"),
+        (("--port", "two"), address),
+        (("--port", "one"), "198.51.100.9", "--udp", "53"),
+    ):
+        status, out, err = run("trace", *begins, "--to", to, *sent, "--live")
+        assert (status, err) == (0, ""), out
+        assert "Open vSwitch agrees." in out

@@ -282,6 +282,30 @@ Datapath actions: 5,5,4,4,4
     assert parse(output, "br-ex", {}) == [Step(f"table {number}", cookie) for number, cookie in others]
 
 
+def test_what_would_become_of_a_larger_packet_is_left_out():
+    # As Open vSwitch 3.1 writes it.
+    output = """\
+bridge("br-int")
+----------------
+45. reg0=0x1/0xffffff, priority 110, cookie 0x45
+    check_pkt_larger(1464)->NXM_NX_REG9[16]
+    resubmit(,220)
+    220. reg0=0x1/0xffffff, priority 100, cookie 0x99
+            load:0x1->NXM_NX_REG9[20]
+    goto_table:46
+    46. reg9=0x10000/0x10000, priority 140, cookie 0x99
+            CONTROLLER:65535
+    resubmit(,220)
+    220. reg0=0x1/0xffffff, priority 100, cookie 0x220
+            load:0x1->NXM_NX_REG9[20]
+    goto_table:46
+46. ip, priority 120, cookie 0x46
+    drop
+"""
+    own = [(45, 0x45), (220, 0x220), (46, 0x46)]
+    assert parse(output, "br-int", {}) == [Step(f"table {number}", cookie) for number, cookie in own]
+
+
 def test_a_table_that_nobody_named():
     assert parse('bridge("br-int")\n99. priority 0\n', "br-int", {}) == [Step("table 99", 0)]
 
