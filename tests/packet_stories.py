@@ -6,7 +6,8 @@ connectivity; ``tests.address_stories`` has ARP, spoofing and DHCP, ``tests.rout
 ``tests.gateway_stories`` their gateways, ``tests.source_port_stories`` the ports that they translate with,
 ``tests.fence_stories`` lost gateway chassis, ``tests.provider_stories`` routers on physical networks,
 ``tests.virtual_address_stories`` addresses that move, ``tests.packet_size_stories`` MTUs,
-``tests.security_stories`` security groups, ``tests.spoofing_stories`` attackers' tricks.
+``tests.security_stories`` security groups, ``tests.spoofing_stories`` attackers' tricks, ``tests.trace_stories`` what
+``sdnapp trace`` says of packets from outside.
 """
 
 import tests.address_stories
@@ -18,6 +19,7 @@ import tests.router_stories
 import tests.security_stories
 import tests.source_port_stories
 import tests.spoofing_stories
+import tests.trace_stories
 import tests.virtual_address_stories  # noqa: F401 - all add their stories to the list
 from flows import packets
 from flows.packets import gratuitous_arp, icmp_echo
