@@ -32,6 +32,7 @@ from flows.actions import (
 from flows.declarations import Register, Table
 from flows.engine import Engine
 from flows.feature_numbers import FEATURES
+from flows.features.flooding import copies_of_share
 from flows.fields import show
 from flows.flow import Flow, Term, field_named, learnt_by, show_action, show_term
 from flows.pipeline import MISS_PRIORITY, REGISTERS, TABLES
@@ -52,7 +53,8 @@ wherever a network is.
 *From port* is what an instance sends, *to port* what it receives. *The core* is what joins the chassis: tunnels, or
 physical networks behind patch ports.
 
-The examples are the flows that chassis `{HERE}` of this cloud holds (`flows/sample.py`), without repetitions:
+The examples are the flows that chassis `{HERE}` of this cloud holds (`flows/sample.py`), without repetitions. That of
+`local_copies` is what it would hold if these were very many:
 """
 
 
@@ -251,7 +253,10 @@ def _one_of_each_form(flows: Iterable[Flow]) -> list[Flow]:
 
 def current() -> str:
     """Return what PIPELINE.md should hold."""
-    return render(Engine(sample_cloud().store).desired(HERE).values())
+    engine = Engine(sample_cloud().store)
+    # Ports are shared out where they are more than anybody would read of.
+    share = engine.ask(copies_of_share, "red", 0, ("proxy", "web"))
+    return render([*engine.desired(HERE).values(), share])
 
 
 if __name__ == "__main__":

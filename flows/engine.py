@@ -19,7 +19,7 @@ from topology.security import ASKING, GROUPS
 from topology.speaking import FREE_SPEAKERS
 from topology.steady import Rows
 from topology.store import KINDS, Change, RowChange
-from topology.turns import GiveWay, by_turns, let_go, nobody_waits
+from topology.turns import GiveWay, by_steps, by_turns, let_go, nobody_waits
 from topology.values import Chassis
 
 T = TypeVar("T")
@@ -161,14 +161,14 @@ class Engine:
         together: dict[type[Any] | None, list[Unit]] = {}
         for unit in units:
             if unit.over is not None and unit.each is not None:
-                items = _Items(unit.each, _Units(self._memo.runs, unit))
+                items = _Items(unit.each, _Units(self._memo, unit))
                 self._items.setdefault(unit.over, []).append(items)
             elif unit.together:
                 together.setdefault(unit.over, []).append(unit)
             else:
-                self._publishing.setdefault(unit.over, []).append(_Units(self._memo.runs, unit))
+                self._publishing.setdefault(unit.over, []).append(_Units(self._memo, unit))
         for kind, several in together.items():
-            self._publishing.setdefault(kind, []).append(_Units(self._memo.runs, *several))
+            self._publishing.setdefault(kind, []).append(_Units(self._memo, *several))
 
     def _run_once(self) -> None:
         for units in self._publishing.get(None, ()):
@@ -252,8 +252,11 @@ class Engine:
             del self.failures[broken.unit, cell.args]
         for broken in _broken(now):
             self.failures[broken.unit, cell.args] = Failure(broken.unit, cell.args, broken.error)
-        difference = Counter(_pairs(now))
-        difference.subtract(_pairs(before))
+        difference: dict[tuple[Audience, Flow], int] = {}
+        for pair in by_turns(_pairs(now), self._give_way):
+            difference[pair] = difference.get(pair, 0) + 1
+        for pair in by_turns(_pairs(before), self._give_way):
+            difference[pair] = difference.get(pair, 0) - 1
         for (audience, flow), times in by_turns(difference.items(), self._give_way):
             if not times:
                 continue
@@ -309,11 +312,15 @@ class Engine:
 
 
 class _Units:
-    """Units that run as one function, which never raises: one bad row costs that row's flows, not the pass."""
+    """Units that run as one function, which never raises: one bad row costs that row's flows, not the pass.
 
-    def __init__(self, runs: Counter[str], *units: Unit) -> None:
+    Others have their turn between what they yield.
+    """
+
+    def __init__(self, memo: Memo, *units: Unit) -> None:
         self._units = units
-        self._runs = runs
+        self._runs = memo.runs
+        self._pause = memo.pause
         self.__name__ = units[0].name if len(units) == 1 else "together"
 
     def __call__(self, view: View, *args: Any) -> Yielded:
@@ -324,7 +331,7 @@ class _Units:
             if len(self._units) > 1:
                 self._runs[unit.name] += 1
             try:
-                published = tuple(unit.function(view, *args))
+                published = tuple(by_steps(unit.function(view, *args), self._pause, _steps))
             except Exception as error:
                 found.append(Broken(unit.name, f"{type(error).__name__}: {error}"))
                 continue
@@ -347,6 +354,11 @@ class _Items:
     def __call__(self, view: View, row_id: str) -> tuple[str, ...]:
         # Not asked for: there would be two cells for each row.
         return self._each(view, row_id)
+
+
+def _steps(published: tuple[Audience, Flow]) -> int:
+    """Return how many small steps a flow takes: to flood a large network takes very many actions."""
+    return 1 + len(published[1].actions)
 
 
 def _pairs(yielded: Yielded) -> Iterator[tuple[Audience, Flow]]:

@@ -215,6 +215,17 @@ class Memo:
         if (cell := self.find(function, args)) is not None:
             self._forget(cell)
 
+    def pause(self) -> None:
+        """Give way in the midst of a function that nobody but the engine asks for: others ask, and it reads none of it.
+
+        They would run a fact once more that is about to be known, so a fact does not pause.
+        """
+        recording, self._recording = self._recording, []
+        try:
+            self._give_way()
+        finally:
+            self._recording = recording
+
     # Inner parts
 
     def _suspect_readers(self, edge: list[Node]) -> None:

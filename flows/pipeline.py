@@ -343,7 +343,15 @@ FLOODING = Table(
     "(overlay) or once to the physical network.",
     match=frozenset({"network", "from_core"}),
     priorities={"from_here": 100, "from_core": 90},
-    next=("remote_copies", "core_output", "receiver"),
+    next=("local_copies", "remote_copies", "core_output", "receiver"),
+)
+LOCAL_COPIES = Table(
+    52,
+    "local_copies",
+    "Copies to a share of the network's local ports, where they are very many: `to_port` is the number of the share.",
+    match=frozenset({"network", "to_port"}),
+    priorities={"share": 100},
+    next=("receiver",),
 )
 REMOTE_COPIES = Table(
     55,
@@ -513,7 +521,8 @@ TABLES = TableList(
         *(ROUTING, ROUTES, PATHS, NEIGHBOURS, ROUTER_OUTPUT),
         *(SOURCE_NAT, UPSTREAM, EXTERNAL_SOURCE, DOORS, DOOR_CHOICE),
         *(FORWARDING, EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT),
-        *(FLOODING, REMOTE_COPIES, DELIVERY, CORE_OUTPUT, DOOR_OUTPUT, TRANSIT_OUTPUT, FENCES),
+        *(FLOODING, LOCAL_COPIES, REMOTE_COPIES),
+        *(DELIVERY, CORE_OUTPUT, DOOR_OUTPUT, TRANSIT_OUTPUT, FENCES),
         *(RECEIVER, INGRESS_STATELESS, INGRESS_TRACKING, INGRESS_FILTER, INGRESS_VERDICT, LOCAL_OUTPUT),
         *(GROUP_RULES, REMOTE_MEMBERS, PERMISSIONS, CONNECTIONS, DROPS, ADDRESSES),
     )

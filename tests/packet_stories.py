@@ -10,6 +10,8 @@ connectivity; ``tests.address_stories`` has ARP, spoofing and DHCP, ``tests.rout
 ``sdnapp trace`` says of packets from outside.
 """
 
+import pytest
+
 import tests.address_stories
 import tests.fence_stories
 import tests.gateway_stories
@@ -22,6 +24,7 @@ import tests.spoofing_stories
 import tests.trace_stories
 import tests.virtual_address_stories  # noqa: F401 - all add their stories to the list
 from flows import packets
+from flows.features import flooding
 from flows.packets import gratuitous_arp, icmp_echo
 from flows.simulator import Crossing, Delivery
 from tests.clouds import CHASSIS, KINDS, OVERLAYS, Cloud
@@ -133,6 +136,22 @@ def a_broadcast_goes_once_to_each_chassis_that_hosts_the_network(cloud: Cloud) -
         assert crossed(walk) == ([("hv1", "hv2"), ("hv1", "hv3")] if kind in OVERLAYS else [])
         cloud.unbind(last, "hv3")
         assert reached(cloud.inject(f"{one.id}@hv1", hello(one))) == others
+
+
+@story
+def a_broadcast_goes_to_each_of_very_many_ports_once(cloud: Cloud) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flooding, "SHARE", 2)
+        for kind in ("geneve", "flat"):
+            network = cloud.network(kind, kind)
+            names = [(f"{kind}{n}", "hv1" if n < 7 else "hv2") for n in range(10)]
+            ports = [cloud.port(name, network, f"10.0.0.1{n}", at) for n, (name, at) in enumerate(names)]
+            places = [f"{name}@{at}" for name, at in names]
+            for one, place in ((ports[0], places[0]), (ports[8], places[8])):
+                assert reached(cloud.inject(place, hello(one))) == sorted({*places} - {place})
+            for port, (_, at) in list(zip(ports, names, strict=True))[1:6]:
+                cloud.unbind(port, at)
+            assert reached(cloud.inject(places[0], hello(ports[0]))) == places[6:]
 
 
 @story

@@ -36,12 +36,17 @@ def spared(view: View, router_id: str) -> tuple[str, ...]:
 
 def apart(view: View, router_id: str) -> tuple[tuple[int, str], ...]:
     """Return what a router does not route: from networks (by key) to prefixes in another scope."""
-    found = {each: view.ask(scope_of, each.network.id) for each in _interfaces(view, router_id)}
+    within: dict[str | None, list[LiveInterface]] = {}
+    for each in _interfaces(view, router_id):
+        within.setdefault(view.ask(scope_of, each.network.id), []).append(each)
+    # Scope by scope: most routers are within one, and to compare all their interfaces would take the square of them.
     pairs = {
         (here.network.key, prefix)
-        for here, scope in found.items()
-        for there, other in found.items()
+        for scope, those in within.items()
+        for other, elsewhere in within.items()
         if scope != other
+        for here in those
+        for there in elsewhere
         for prefix in there.prefixes
     }
     return tuple(sorted(pairs))

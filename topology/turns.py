@@ -29,6 +29,17 @@ def by_turns(items: Iterable[T], give_way: GiveWay) -> Iterator[T]:
             left = STRIDE
 
 
+def by_steps(items: Iterable[T], give_way: GiveWay, steps: Callable[[T], int]) -> Iterator[T]:
+    """Yield items that are several small steps each, and give way now and then."""
+    left = STRIDE
+    for item in items:
+        yield item
+        left -= steps(item)
+        if left <= 0:
+            give_way()
+            left = STRIDE
+
+
 def let_go(held: dict[Any, Any] | list[Any] | set[Any], give_way: GiveWay) -> None:
     """Empty something large, and give way now and then: what nobody else has goes with it, which takes time, too."""
     take = held.popitem if isinstance(held, dict) else held.pop

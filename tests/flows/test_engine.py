@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -11,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from flows import flow as flows
 from flows.actions import Controller, Output
 from flows.engine import Engine
+from flows.features import flooding
 from flows.flow import Flow
 from flows.pipeline import DELIVERY
 from flows.units import Unit
@@ -265,6 +267,9 @@ class AnyHistory(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        # With more than two on a chassis, a network's ports are shared out.
+        self.patch.setattr(flooding, "SHARE", 2)
         self.store = Store()
         self.changes: list[Change] = []
         self.store.watch(self.changes.append)
@@ -277,6 +282,9 @@ class AnyHistory(RuleBasedStateMachine):
             observe(
                 self.store, row, {port: Plugged(10 + n, f"tap{n}") for n, port in enumerate(PORTS) if n % 2 == number}
             )
+
+    def teardown(self) -> None:
+        self.patch.undo()
 
     def put(self, *rows: Any) -> None:
         with self.store.transaction() as tx:

@@ -12,7 +12,7 @@ from flows.units import EVERYONE, Unit
 from tests.flows.test_engine import delivery, small_cloud, tables
 from topology import facts
 from topology.store import KINDS, Store
-from topology.values import Chassis, Network, Port, Segment
+from topology.values import Chassis, Network, Port, PortBinding, Segment
 
 
 def test_others_ask_while_many_changes_are_followed_and_nothing_is_amiss_for_it() -> None:
@@ -110,3 +110,43 @@ def test_others_have_their_turn_between_things_in_a_row_that_come_and_that_go() 
         engine.update(changes)
         changes.clear()
         assert len(turns) >= 40, name
+
+
+def test_a_unit_gives_way_between_its_flows_and_reads_nothing_of_what_others_ask_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[int] = [0]
+
+    def unit(view: Any, network_id: str) -> Any:
+        for number in range(40 if view.get(Network, network_id).name == "many" else 1):
+            made[-1] += 1
+            yield EVERYONE, delivery(network_id, number)
+
+    def ask() -> None:
+        made.append(0)
+        if watched:
+            watched[0].ask(facts.binding_in_force, "p1")
+
+    watched: list[Engine] = []
+    monkeypatch.setattr("topology.turns.STRIDE", 5)
+    store, _, _ = small_cloud()
+    changes: list[Any] = []
+    store.watch(changes.append)
+    engine = Engine(store, (Unit(unit, over=Network),), give_way=ask)
+    watched.append(engine)
+    for name in ("many", "more", "many"):
+        with store.transaction() as tx:
+            tx.put(replace(store.get(Network, "n1"), name=name))
+        made[:] = [0]
+        engine.update(changes)
+        changes.clear()
+        # A flow with an action is two steps.
+        assert sum(made) == (40 if name == "many" else 1) and max(made) <= 3
+    before = engine.runs.copy()
+    with store.transaction() as tx:
+        tx.put(replace(store.get(Port, "p1"), admin_state_up=False))
+        for binding in store.find(PortBinding, "port", "p1"):
+            tx.delete(PortBinding, binding.id)
+    engine.update(changes)
+    assert not (engine.runs - before)["test_engine_turns.unit"]
+    assert tables(engine) == tables(Engine(store, (Unit(unit, over=Network),)))

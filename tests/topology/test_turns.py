@@ -4,7 +4,7 @@ import weakref
 
 import pytest
 
-from topology.turns import STRIDE, by_turns, let_go
+from topology.turns import STRIDE, by_steps, by_turns, let_go
 
 
 class Row:
@@ -17,6 +17,15 @@ def test_items_come_with_a_seam_now_and_then() -> None:
     for item in by_turns(range(3 * STRIDE), lambda: seams.append(len(found))):
         found.append(item)
     assert found == list(range(3 * STRIDE)) and seams == [STRIDE, 2 * STRIDE, 3 * STRIDE]
+
+
+def test_items_of_several_steps_have_a_seam_between_them_as_soon_as_these_are_many() -> None:
+    seams: list[int] = []
+    found: list[int] = []
+    items = [STRIDE, 1, STRIDE - 1, 1, 3 * STRIDE, 1]
+    for item in by_steps(items, lambda: seams.append(len(found)), lambda item: item):
+        found.append(item)
+    assert found == items and seams == [1, 3, 5]
 
 
 @pytest.mark.parametrize("make", [list, set, lambda rows: dict.fromkeys(rows)])
