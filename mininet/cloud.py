@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from controller import Controller, sdnapp
 from fabric import CONTROLLER, MANAGEMENT, Fabric
@@ -98,6 +99,12 @@ class Cloud(Fabric):
         for fixed in instance.port["fixed_ips"]:
             subnet = self.api.show("subnet", fixed["subnet_id"])
             instance.ip(f"addr add {fixed['ip_address']}/{IPv4Network(subnet['cidr']).prefixlen} dev eth0")
+
+    def trace_from_outside(self, network: Document, to: str, **asked: str) -> str:
+        """What the controller says becomes of a packet from a physical network: the verdict, and ids of ports."""
+        query = urlencode({"from_outside": network["id"], "to": to, **asked})
+        found = self.api.request("GET", f"/sdnapp/trace?{query}")
+        return " ".join((found["verdict"], *(each["port_id"] for each in found["delivered_to"])))
 
     def controller_log(self) -> str:
         """The end of the controller's log."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from flows.flow import Flow
 from flows.pipeline import TABLES
 from sdnapp import gateways
+from sdnapp.answers import answer_to
 from sdnapp.controller import Controller
 from sdnapp.drops import Ask, Drops
 from sdnapp.holds import Holds
@@ -16,7 +17,7 @@ from sdnapp.probes import Probe
 from sdnapp.punts import Punts
 from sdnapp.realization import DEAD, SILENT
 from sdnapp.restarts import Restarts
-from sdnapp.roads import flow_row
+from sdnapp.roads import Teller, Traced, flow_row
 from sdnapp.source_ports import SourcePorts
 from sdnapp.tracing import trace
 from sdnapp.tracing_outside import Outside, trace_from_outside
@@ -159,23 +160,32 @@ class Operations:
             ],
         }
 
-    def trace(self, port: str, to: str, probe: Probe) -> dict[str, Any]:
-        """Return the road of a packet from a port, by id or name, to an address. Raises ValueError: what is wrong."""
+    def trace(self, port: str, to: str, probe: Probe, *, answer: bool = False) -> dict[str, Any]:
+        """Return the road of a packet from a port, by id or name, to an address; of its answer, too, if asked for.
+
+        Raises ValueError: what is wrong.
+        """
         self._controller.catch_up()
-        sender = self._port_called(port)
-        return trace(self._store, self._controller.engine, sender, to, self._controller.why_down, probe=probe)
+        sender, teller = self._port_called(port), Teller(self._store, self._controller.engine)
+        return self._told(teller, trace(teller, sender, to, self._controller.why_down, probe=probe), answer)
 
     def trace_from_outside(
-        self, network: str, to: str, probe: Probe, source: str | None = None, via: str | None = None
+        self, network: str, source: str | None, via: str | None, to: str, probe: Probe, *, answer: bool = False
     ) -> dict[str, Any]:
-        """Return the road of a packet of a host on a physical network, by id or name, to an address.
+        """Return the road of a packet of a host on a physical network, by id or name, to an address; likewise.
 
         ``source`` and ``via`` are as of ``Outside``. Raises ValueError: what is wrong.
         """
-        controller = self._controller
-        controller.catch_up()
-        sender = Outside(self._network_called(network), source, via)
-        return trace_from_outside(self._store, controller.engine, sender, to, controller, probe=probe)
+        self._controller.catch_up()
+        sender, teller = (
+            Outside(self._network_called(network), source, via),
+            Teller(self._store, self._controller.engine),
+        )
+        return self._told(teller, trace_from_outside(teller, sender, to, self._controller, probe=probe), answer)
+
+    def _told(self, teller: Teller, traced: Traced, answer: bool) -> dict[str, Any]:
+        back = {"answer": answer_to(teller, traced, self._controller)} if answer else {}
+        return traced.document | back
 
     def gateways(self) -> dict[str, Any]:
         """Return who serves the gateways of routers, and what the chassis are called."""

@@ -3,8 +3,8 @@
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
-from flows.fields import VLAN_PRESENT
-from flows.packets import Packet, icmp_echo, tcp, udp
+from flows.fields import ICMP_ECHO_REPLY, VLAN_PRESENT
+from flows.packets import Packet, icmp, icmp_echo, tcp, udp
 from topology.addressing import int_to_mac
 
 PROTOCOLS = ("icmp", "tcp", "udp")
@@ -23,6 +23,22 @@ class Probe(NamedTuple):
         if self.to_port is None:
             return icmp_echo(*ends)
         return tcp(*ends, tcp_dst=self.to_port) if self.protocol == "tcp" else udp(*ends, udp_dst=self.to_port)
+
+
+class Answer(NamedTuple):
+    """What is answered to a packet: from where that was sent to, and to its sender."""
+
+    about: Packet
+
+    def packet(self, mac: str, to_mac: str, address: str, to_address: str) -> Packet:
+        """Return it, from and to these MAC addresses; all else is as in what it answers."""
+        about = self.about
+        ends = mac, to_mac, str(IPv4Address(about["ipv4_dst"])), str(IPv4Address(about["ipv4_src"]))
+        if "icmp_type" in about:
+            return icmp(*ends, icmp_type=ICMP_ECHO_REPLY)
+        if "tcp_dst" in about:
+            return tcp(*ends, tcp_src=about["tcp_dst"], tcp_dst=about["tcp_src"])
+        return udp(*ends, udp_src=about["udp_dst"], udp_dst=about["udp_src"])
 
 
 PING = Probe()
@@ -55,7 +71,8 @@ def ovs_flow(packet: Packet, ofport: int) -> str:
     source, target, number = IPv4Address(packet["ipv4_src"]), IPv4Address(packet["ipv4_dst"]), packet["ip_proto"]
     kind = "tcp" if "tcp_dst" in packet else "udp" if "udp_dst" in packet else "icmp"
     if kind == "icmp":
-        headers, ports = "icmp_type=8,icmp_code=0", (8, 0)
+        ports = packet["icmp_type"], packet["icmp_code"]
+        headers = f"icmp_type={ports[0]},icmp_code={ports[1]}"
     else:
         ports = packet[f"{kind}_src"], packet[f"{kind}_dst"]
         headers = f"{kind}_src={ports[0]},{kind}_dst={ports[1]}"

@@ -1,8 +1,9 @@
 """What traces have in common: the cloud that a packet walks through, and what is told of what became of it."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, NamedTuple
 
 from flows.drops import BY_NUMBER, REASONS
 from flows.engine import Engine
@@ -21,23 +22,34 @@ _OVERHEARD = frozenset(REASONS[name].number for name in ("unknown_origin", "unkn
 """Why a chassis drops what a physical network brings it that is for others: a switch there may send it to all."""
 
 
+class Traced(NamedTuple):
+    """A packet's walk, and what is told of it as a JSON value."""
+
+    walk: Walk
+    document: dict[str, Any]
+
+
 class Teller:
-    """Tells of packets in the cloud of a store, through the flows that an engine says the chassis should hold."""
+    """Tells of packets in the cloud of a store, through the flows that an engine says the chassis should hold.
+
+    The cloud remembers the connections that they have begun.
+    """
 
     def __init__(self, store: Store, engine: Engine) -> None:
-        self._store, self._engine = store, engine
+        self.store, self.engine = store, engine
         self._hostnames = {row.id: row.hostname for row in store.all(Chassis)}
         self._shown = names(self._hostnames)
 
+    @cached_property
     def fabric(self) -> Fabric:
-        """Return the cloud: all chassis with their flows, and ports where they are."""
-        chassis = self._store.all(Chassis)
+        """The cloud: all chassis with their flows, and ports where they are."""
+        chassis = self.store.all(Chassis)
         placements = {}
-        for port_id in {binding.port_id for binding in self._store.all(PortBinding)}:
-            live = self._engine.ask(facts.live_port, port_id)
+        for port_id in {binding.port_id for binding in self.store.all(PortBinding)}:
+            live = self.engine.ask(facts.live_port, port_id)
             if live is not None:
                 placements[port_id] = (live.chassis_id, live.ofport)
-        return Fabric(chassis, {row.id: self._engine.desired(row.id).values() for row in chassis}, placements)
+        return Fabric(chassis, {row.id: self.engine.desired(row.id).values() for row in chassis}, placements)
 
     def told(self, walk: Walk, verdict: str, explanation: str) -> dict[str, Any]:
         """Return what every trace says of a packet's walk, as a JSON value."""
@@ -70,7 +82,7 @@ class Teller:
 
     def port(self, port_id: str) -> str:
         """Call a port by name and id, and say where it is."""
-        row = self._store.get(Port, port_id)
+        row = self.store.get(Port, port_id)
         name = f"{row.name} ({port_id})" if row is not None and row.name else port_id
         return f"{name} on {self.chassis(self._chassis_of(port_id))}"
 
@@ -88,7 +100,7 @@ class Teller:
     def handed_up(self, walk: Walk) -> str:
         """Say what the controller does with a packet that came to it."""
         asking = [each.flow for each in walk.to_controller if each.flow.table == UPSTREAM.number]
-        if any(not self._engine.ask(gateway_chassis, flow.owner.partition("/")[2]) for flow in asking):
+        if any(not self.engine.ask(gateway_chassis, flow.owner.partition("/")[2]) for flow in asking):
             return f"nobody can ask for the next hop outside: {NO_GATEWAY}"
         if asking:
             return "the controller asks by ARP for the next hop outside, which nobody has answered for yet"
@@ -109,7 +121,7 @@ class Teller:
         return f"dropped in table {last.table} on {where} {by}. {why}"
 
     def _chassis_of(self, port_id: str) -> str | None:
-        live = self._engine.ask(facts.live_port, port_id)
+        live = self.engine.ask(facts.live_port, port_id)
         return live.chassis_id if live is not None else None
 
 

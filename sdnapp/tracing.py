@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any
 
 from flows.engine import Engine
 from flows.packets import arp_request
 from flows.simulator import Walk
-from sdnapp.probes import PING, Probe, ovs_flow
-from sdnapp.roads import Teller, is_dropped_beyond_a_wire
+from sdnapp.probes import PING, Answer, Probe, ovs_flow
+from sdnapp.roads import Teller, Traced, is_dropped_beyond_a_wire
 from topology import facts, interfaces
 from topology.addressing import SERVICE_MAC, int_to_mac
 from topology.store import Store
@@ -18,20 +17,14 @@ ZERO = "0.0.0.0"
 
 
 def trace(
-    store: Store,
-    engine: Engine,
-    port: Port,
-    to: str,
-    why_down: Callable[[Port], str | None],
-    *,
-    probe: Probe = PING,
-) -> dict[str, Any]:
-    """Return the road of a packet from a port to an IPv4 address, as a JSON value.
+    teller: Teller, port: Port, to: str, why_down: Callable[[Port], str | None], *, probe: Probe | Answer = PING
+) -> Traced:
+    """Return the road of a packet from a port to an IPv4 address.
 
     Where nobody is known by that address, it is the ARP request for it that is traced. Raises ValueError that names
     what is wrong with the port or the address; ``why_down`` tells why a port carries no traffic.
     """
-    port_id = port.id
+    store, engine, port_id = teller.store, teller.engine, port.id
     address = destination(to)
     live = engine.ask(facts.live_port, port_id)
     if live is None:
@@ -46,17 +39,17 @@ def trace(
     else:
         packet = probe.packet(port.mac_address, mac, source, address)
         known = f"{next_hop} is at {mac}"
-    teller = Teller(store, engine)
-    walk = teller.fabric().inject(port_id, packet)
+    walk = teller.fabric.inject(port_id, packet)
     chassis = store.get(Chassis, live.chassis_id)
     verdict, fate = _fate(teller, walk, port_id)
-    return {
+    document = {
         "from": {"port": port_id, "chassis": live.chassis_id},
         "to": to,
         **teller.told(walk, verdict, f"{known}; {fate}"),
         "live_flow": ovs_flow(packet, live.ofport),
         "bridge": chassis.bridge if chassis else "br-int",
     }
+    return Traced(walk, document)
 
 
 def destination(to: str) -> str:

@@ -5,7 +5,7 @@ it is, and brings the packet there alone.
 """
 
 from ipaddress import IPv4Address
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from flows.engine import Engine
 from flows.fields import ARP_REPLY, ICMP_ECHO_REPLY
@@ -13,8 +13,8 @@ from flows.packets import Packet, arp_request
 from flows.pipeline import DROPS, EXTERNAL_ADDRESSES, INBOUND_VERDICT
 from flows.simulator import Walk
 from sdnapp.outside_hosts import Surroundings
-from sdnapp.probes import PING, Probe, ovs_flow
-from sdnapp.roads import Teller, is_dropped_beyond_a_wire
+from sdnapp.probes import PING, Answer, Probe, ovs_flow
+from sdnapp.roads import Teller, Traced, is_dropped_beyond_a_wire
 from sdnapp.status import NO_GATEWAY
 from sdnapp.tracing import destination
 from topology import doors, facts, provider
@@ -62,36 +62,29 @@ class _Door(NamedTuple):
     chassis_id: str
 
 
-def trace_from_outside(
-    store: Store, engine: Engine, sender: Outside, to: str, why: Why, *, probe: Probe = PING
-) -> dict[str, Any]:
-    """Return the road of a packet from a host on a physical network to an IPv4 address, as a JSON value.
+def trace_from_outside(teller: Teller, sender: Outside, to: str, why: Why, *, probe: Probe | Answer = PING) -> Traced:
+    """Return the road of a packet from a host on a physical network to an IPv4 address.
 
     Where nobody answers for the next hop's address, the packet is never sent, and has no steps. Raises ValueError that
     names what is wrong with the network or an address.
     """
+    store, engine = teller.store, teller.engine
     address = destination(to)
     wire = _physical_network(store, engine, sender.network)
     surroundings = Surroundings(store, engine, sender.network)
     host = surroundings.host(address, sender.source, sender.via)
-    teller = Teller(store, engine)
-    fabric = teller.fabric()
-    own = _Own(store, engine, surroundings, teller, surroundings.port_at(host.next_hop))
+    own = _Own(teller, surroundings, surroundings.port_at(host.next_hop))
     begins = {"network": sender.network.id, "source": host.address, "via": host.next_hop}
-    asked = fabric.inject_physical(
-        wire, _tagged(arp_request(host.mac, host.address, host.next_hop), sender.network.segment.segmentation_id)
-    )
+    tag = sender.network.segment.segmentation_id
+    asked = teller.fabric.inject_physical(wire, _tagged(arp_request(host.mac, host.address, host.next_hop), tag))
     door = own.door(asked, host.next_hop)
     if door is None:
         explanation = f"nobody there answers for {host.next_hop}, so it is not sent: {own.why_silent(why)}"
-        return {
-            "from": begins | {"chassis": None},
-            "to": to,
-            **teller.told(Walk(), "unanswered", explanation),
-            **dict.fromkeys(("door", "translated", "live_flow", "bridge")),
-        }
-    sent = _tagged(probe.packet(host.mac, door.mac, host.address, address), sender.network.segment.segmentation_id)
-    walk = fabric.inject_physical(wire, sent, to_chassis=door.chassis_id)
+        nothing = dict.fromkeys(("door", "translated", "live_flow", "bridge"))
+        told = teller.told(Walk(), "unanswered", explanation)
+        return Traced(Walk(), {"from": begins | {"chassis": None}, "to": to, **told, **nothing})
+    sent = _tagged(probe.packet(host.mac, door.mac, host.address, address), tag)
+    walk = teller.fabric.inject_physical(wire, sent, to_chassis=door.chassis_id)
     chassis = store.get(Chassis, door.chassis_id)
     assert chassis is not None
     role, in_words = own.role(wire)
@@ -99,7 +92,7 @@ def trace_from_outside(
     becomes = f"{translated['from']} becomes {translated['to']}; " if translated is not None else ""
     verdict, fate = own.fate(walk, address, host.next_hop)
     known = f"{host.next_hop} is at {door.mac}, on {teller.chassis(door.chassis_id)}, {in_words}"
-    return {
+    document = {
         "from": begins | {"chassis": door.chassis_id},
         "to": to,
         "door": {"chassis": door.chassis_id, "role": role},
@@ -108,6 +101,7 @@ def trace_from_outside(
         "live_flow": ovs_flow(sent, dict(chassis.patch_ports)[wire]),
         "bridge": chassis.bridge,
     }
+    return Traced(walk, document)
 
 
 def _physical_network(store: Store, engine: Engine, network: Network) -> str:
@@ -129,10 +123,8 @@ def _physical_network(store: Store, engine: Engine, network: Network) -> str:
 class _Own:
     """The port of ours that has the next hop's address, if there is one, and what becomes of what is sent there."""
 
-    def __init__(
-        self, store: Store, engine: Engine, surroundings: Surroundings, teller: Teller, port: Port | None
-    ) -> None:
-        self._store, self._ask = store, engine.ask
+    def __init__(self, teller: Teller, surroundings: Surroundings, port: Port | None) -> None:
+        self._store, self._ask = teller.store, teller.engine.ask
         self._surroundings, self._teller, self._port = surroundings, teller, port
         self._router_id = surroundings.router_of(port)
         self._router = surroundings.router(self._router_id)

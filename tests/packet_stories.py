@@ -7,7 +7,7 @@ connectivity; ``tests.address_stories`` has ARP, spoofing and DHCP, ``tests.rout
 ``tests.fence_stories`` lost gateway chassis, ``tests.provider_stories`` routers on physical networks,
 ``tests.virtual_address_stories`` addresses that move, ``tests.packet_size_stories`` MTUs,
 ``tests.security_stories`` security groups, ``tests.spoofing_stories`` attackers' tricks, ``tests.trace_stories`` what
-``sdnapp trace`` says of packets from outside.
+``sdnapp trace`` says of packets and answers from outside.
 """
 
 import pytest

@@ -1,26 +1,35 @@
-"""Stories of traces that begin outside: what ``sdnapp trace`` says is what happens. See ``tests.packet_stories``."""
+"""Stories of traces: what ``sdnapp trace`` says is what happens. See ``tests.packet_stories``."""
 
 from typing import Any
 
 from flows.packets import arp_request
-from sdnapp.probes import PING, Probe
+from sdnapp.answers import answer_to
+from sdnapp.probes import PING, Answer, Probe
+from sdnapp.roads import Teller
+from sdnapp.tracing import trace
 from sdnapp.tracing_outside import Outside, trace_from_outside
 from tests.clouds import UPSTREAM, UPSTREAM_MAC, Cloud
-from tests.gateway_stories import FLAT, OUTSIDE, block_of, floating, outside, outward
-from tests.storytelling import story
+from tests.gateway_stories import FAR, FLAT, OUTSIDE, block_of, floating, outside, outward
+from tests.storytelling import address, story
 from topology.addressing import int_to_mac
-from topology.values import Network
+from topology.values import FloatingIP, Network, Port
 
 
-class _NothingIsDown:
-    def why_down(self, port: object) -> None: ...
-    def why_floatingip_down(self, row: object) -> None: ...
+class NothingIsDown:
+    """Who knows of nothing that does not work."""
+
+    def why_down(self, port: Port) -> str | None:
+        return None
+
+    def why_floatingip_down(self, row: FloatingIP) -> str | None:
+        return None
 
 
 def said(cloud: Cloud, world: Network, to: str, probe: Probe) -> dict[str, Any]:
     """What a trace says: the verdict, the door, who gets what, and what goes back."""
     sender = Outside(cloud.store.get(Network, world.id) or world)
-    found = trace_from_outside(cloud.store, cloud.engine, sender, to, _NothingIsDown(), probe=probe)
+    teller = Teller(cloud.store, cloud.engine)
+    found = trace_from_outside(teller, sender, to, NothingIsDown(), probe=probe).document
     return {
         "verdict": found["verdict"],
         "door": found["from"]["chassis"],
@@ -86,3 +95,20 @@ def what_a_trace_from_outside_says_is_what_happens(cloud: Cloud) -> None:
         "delivered delivered delivered dropped unanswered delivered controller dropped "
         "answered controller dropped unanswered dropped delivered"
     )
+
+
+@story
+def what_a_trace_says_of_an_answer_is_what_happens(cloud: Cloud) -> None:
+    net = outward(cloud, ("hv3",), ("hv1", "hv3"))
+    each = floating(cloud, net, 20, net.two)
+    for port, place, seen_as in ((net.one, "one@hv1", OUTSIDE), (net.two, "two@hv2", each.address)):
+        for probe in (PING, Probe("tcp", 80), Probe("udp", 53)):
+            teller = Teller(cloud.store, cloud.engine)
+            found = answer_to(teller, trace(teller, port, FAR, lambda port: None, probe=probe), NothingIsDown())
+            assert found is not None and found["from"]["via"] == seen_as
+            sent = probe.packet(port.mac_address, net.to_red.mac_address, address(port), FAR)
+            ((_, frame),) = outside(cloud.inject(place, sent))
+            back = Answer(frame).packet(UPSTREAM_MAC, int_to_mac(frame["eth_src"]), FAR, seen_as)
+            ((delivered, packet),) = cloud.inject_physical(FLAT, back).deliveries
+            told = [(f"{each['port_id']}@{each['chassis']}", each["packet"]) for each in found["delivered_to"]]
+            assert told == [(delivered, repr(packet))] == [(place, repr(packet))]

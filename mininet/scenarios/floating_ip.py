@@ -36,6 +36,8 @@ def run(cloud: Cloud, checks: Checks) -> None:
         until_answered(instance, FAR)
         answers = ping(upstream, addresses[instance.name])
         checks.check(f"the world pings {instance.name}", "all answered", answers, answers.all)
+        told = cloud.trace_from_outside(world, addresses[instance.name])
+        checks.check("and a trace from there says", f"delivered {instance.port['id']}", told)
         seen = seen_as(instance, FAR, SEEN)
         checks.check(f"the world sees {instance.name} as", addresses[instance.name], seen and seen[0])
     with Capture(cloud.hypervisors["h1"], "underlay") as core, Capture(cloud.hypervisors["h1"], "lan") as own:

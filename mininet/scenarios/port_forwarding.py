@@ -54,6 +54,9 @@ def run(cloud: Cloud, checks: Checks) -> None:
     ]
     checks.check("UDP ports of the range, and one on either side, that answer", list(UDP_OUTSIDE), answered)
     checks.check("a port that is not forwarded", "refused", _refusal(upstream, address, 8003))
+    for port, expected in ((8002, f"delivered {instances[1].port['id']}"), (8003, "controller")):
+        told = cloud.trace_from_outside(world, address, protocol="tcp", to_port=str(port))
+        checks.check(f"a trace from outside to port {port}", expected, told)
     checks.check("and one of the router's own address", "refused", _refusal(upstream, outside, 8003))
     for each in tenant.request("GET", f"/v2.0/floatingips/{floating['id']}/port_forwardings")["port_forwardings"]:
         tenant.request("DELETE", f"/v2.0/floatingips/{floating['id']}/port_forwardings/{each['id']}")

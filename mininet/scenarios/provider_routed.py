@@ -51,6 +51,9 @@ def run(cloud: Cloud, checks: Checks) -> None:
     answers = ping(robot, ROUTER, count=1)
     checks.check("without a gateway chassis, robot pings the router", "none answered", answers, answers.none)
 
+    told = cloud.trace_from_outside(floor, ROUTER, source=ROBOT)
+    checks.check("and a trace from there says", "unanswered", told)
+
     cloud.make_gateway("h3")
     cloud.api.wait_until_realized()
     with Capture(cloud.hypervisors["h3"], "lan") as door:
@@ -58,6 +61,9 @@ def run(cloud: Cloud, checks: Checks) -> None:
             ping(source, address, count=1)  # the controller asks who has the address, and flows know from then on
             answers = ping(source, address)
             checks.check(f"{source.name} pings {target.name}", "all answered", answers, answers.all)
+            if source is robot:
+                told = cloud.trace_from_outside(floor, address, source=ROBOT)
+                checks.check("and a trace from there says", f"delivered {target.port['id']}", told)
         here = door.count(lambda frame: frame.source in own)
         routed = {IPv4Address(each.address).packed for each in (web, press)}
         elsewhere = door.count(lambda frame: frame.source in own and frame.payload[12:16] in routed)

@@ -3,6 +3,7 @@
 from webob import Request, Response, exc
 
 from sdnapp.api.errors import PolicyNotAuthorized, json_response
+from sdnapp.api.flags import flag
 from sdnapp.api.resource import Context
 from sdnapp.probes import probe
 
@@ -78,7 +79,7 @@ def holds(ctx: Context, request: Request) -> Response:
 
 
 def trace(ctx: Context, request: Request) -> Response:
-    """``GET /sdnapp/trace?to=&protocol=&to_port=``, with ``port=``, or ``from_outside=&source=&via=``."""
+    """``GET /sdnapp/trace?to=&protocol=&to_port=&answer=``, with ``port=``, or ``from_outside=&source=&via=``."""
     _admins_only(ctx)
     given = request.GET
     port, network, to = (given.get(name) or None for name in ("port", "from_outside", "to"))
@@ -86,18 +87,18 @@ def trace(ctx: Context, request: Request) -> Response:
         raise exc.HTTPBadRequest(
             "Say where from and where to: ?port=PORT&to=ADDRESS or ?from_outside=NETWORK&to=ADDRESS"
         )
-    operator = ctx.services.operator
+    operator, answer = ctx.services.operator, flag(request, "answer")
     try:
         sent = probe(given.get("protocol"), given.get("to_port"))
         if network is not None:
-            found = operator.trace_from_outside(network, to, sent, given.get("source"), given.get("via"))
-            return json_response(found)
+            sender = network, given.get("source"), given.get("via")
+            return json_response(operator.trace_from_outside(*sender, to, sent, answer=answer))
         for name in ("source", "via"):
             if name in given:
                 raise ValueError(
-                    f"{name}: only what begins outside has it: leave it out, or say from_outside, not port"
+                    f"{name}: only what begins outside has it; say from_outside in place of port, or leave it"
                 )
-        return json_response(operator.trace(port or "", to, sent))
+        return json_response(operator.trace(port or "", to, sent, answer=answer))
     except ValueError as error:
         raise exc.HTTPBadRequest(str(error)) from error
 

@@ -89,14 +89,17 @@ class Operator(Protocol):
         """
         ...
 
-    def trace(self, port: str, to: str, probe: Probe) -> dict[str, Any]:
-        """Return the road of a packet from a port, by id or name, to an address. Raises ValueError: what is wrong."""
+    def trace(self, port: str, to: str, probe: Probe, *, answer: bool) -> dict[str, Any]:
+        """Return the road of a packet from a port, by id or name, to an address; of its answer, too, if asked for.
+
+        Raises ValueError: what is wrong.
+        """
         ...
 
     def trace_from_outside(
-        self, network: str, to: str, probe: Probe, source: str | None, via: str | None
+        self, network: str, source: str | None, via: str | None, to: str, probe: Probe, *, answer: bool
     ) -> dict[str, Any]:
-        """Return the road of a packet of a host on a physical network, by id or name, to an address.
+        """Return the road of a packet of a host on a physical network, by id or name, to an address; likewise.
 
         ``source`` is the host's address, ``via`` its next hop; None where that is clear. Raises ValueError that says
         what is wrong.

@@ -35,6 +35,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     sent = parser.add_mutually_exclusive_group()
     for protocol in ("tcp", "udp"):
         sent.add_argument(f"--{protocol}", metavar="NUMBER", help=f"send {protocol.upper()} to this port, and no ping")
+    parser.add_argument("--answer", action="store_true", help="follow also what is answered, back to the sender")
     parser.add_argument(
         "--live",
         action="store_true",
@@ -50,7 +51,8 @@ def run(given: argparse.Namespace) -> int:
     protocol = "tcp" if given.tcp is not None else "udp" if given.udp is not None else None
     sent = {"protocol": protocol, "to_port": given.tcp if given.tcp is not None else given.udp}
     begins = {"port": given.port, "from_outside": given.from_outside, "source": given.source, "via": given.via}
-    document = client.get("sdnapp", "trace", query={**begins, "to": given.to, **sent})
+    asked = {**begins, "to": given.to, **sent, "answer": "true" if given.answer else None}
+    document = client.get("sdnapp", "trace", query=asked)
     if not given.live:
         if given.json:
             show_json(document)
@@ -84,6 +86,15 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _show(document: dict[str, Any]) -> None:
+    _show_road(document)
+    if "answer" in document and document["answer"] is None:
+        print("\nNo host that might answer has got it.")
+    elif "answer" in document:
+        print("\nThe answer:")
+        _show_road(document["answer"])
+
+
+def _show_road(document: dict[str, Any]) -> None:
     shown = names(document.get("hostnames", {}))
     if document["steps"]:
         print(

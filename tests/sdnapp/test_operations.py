@@ -80,7 +80,11 @@ def test_a_trace_from_outside_takes_networks_by_name() -> None:
     world.controller.observed(chassis, {"p1": Plugged(11, "tap1"), "p2": Plugged(12, "tap2")})
     view = operations(world)
     for called in ("n", "plant"):
-        found = view.trace_from_outside(called, "10.0.0.6", PING, "10.0.0.200")
+        found = view.trace_from_outside(called, "10.0.0.200", None, "10.0.0.6", PING)
         assert found["explanation"].endswith("on a, where the instance is; delivered to p2 on a")
     with pytest.raises(ValueError, match="from_outside: no network has the id or the name 'x': `openstack network li"):
-        view.trace_from_outside("x", "10.0.0.6", PING)
+        view.trace_from_outside("x", None, None, "10.0.0.6", PING)
+    found = view.trace("p1", "10.0.0.6", PING, answer=True)
+    assert found["answer"]["from"] == {"port": "p2", "chassis": "a"}
+    assert found["answer"]["explanation"].endswith("; delivered to p1 on a")
+    assert view.trace_from_outside("n", "10.0.0.200", None, "10.0.0.77", PING, answer=True)["answer"] is None

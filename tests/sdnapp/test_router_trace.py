@@ -3,6 +3,7 @@
 from typing import Any
 
 from sdnapp.probes import PING, Probe
+from sdnapp.roads import Teller
 from sdnapp.status import NO_GATEWAY
 from sdnapp.tracing import trace
 from tests.clouds import SimulatedCloud
@@ -21,7 +22,7 @@ def traced(cloud: SimulatedCloud, to: str) -> dict[str, Any]:
 def of_port(cloud: SimulatedCloud, port_id: str, to: str, probe: Probe = PING) -> dict[str, Any]:
     port = cloud.store.get(Port, port_id)
     assert port is not None
-    return trace(cloud.store, cloud.engine, port, to, lambda port: None, probe=probe)
+    return trace(Teller(cloud.store, cloud.engine), port, to, lambda port: None, probe=probe).document
 
 
 def receivers(found: dict[str, Any]) -> list[tuple[str, str]]:

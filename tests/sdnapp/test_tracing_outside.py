@@ -5,28 +5,25 @@ from typing import Any
 import pytest
 
 from sdnapp.probes import PING, Probe
+from sdnapp.roads import Teller
 from sdnapp.status import NO_GATEWAY
 from sdnapp.tracing_outside import Outside, trace_from_outside
 from tests.clouds import UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FAR, OUTSIDE, Outward, block_of, floating, outward, second_address
 from tests.provider_stories import ROBOT, know, plant
 from tests.router_stories import lan
+from tests.trace_stories import NothingIsDown
 from topology.gateway_values import GatewayBinding, VirtualAddress
-from topology.values import AddressPair, Chassis, FloatingIP, Network, Port, Segment
+from topology.values import AddressPair, Chassis, FloatingIP, Network, Segment
 
 TCP, UDP = "tcp", "udp"
 
 
-class Unexplained:
-    """Nothing is down, as far as this one knows."""
+class NotPlugged(NothingIsDown):
+    """The port of a floating IP is not plugged in."""
 
-    why = None
-
-    def why_down(self, port: Port) -> str | None:
-        return self.why
-
-    def why_floatingip_down(self, row: FloatingIP) -> str | None:
-        return self.why
+    def why_floatingip_down(self, row: FloatingIP) -> str:
+        return "its port one: not plugged"
 
 
 def traced(
@@ -34,7 +31,8 @@ def traced(
 ) -> dict[str, Any]:
     row = cloud.store.get(Network, network.id)
     assert row is not None
-    return trace_from_outside(cloud.store, cloud.engine, Outside(row, **sender), to, why or Unexplained(), probe=probe)
+    teller, outside = Teller(cloud.store, cloud.engine), Outside(row, **sender)
+    return trace_from_outside(teller, outside, to, why or NothingIsDown(), probe=probe).document
 
 
 def outcome(found: dict[str, Any]) -> tuple[str, str | None, list[tuple[str, str]]]:
@@ -110,11 +108,9 @@ def test_nobody_answers_for_a_floating_ip_that_stands_for_nobody(cloud: Simulate
         f"`openstack floating ip set --port PORT {each.address}`"
     )
     assert (found["door"], found["live_flow"], found["bridge"]) == (None, None, None)
-    down = Unexplained()
-    down.why = "its port one: not plugged"  # type: ignore[assignment]
     each = floating(cloud, net, 21, net.one)
     cloud.unbind(net.one, "hv1")
-    told = traced(cloud, net.world, each.address, why=down)["explanation"]
+    told = traced(cloud, net.world, each.address, why=NotPlugged())["explanation"]
     assert told.endswith(f"floating IP {each.address}: its port one: not plugged")
 
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from webob import Request, Response, exc
+from webob import Request, Response
 
 from sdnapp.api import audit, bodies
 from sdnapp.api.errors import json_response, status_of
+from sdnapp.api.flags import flag
 from sdnapp.api.intent import application, places
 from sdnapp.api.intent.document import in_order, read
 from sdnapp.api.intent.export import export
@@ -15,9 +16,6 @@ from sdnapp.api.quotas import Quotas
 from sdnapp.api.resource import Context, Resource
 from sdnapp.turns import Turns
 from topology.turns import GiveWay
-
-_SAID = {"": False, "false": False, "0": False, "true": True, "1": True}
-
 
 Handler = Callable[[Sequence[Resource[Any]], Quotas, Context, Request], Response]
 
@@ -51,7 +49,7 @@ def exporting(resources: Sequence[Resource[Any]], quotas: Quotas, ctx: Context, 
 @_placing
 def applying(resources: Sequence[Resource[Any]], quotas: Quotas, ctx: Context, request: Request) -> Response:
     """Answer ``POST /sdnapp/apply?dry_run=&keep=``."""
-    options = application.Options(_flag(request, "dry_run"), _flag(request, "keep"))
+    options = application.Options(flag(request, "dry_run"), flag(request, "keep"))
     turns = Turns()
     document = read(bodies.read_json(request, ctx.services.settings.max_body), in_order(resources), turns)
     project_id = _project(ctx, document.project, ("project",))
@@ -69,13 +67,6 @@ def _project(ctx: Context, wanted: str | None, place: places.Place) -> str:
     if found := wanted or ctx.who.project_id:
         return found
     raise places.PlaceError(place, "is not known: name a project")
-
-
-def _flag(request: Request, name: str) -> bool:
-    text = request.GET.get(name, "").lower()
-    if text not in _SAID:
-        raise exc.HTTPBadRequest(f"{name} must be true or false and not '{text}'")
-    return _SAID[text]
 
 
 def _forget(entries: dict[str, Any], give_way: GiveWay) -> None:

@@ -75,7 +75,8 @@ _FROM_OUTSIDE = {
     "door": nullable(_all(chassis=STRING, role=one_of(("instance", "gateway", "interface")))),
     "translated": nullable(_all(**{"from": STRING, "to": STRING})),
 }
-TRACE = record(_TRACED | _FROM_OUTSIDE, _TRACED)
+_ROAD = record(_TRACED | _FROM_OUTSIDE, _TRACED)
+TRACE = record(_TRACED | _FROM_OUTSIDE | {"answer": nullable(_ROAD)}, _TRACED)
 REALIZED = _all(realized=BOOLEAN, revision=COUNT)
 HEALTH = _all(status=one_of(("ok",)))
 _DROP: dict[str, Schema] = {

@@ -244,6 +244,7 @@ def trace() -> Operation:
     )()
     for parameter in operation["parameters"]:
         parameter["required"] = parameter["name"] == "to"
+    operation["parameters"].append(query("answer", BOOLEAN, "Follow also what is answered"))
     return operation
 
 

@@ -57,17 +57,17 @@ class StandInOperator:
             raise ValueError("port nowhere is not there")
         return {"drops": [], "silent": [], "hostnames": {}} if chassis_id in (None, "hv1") else None
 
-    def trace(self, port: str, to: str, probe: Probe) -> dict[str, Any]:
+    def trace(self, port: str, to: str, probe: Probe, *, answer: bool) -> dict[str, Any]:
         if port == "nowhere":
             raise ValueError("port nowhere is not there")
-        return {"from": port, "to": to, "sent": list(probe)}
+        return {"from": port, "to": to, "sent": list(probe), "answer": answer}
 
     def trace_from_outside(
-        self, network: str, to: str, probe: Probe, source: str | None, via: str | None
+        self, network: str, source: str | None, via: str | None, to: str, probe: Probe, *, answer: bool
     ) -> dict[str, Any]:
         if network == "nowhere":
             raise ValueError("from_outside: network nowhere is not there")
-        return {"from": network, "to": to, "sent": list(probe), "source": source, "via": via}
+        return {"from": network, "to": to, "sent": list(probe), "source": source, "via": via, "answer": answer}
 
     def wait_realized(self, revision: int | None, seconds: float) -> bool:
         self.waited.append((revision, seconds))

@@ -139,7 +139,7 @@ def test_the_views_of_a_real_controller_are_as_described() -> None:
     world.change(Network, "n", segment=Segment("flat", None, "physnet1"))
     world.controller.observed(world.chassis("a", patch_ports=(("physnet1", 3),)), {"p1": Plugged(11, "tap1")})
     for to in ("10.0.0.5", "10.0.0.77"):
-        query = {"from_outside": "n", "source": "10.0.0.99", "to": to}
+        query = {"from_outside": "n", "source": "10.0.0.99", "to": to, "answer": "true"}
         response = schema["/sdnapp/trace"]["GET"].Case(query=query).call_and_validate()
         assert response.status_code == 200, response.text
 

@@ -43,12 +43,15 @@ def test_what_the_application_says_is_handed_out(api: Api) -> None:
         ("&protocol=tcp&to_port=1", ["tcp", 1]),
     ):
         found = api.call("GET", f"/sdnapp/trace?port=a&to=10.0.0.1{query}").body
-        assert found == {"from": "a", "to": "10.0.0.1", "sent": sent}
+        assert found == {"from": "a", "to": "10.0.0.1", "sent": sent, "answer": False}
     found = api.call("GET", "/sdnapp/trace?from_outside=world&to=10.0.0.1").body
-    assert found == {"from": "world", "to": "10.0.0.1", "sent": ["icmp", None], "source": None, "via": None}
+    assert found["from"] == "world" and found["sent"] == ["icmp", None]
+    assert (found["source"], found["via"], found["answer"]) == (None, None, False)
     asked = "from_outside=world&source=10.0.0.2&via=10.0.0.3&to=10.0.0.1&protocol=udp&to_port=5"
     found = api.call("GET", f"/sdnapp/trace?{asked}").body
     assert (found["sent"], found["source"], found["via"]) == (["udp", 5], "10.0.0.2", "10.0.0.3")
+    for begins in ("port=a", "from_outside=world"):
+        assert api.call("GET", f"/sdnapp/trace?{begins}&to=10.0.0.1&answer=true").body["answer"] is True
     assert api.call("GET", "/metrics").body == b"sdnapp_chassis 1\n"
 
 
@@ -74,6 +77,7 @@ def test_drops_of_a_port_that_is_not_there(api: Api) -> None:
             for number in ("0", "65536", "x", "-1", "", "%C2%B2", "9" * 99)
         ),
         ("to_port=80", "to_port: ICMP has no ports"),
+        ("answer=perhaps", "answer must be true or false and not 'perhaps'"),
     ],
 )
 def test_what_no_trace_can_send(api: Api, query: str, words: str) -> None:
@@ -96,7 +100,7 @@ def test_a_trace_needs_two_ends(api: Api, query: str) -> None:
 def test_what_a_trace_from_a_port_does_not_have(api: Api, name: str) -> None:
     answer = api.call("GET", f"/sdnapp/trace?port=a&to=b&{name}=10.0.0.1")
     assert answer.error == (400, "HTTPBadRequest")
-    assert answer.message.startswith(f"{name}: only what begins outside has it: leave it out, or say from_outside")
+    assert answer.message.startswith(f"{name}: only what begins outside has it; say from_outside in place of port")
 
 
 def test_waiting_until_switches_hold_what_they_should(api: Api) -> None:

@@ -127,6 +127,25 @@ def test_a_packet_from_outside(stub, sdnapp):
     assert status == 2 and "one of the arguments --port --from-outside is required" in told
 
 
+def test_the_answer_is_followed_as_well(stub, sdnapp):
+    back = {**TRACE, "steps": TRACE["steps"][3:], "explanation": "it is back"}
+    for answer, shown in (
+        (None, "No host that might answer has got it.\n"),
+        (
+            back,
+            "The answer:\n"
+            "CHASSIS  TABLE           OWNER          MATCH      ACTIONS\n"
+            "hv2      classification  network/net-1  network=1  goto(x)\n"
+            "\n"
+            "delivered: it is back\n",
+        ),
+    ):
+        stub.answer("/sdnapp/trace", {**TRACE, "answer": answer})
+        status, out, _ = sdnapp("trace", "--port", "port-a", "--to", "10.0.0.3", "--answer")
+        assert status == 0 and out.endswith(f"delivered to port-b\n\n{shown}")
+        assert stub.asked[-1] == "/sdnapp/trace?port=port-a&to=10.0.0.3&answer=true"
+
+
 def test_a_packet_that_nobody_sends(stub, sdnapp):
     why = "nobody there answers for 203.0.113.99, so it is not sent: nobody has it"
     nowhere = {"network": "world", "source": "203.0.113.1", "via": "203.0.113.99", "chassis": None}
