@@ -12,6 +12,7 @@ from tests.bench import (
     dhcp,
     encoding,
     failover,
+    holds,
     many_switches,
     one_more,
     punt_storm,
@@ -23,7 +24,7 @@ from tests.bench import (
 )
 from tests.bench.planes import Plane
 from tests.bench.results import OURS, Figure
-from tests.bench.workload import Workload
+from tests.bench.workload import Table, Workload
 
 WORKLOADS: Mapping[str, Workload] = {
     "bulk": bulk.WORKLOAD,
@@ -36,6 +37,7 @@ WORKLOADS: Mapping[str, Workload] = {
     "routers": routers.WORKLOAD,
     "remote_group": remote_group.WORKLOAD,
     "many_switches": many_switches.WORKLOAD,
+    "holds": holds.WORKLOAD,
     "encoding": encoding.WORKLOAD,
     "reconnect": reconnect.WORKLOAD,
     "churn": churn.WORKLOAD,
@@ -61,6 +63,11 @@ def titles() -> dict[str, str]:
 def text(name: str) -> str:
     """Return how a benchmark measures: a module's docstring."""
     return (WORKLOADS[name].text if name in WORKLOADS else api.__doc__) or ""
+
+
+def table_of(name: str) -> Table | None:
+    """Return what makes the lines of a benchmark's own table; None if it has the usual one."""
+    return WORKLOADS[name].table if name in WORKLOADS else None
 
 
 def peers_of(name: str) -> tuple[str, ...]:

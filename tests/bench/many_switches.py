@@ -10,16 +10,13 @@ controller for the next 500 ports, the requests of their tenants included, with 
 the request until the port is ACTIVE, as its user sees it, who asks again and again.
 """
 
-import json
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tests.bench.planes import PATIENCE, ControlPlane, Port, Tenant
+from tests.bench.emulation import Emulation
+from tests.bench.planes import PATIENCE, Port, Tenant
 from tests.bench.workload import Aim, Found, Workload
 
 PORTS = 100
@@ -31,50 +28,7 @@ STEP, TIMES = 500, 20
 MARGIN = 60
 """Interfaces of a chassis beyond its share: no two have the same number of ports."""
 ONE_MORE, EACH_MORE = "one port more, until it is ACTIVE", "processor time for each port"
-_ADDRESS, _MAC = "192.0.2.9", "02:00:00:00:04:{:02x}"
-_PROGRAM = Path(__file__).with_name("emulated_switches.py")
-
-
-class Emulation:
-    """The emulated switches, on a machine of the management network."""
-
-    def __init__(self, plane: ControlPlane, count: int, interfaces: int) -> None:
-        from fabric import CONTROLLER, MANAGEMENT
-        from stations import Station
-
-        station = plane.fabric.add("switches", Station)
-        plane.fabric.connect(station, "mgmt", plane.fabric.management, "switches")
-        plane.fabric.management.enslave("switches")
-        station.ip(f"addr add {_ADDRESS}/{MANAGEMENT.prefixlen} dev mgmt", "link set mgmt up")
-        self._process: subprocess.Popen[str] = station.start(
-            *(sys.executable, "-m", f"tests.bench.{_PROGRAM.stem}", str(count), str(interfaces)),
-            *(f"{CONTROLLER}:6653", f"{CONTROLLER}:6640"),
-            cwd=_PROGRAM.parents[2],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._hear()
-
-    def claim(self, ports: Mapping[str, Mapping[str, str]]) -> None:
-        """Say which interfaces belong to which ports, by chassis."""
-        self._say(json.dumps(ports))
-
-    def flows_sent(self) -> int:
-        """Return how many changes of flows all switches have been sent so far."""
-        self._say("")
-        return sum(json.loads(self._hear()).values())
-
-    def _say(self, line: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-
-    def _hear(self) -> str:
-        assert self._process.stdout is not None
-        if not (line := self._process.stdout.readline()):
-            raise RuntimeError("the emulated switches have ended: see what they said above")
-        return line
+_MAC = "02:00:00:00:04:{:02x}"
 
 
 class Filling:

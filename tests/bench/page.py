@@ -56,12 +56,14 @@ def renew() -> None:
 def terminal_row(figure: Figure) -> str:
     """Return one line for the terminal."""
     each = [
-        f"{name} {_number(value.median)}" + (f" (p99 {_number(value.p99)})" if value.p99 is not None else "")
+        f"{name} {_number(value.median)}"
+        + (f" (p99 {_number(value.p99)})" if value.p99 is not None else "")
+        + (f" ({figure.held_by[name]})" if name in figure.held_by else "")
         for name, value in figure.values.items()
     ]
     each += [f"{_times_better(figure, peer)} times better than {peer}" for peer in figure.against]
     verdict = {None: "", True: f"  aim {_aim(figure)} met", False: f"  AIM {_aim(figure)} MISSED"}[figure.aim_is_met]
-    return f"{figure.present:>7,} ports  {figure.what:<44} {figure.unit:>10}  {', '.join(each)}{verdict}"
+    return f"{figure.present:>7,} {figure.of}  {figure.what:<44} {figure.unit:>10}  {', '.join(each)}{verdict}"
 
 
 def _section(result: Result) -> str:
@@ -77,7 +79,7 @@ def _section(result: Result) -> str:
     lines += [f"- {name}: {version}" for name, version in result.versions.items()]
     noise = "**the figures are noisy**, run it again on a quiet machine" if result.is_noisy else "the machine was quiet"
     lines += [f"- Other processes kept {result.others_busy:.2f} cores busy meanwhile: {noise}", ""]
-    lines += [f"![{title}](benchmarks/{result.benchmark}.svg)", "", *_table(result.figures, peers), ""]
+    lines += [f"![{title}](benchmarks/{result.benchmark}.svg)", "", *_rows(result, peers), ""]
     grown = [f"{what} {_number(times)} times" for what, times in growth(result.figures).items()]
     lines += ["Time with the most ports, against that with the fewest:", f"{', '.join(grown)}.", ""] if grown else []
     missed = [f"{_place(figure)} ({_aim(figure)})" for figure in result.figures if figure.aim_is_met is False]
@@ -85,6 +87,11 @@ def _section(result: Result) -> str:
     open_ones = [f"{_place(figure)} (of {peer})" for figure in result.figures for peer in figure.undecided]
     lines += ["", f"Not decided, as the aim is within the range: {'; '.join(open_ones)}."] if open_ones else []
     return "\n".join(lines) + "\n"
+
+
+def _rows(result: Result, peers: list[str]) -> Iterator[str]:
+    own = catalogue.table_of(result.benchmark)
+    return own(result.figures) if own is not None else _table(result.figures, peers)
 
 
 def _table(figures: list[Figure], peers: list[str]) -> Iterator[str]:
@@ -115,7 +122,7 @@ def _times_better(figure: Figure, peer: str) -> str:
 
 
 def _place(figure: Figure) -> str:
-    return f"{figure.what} with {figure.present:,} ports" if figure.present else figure.what
+    return f"{figure.what} with {figure.present:,} {figure.of}" if figure.present else figure.what
 
 
 def _aim(figure: Figure) -> str:

@@ -6,8 +6,9 @@ from html import escape
 
 from tests.bench.results import OURS, Figure
 
-COLOURS = {OURS: "#1f6fb4", "ovn": "#d9730d", "plain": "#6b7280", "neutron": "#8a4fbf"}
-"""Each subject has its colour on every picture."""
+_SUBJECTS = {OURS: "#1f6fb4", "ovn": "#d9730d", "plain": "#6b7280", "neutron": "#8a4fbf"}
+COLOURS = _SUBJECTS | {"clock": "#6b7280", "processor": "#1f6fb4"}
+"""Each subject has its colour on every picture, and each measure of holds."""
 _INK, _FAINT, _PAPER = "#24292f", "#d0d7de", "#ffffff"
 _COLUMNS = 2
 _LETTERS = 58
@@ -74,7 +75,8 @@ def _lines(figures: Sequence[Figure]) -> str:
         parts.append(f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{_short(10.0**power)}</text>')
     for size in sizes:
         parts.append(f'<text x="{x(size):.1f}" y="{_HEIGHT - 18}" text-anchor="middle">{size:,}</text>')
-    parts.append(f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 4}" text-anchor="middle">ports</text>')
+    middle, of = (_LEFT + _WIDTH - _RIGHT) / 2, escape(figures[0].of)
+    parts.append(f'<text x="{middle}" y="{_HEIGHT - 4}" text-anchor="middle">{of}</text>')
     for name, colour in COLOURS.items():
         points = [(x(f.present), y(f.values[name].median), f.values[name].median) for f in figures if name in f.values]
         if points:

@@ -38,7 +38,9 @@ class Figure:
     """What was measured, with so many ports present, by subject.
 
     ``aim`` is for our median; ``ratios`` are aims, too: so much of the median of each of these peers. ``against``, of
-    subjects that took turns side by side: how many times better than each peer ours is.
+    subjects that took turns side by side: how many times better than each peer ours is. ``of`` is what is present.
+    Where ``held_by`` says whose holds of the event loop they were, the values are those by each measure, all of them
+    ours.
     """
 
     what: str
@@ -49,6 +51,8 @@ class Figure:
     more_is_better: bool = False
     ratios: dict[str, float] = field(default_factory=dict)
     against: dict[str, Ratio] = field(default_factory=dict)
+    of: str = "ports"
+    held_by: dict[str, str] = field(default_factory=dict)
 
     @property
     def aim_is_met(self) -> bool | None:
@@ -57,10 +61,10 @@ class Figure:
             return all(self.against[peer].median >= self._least(peer) for peer in self.ratios if peer in self.against)
         limits = [ratio * self.values[peer].median for peer, ratio in self.ratios.items() if peer in self.values]
         limits += [] if self.aim is None else [self.aim]
-        if not limits or OURS not in self.values:
+        ours = [self.values[name].median for name in (self.held_by or (OURS,)) if name in self.values]
+        if not limits or not ours:
             return None
-        ours = self.values[OURS].median
-        return all(ours >= limit if self.more_is_better else ours <= limit for limit in limits)
+        return all(each >= limit if self.more_is_better else each <= limit for limit in limits for each in ours)
 
     @property
     def undecided(self) -> list[str]:

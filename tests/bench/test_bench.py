@@ -227,6 +227,35 @@ def test_subjects_side_by_side_are_compared_turn_by_turn() -> None:
     assert (speed.aim_is_met, speed.undecided, died.against) == (True, [], {})
 
 
+def test_holds_are_judged_by_each_measure_and_say_whose_they_were() -> None:
+    def held(what: str, count: int, clock: float, processor: float, jobs: tuple[str, str]) -> Figure:
+        values = {"clock": once(clock), "processor": once(processor)}
+        by = dict(zip(values, jobs, strict=True))
+        return Figure(what, count, "ms", 20.0, values, of="rules", held_by=by)
+
+    short = held("a group made", 9, 5.0, 4.0, ("sdnapp.one", "sdnapp.one"))
+    waited = held("it goes", 9, 25.0, 4.0, ("sdnapp.one", "sdnapp.two"))
+    long = held("a group made", 1_000, 25.0, 21.0, ("sdnapp.one", "sdnapp.one"))
+    none = held("nothing", 1, 0.0, 0.0, ("", ""))
+    assert [each.aim_is_met for each in (short, waited, long, none)] == [True, False, False, True]
+    result = replace(RESULT, benchmark="holds", figures=[short, waited, long, none])
+    assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
+    text = page.render([result])
+    assert text.index("| a group made | 1,000 rules | 25.0 | 21.0 | `sdnapp.one` | **no** |") < text.index(
+        "| it goes |"
+    )
+    assert "| a group made | 9 rules | 5.0 | 4.0 | `sdnapp.one` | yes |" in text
+    assert (
+        "| it goes | 9 rules | 25.0 | 4.0 | `sdnapp.one`; by processor time `sdnapp.two` | by processor time |" in text
+    )
+    assert "| nothing | 1 rules | below 1 | below 1 |  | yes |" in text
+    assert "Aims missed: it goes with 9 rules (at most 20); a group made with 1,000 rules (at most 20)." in text
+    drawn = ElementTree.fromstring(plots.picture([short, long]))
+    texts = {element.text for element in drawn.iter()}
+    assert {"clock", "processor", "rules"} <= texts and "ports" not in texts
+    assert "a group made" in page.terminal_row(long) and "25 (sdnapp.one)" in page.terminal_row(long)
+
+
 def test_a_range_of_ratios_says_whether_the_aim_is_decided() -> None:
     samples = [1.3, 0.7, 0.9, 0.95, 1.0, 1.05, 1.1, 0.98, 1.02]
     assert ratio_of(samples) == Ratio(1.0, 0.9, 1.1), "of nine, the second to the eighth"

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
+from ipaddress import IPv4Network
 from statistics import median
 
 import pytest
@@ -15,6 +16,7 @@ from tests.bench import (
     data_plane,
     dhcp,
     failover,
+    hold_worlds,
     many_switches,
     one_more,
     punt_storm,
@@ -138,6 +140,31 @@ def test_many_switches(monkeypatch: pytest.MonkeyPatch) -> None:
     with catalogue.plane(OURS)(0) as plane:
         found = measured("many_switches", plane, 100)
     assert found["flows sent"] > 1_000
+
+
+def test_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hold_worlds, "SETTLING", 0.05)
+    figures = list(catalogue.WORKLOADS["holds"].run({OURS: catalogue.plane(OURS)}, (64,), 1))
+    assert len({figure.what for figure in figures}) == len(figures) > 20
+    assert {figure.of for figure in figures} == {"ports", "interfaces", "rules", "prefixes", "floating IPs"}
+    for figure in figures:
+        assert all((value.median > 0) == bool(figure.held_by[by]) for by, value in figure.values.items())
+    assert any("Controller.create" in figure.held_by["clock"] for figure in figures)
+
+
+def test_emulated_switches_still_have_their_flows_when_the_controller_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hold_worlds, "SETTLING", 0.05)
+    with catalogue.plane(OURS)(0) as plane:
+        world = hold_worlds.World(plane, 4, "--keep")
+        ports = world.make_ports(world.make_networks([IPv4Network("10.0.0.0/24")]), 6)
+        world.come({"e1": ports[:3], "e2": ports[3:]})
+        world.settle()
+        world.restart()
+        receipts = plane.api.request("GET", "/sdnapp/restarts")["restarts"]
+        assert sorted(row["chassis"] for row in receipts) == ["e1", "e2"]
+        for row in receipts:
+            assert row["read"] > 50 and row["added"] == row["changed"] == row["removed"] == 0
+        assert all(plane.api.show("port", port)["status"] == "ACTIVE" for port in ports)
 
 
 def test_encoding() -> None:

@@ -13,6 +13,9 @@ from tests.bench.results import OURS, Figure, Ratio, ratio_of, value_of
 Start = Callable[[int], Plane]
 """Makes a control plane with so many chassis, to be used as a context manager."""
 
+Table = Callable[[Sequence[Figure]], Iterator[str]]
+"""Makes the lines of a table of the page."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -55,6 +58,8 @@ class Workload:
     tops: Mapping[str, int] = field(default_factory=dict)
     aims: tuple[Aim, ...] = ()
     chassis: int = CHASSIS
+    table: Table | None = None
+    """If the page's is not as is usual."""
 
     def run(self, starts: Mapping[str, Start], sizes: Sequence[int], rounds: int) -> Iterator[Figure]:
         """Let subjects (by name) take turns, each time on a fresh fabric; yield the figures of a size together."""

@@ -13,8 +13,8 @@ import pytest
 
 from sdnapp.chassis_limit import ChassisLimit
 from sdnapp.openflow.listener import STRANGERS
-from sdnapp.openflow.messages import ECHO_REPLY, ECHO_REQUEST, MULTIPART_REPLY, message
-from tests.bench.emulated_switches import FEATURES_REPLY, FEATURES_REQUEST, HELLO, METER_FEATURES, MULTIPART_REQUEST
+from sdnapp.openflow.messages import ECHO_REPLY, ECHO_REQUEST, MULTIPART_REPLY, MULTIPART_REQUEST, message
+from tests.bench.emulated_switches import FEATURES_REPLY, FEATURES_REQUEST, HELLO, METER_FEATURES
 from tests.real_ovs.ovs_dummy import wait_for
 from tests.real_ovs.running_controller import RunningController
 from tests.sdnapp.ovsdb.fake_database import FakeDatabase
