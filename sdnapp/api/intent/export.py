@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from operator import itemgetter
 from typing import Any
 
@@ -49,31 +50,41 @@ class _Export:
             above = {row.id for each in self._parents(resource) for row in self._turns.between(self._rows[each.name])}
             every = self._turns.between(self._rows[resource.name])
             rows = [row for row in every if parent_id(self._ctx, resource, row) not in above]
-            if entries := self._section(resource, rows, is_nested=False):
+            if entries := self._section(resource, rows, is_nested=False)[0]:
                 found[resource.collection] = entries
         return found
 
     def _parents(self, resource: Resource[Any]) -> list[Resource[Any]]:
         return [each for each in self._resources if resource in children_of(self._resources, each)]
 
-    def _section(self, resource: Resource[Any], rows: Sequence[Any], is_nested: bool) -> list[dict[str, Any]]:
+    def _section(
+        self, resource: Resource[Any], rows: Sequence[Any], is_nested: bool
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Return objects in order, and what they all say in short."""
         entries = (self._entry(resource, row, is_nested) for row in self._turns.between(rows))
         keyed = (
-            (entry.get("name", ""), _text(entry), entry)
-            for entry in entries
+            (entry.get("name", ""), text, entry)
+            for entry, text in entries
             if entry != {"name": in_file(resource).standing}
         )
-        return [entry for _, _, entry in self._turns.in_order(keyed, itemgetter(0, 1))]
+        found, digest = [], blake2b()
+        for _, text, entry in self._turns.in_order(keyed, itemgetter(0, 1)):
+            found.append(entry)
+            digest.update(text.encode())
+        return found, digest.hexdigest()
 
-    def _entry(self, resource: Resource[Any], row: Any, is_nested: bool) -> dict[str, Any]:
+    def _entry(self, resource: Resource[Any], row: Any, is_nested: bool) -> tuple[dict[str, Any], str]:
+        """Return an object, and a text by which it is told from others of its name: of what is under it, a digest."""
         entry = named(self._ctx, self._names, resource, row, written_attributes(self._ctx, resource, row))
         if is_nested:
             del entry[written(in_file(resource).parent or "")]
+        text = _text(entry)
         for child in children_of(self._resources, resource):
             rows = self._under.get((child.name, row.id), [])
             if rows if in_file(child).born is None else not self._is_as_born(child, row, rows):
-                entry[child.collection] = self._section(child, rows, is_nested=True)
-        return entry
+                entry[child.collection], digest = self._section(child, rows, is_nested=True)
+                text += f" {child.collection} {digest}"
+        return entry, text
 
     def _is_as_born(self, child: Resource[Any], parent: Any, rows: Sequence[Any]) -> bool:
         """Return whether there is beneath an object what it was made with."""
@@ -81,6 +92,8 @@ class _Export:
         assert born is not None
         with self._ctx.store.transaction() as tx:
             first = born.values(self._ctx, tx, parent.name, parent.id)
+        if len(first) != len(rows):
+            return False
         present = [current(self._ctx, child, row) for row in rows]
         above = in_file(child).parent
         return sorted(map(_text, first)) == sorted(

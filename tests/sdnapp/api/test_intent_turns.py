@@ -14,7 +14,7 @@ from sdnapp.api.intent import export as export_module
 from sdnapp.api.intent import handlers
 from sdnapp.api.intent.matching import Matching
 from sdnapp.api.services import Settings
-from tests.sdnapp.api.stand_ins import Api
+from tests.sdnapp.api.stand_ins import RED, Api
 from tests.sdnapp.api.test_intent import apply, changes, export, network, refusal
 from topology.values import Port
 
@@ -46,6 +46,31 @@ def test_what_was_exported_is_forgotten_object_by_object(monkeypatch: pytest.Mon
     monkeypatch.setattr(turns.hub, "sleep", lambda seconds: forgetting.append(_is_within(handlers._forget)))
     assert len(export(api)["networks"][0]["ports"]) == 50
     assert forgetting.count(True) >= 50
+
+
+def test_what_is_under_an_object_is_put_in_order_without_writing_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, written = Api(Settings(quotas={})), []
+    text = export_module._text
+
+    def watched(values: Any) -> str:
+        written.append(text(values))
+        return written[-1]
+
+    monkeypatch.setattr(export_module, "_text", watched)
+    assert apply(api, network(subnets=[{"cidr": "10.0.0.0/26"}], ports=[{"name": f"vm{n}"} for n in range(50)])).status
+    assert len(export(api)["networks"][0]["ports"]) == 50
+    assert len(written) > 50 and max(map(len, written)) < 300
+
+
+def test_objects_of_one_name_are_in_an_order_that_follows_from_what_is_under_them() -> None:
+    cidrs = ["10.0.0.0/26", "10.0.1.0/26", "10.0.2.0/26"]
+    found = []
+    for order in (cidrs, cidrs[::-1], cidrs[1:] + cidrs[:1]):
+        api = Api()
+        for cidr in order:
+            api.subnet(api.network(RED, name="lab"), cidr, RED)
+        found.append(export(api)["networks"])
+    assert found[0] == found[1] == found[2] and len(found[0]) == 3
 
 
 def test_matching_a_document_with_what_is_there_gives_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
