@@ -82,15 +82,18 @@ def checked_routes(ctx: Context, router: Router, given: Given) -> tuple[Route, .
     if len(routes) > most:
         raise errors.RoutesExhausted(router_id=router.id, quota=most)
     own: set[str] = set()
-    prefixes: list[IPv4Network] = []
+    joined: dict[int, set[int]] = {}
     for port in ctx.store.find(Port, "interface_of", router.id):
         own.update(fixed.ip_address for fixed in port.fixed_ips)
-        prefixes += [IPv4Network(cidr) for cidr in _prefixes(ctx, port)]
+        for prefix in map(IPv4Network, _prefixes(ctx, port)):
+            joined.setdefault(int(prefix.netmask), set()).add(int(prefix.network_address))
     for route in routes:
         shown = show_routes([route])
         if not is_ipv4(route.nexthop) or ":" in route.destination:
             raise errors.InvalidRoutes(routes=shown, reason="only routes of IPv4 are served so far")
-        if not any(IPv4Address(route.nexthop) in prefix for prefix in prefixes):
+        hop = int(IPv4Address(route.nexthop))
+        # A router may have a thousand interfaces, but their prefixes are of a few lengths.
+        if not any(hop & mask in firsts for mask, firsts in joined.items()):
             raise errors.InvalidRoutes(routes=shown, reason="the nexthop is not connected with router")
         if route.nexthop in own:
             raise errors.InvalidRoutes(routes=shown, reason="the nexthop is used by router")

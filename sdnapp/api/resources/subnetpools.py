@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import ip_network
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from netaddr import IPNetwork, IPSet
+from netaddr import IPNetwork
 from neutron_lib import exceptions
 from neutron_lib.api.definitions import address_scope as scope_definition
 from neutron_lib.api.definitions import subnetpool as definition
@@ -19,7 +18,7 @@ from sdnapp.api.errors import invalid_input
 from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.policy import Target
 from sdnapp.api.resource import STANDARD_SCHEMAS, STANDARD_VIEW, Context, Getter, Resource, column, is_shared
-from sdnapp.api.resources import rbac
+from sdnapp.api.resources import rbac, spaces
 from sdnapp.api.resources.address_scopes import visible_scope
 from sdnapp.api.resources.release import release_claims
 from sdnapp.api.schemas import COUNT, STRING, nullable, one_of
@@ -101,13 +100,14 @@ class SubnetPools(Resource[SubnetPool]):
 
     def create(self, ctx: Context, tx: Transaction, values: dict[str, Any]) -> SubnetPool:
         """Check lengths, default and address scope; all of its prefixes are free."""
-        ip_version = _version(values["prefixes"])
+        given = [IPNetwork(prefix) for prefix in values["prefixes"]]
+        ip_version, space = _version(given), spaces.covered(given)
         shortest = values["min_prefixlen"] if is_set(values["min_prefixlen"]) else _SHORTEST_UNLESS_SAID[ip_version]
         default = values["default_prefixlen"]
         pool = SubnetPool(
             id=str(uuid4()),
             project_id=values["project_id"],
-            prefixes=_compact(_space(values["prefixes"])),
+            prefixes=spaces.texts(space, ip_version),
             min_prefixlen=shortest,
             max_prefixlen=values["max_prefixlen"] if is_set(values["max_prefixlen"]) else _LONGEST[ip_version],
             default_prefixlen=default if is_set(default) else shortest,
@@ -124,8 +124,8 @@ class SubnetPools(Resource[SubnetPool]):
             _check_no_default(ctx, pool)
         if pool.shared:
             rbac.share_with_all(ctx, tx, pool)
-        for prefix in pool.prefixes:
-            give(tx, pool.id, ip_network(prefix))
+        for prefix in spaces.prefixes(space, ip_version):
+            give(tx, pool.id, prefix)
         return pool
 
     def update(self, ctx: Context, tx: Transaction, row: SubnetPool, values: dict[str, Any]) -> SubnetPool:
@@ -135,18 +135,17 @@ class SubnetPools(Resource[SubnetPool]):
         """
         names = ("name", "description", "default_quota", "address_scope_id", "is_default", *_LENGTHS)
         changes = {name: values[name] for name in names if name in values}
-        more = IPSet()
+        more: spaces.Space = []
         if "prefixes" in values:
-            more = _added(row, values["prefixes"])
-            changes["prefixes"] = _compact(_space(values["prefixes"]))
+            changes["prefixes"], more = _grown(row, values["prefixes"])
         changed = replace(row, **changes)
         if changed.is_default and not row.is_default:
             _check_no_default(ctx, row)
         if row.address_scope_id is not None:
             _check_own_scope(ctx, row)
         _check(ctx, changed)
-        for prefix in more.iter_cidrs():
-            give(tx, row.id, ip_network(str(prefix)))
+        for prefix in spaces.prefixes(more, row.ip_version):
+            give(tx, row.id, prefix)
         return changed
 
     def delete(self, ctx: Context, tx: Transaction, row: SubnetPool) -> None:
@@ -158,19 +157,9 @@ class SubnetPools(Resource[SubnetPool]):
         tx.delete(SubnetPool, row.id)
 
 
-def _space(prefixes: Iterable[str]) -> IPSet:
-    """Return the addresses of prefixes; host bits that are set do not matter."""
-    return IPSet(IPNetwork(prefix).cidr for prefix in prefixes)
-
-
-def _compact(prefixes: IPSet) -> tuple[str, ...]:
-    prefixes.compact()
-    return tuple(str(prefix) for prefix in prefixes.iter_cidrs())
-
-
-def _version(prefixes: Iterable[str]) -> int:
+def _version(prefixes: Iterable[IPNetwork]) -> int:
     """Return the IP version of prefixes. Raises EmptySubnetPoolPrefixList, PrefixVersionMismatch."""
-    versions = {int(IPNetwork(prefix).version) for prefix in prefixes}
+    versions = {int(prefix.version) for prefix in prefixes}
     if not versions:
         raise exceptions.EmptySubnetPoolPrefixList()
     if len(versions) > 1:
@@ -178,13 +167,18 @@ def _version(prefixes: Iterable[str]) -> int:
     return versions.pop()
 
 
-def _added(row: SubnetPool, prefixes: Iterable[str]) -> IPSet:
-    """Return what new prefixes add to the pool. Raises IllegalSubnetPoolPrefixUpdate if they lack some of its own."""
-    old, new = IPSet(row.prefixes), _space(prefixes)
-    if not old.issubset(new):
+def _grown(row: SubnetPool, prefixes: Iterable[str]) -> tuple[tuple[str, ...], spaces.Space]:
+    """Return prefixes that take the place of a pool's own, as its row keeps them, and what they add.
+
+    Raises IllegalSubnetPoolPrefixUpdate if they lack some of its own, PrefixVersionMismatch.
+    """
+    given = [IPNetwork(prefix) for prefix in prefixes]
+    old = spaces.of_pool(row.prefixes, row.ip_version)
+    new = spaces.covered(each for each in given if each.version == row.ip_version)
+    if spaces.without(old, new):
         raise exceptions.IllegalSubnetPoolPrefixUpdate(msg="Existing prefixes must be a subset of the new prefixes")
-    _version(prefixes)
-    return new - old
+    _version(given)
+    return spaces.texts(new, row.ip_version), spaces.without(new, old)
 
 
 def _check(ctx: Context, pool: SubnetPool) -> None:
@@ -238,9 +232,9 @@ def _check_scope(ctx: Context, pool: SubnetPool, scope: AddressScope) -> None:
     for network_id in {subnet.network_id for subnet in ctx.store.find(Subnet, "pool", pool.id)}:
         if any(subnet.subnetpool_id != pool.id for subnet in ctx.store.find(Subnet, "network", network_id)):
             raise scope_errors.NetworkAddressScopeAffinityError()
-    space = IPSet(pool.prefixes)
+    space = spaces.of_pool(pool.prefixes, pool.ip_version)
     for other in ctx.store.find(SubnetPool, "scope", scope.id):
-        if other.id != pool.id and not space.isdisjoint(IPSet(other.prefixes)):
+        if other.id != pool.id and spaces.overlap(space, spaces.of_pool(other.prefixes, other.ip_version)):
             raise exceptions.AddressScopePrefixConflict()
 
 

@@ -1,10 +1,12 @@
 """Routers: interfaces by subnet and by port, extra routes, conflicts, and who may do what."""
 
+from ipaddress import IPv4Address
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from sdnapp.api.resources import extra_routes
 from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import ADMIN, BLUE, READER, RED, Answer, Api
 from topology.values import Network, Router
@@ -285,6 +287,24 @@ def joined(api: Api) -> tuple[str, str]:
     mine, (_, subnet) = router(api), lan(api)
     add(api, mine, subnet_id=subnet)
     return mine, subnet
+
+
+def test_next_hops_are_not_compared_with_each_interface(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = router(api)
+    for number in range(20):
+        add(api, mine, subnet_id=api.subnet(api.network(RED), f"10.1.{number}.0/24", RED))
+    read: list[str] = []
+
+    def counted(address: str) -> IPv4Address:
+        read.append(address)
+        return IPv4Address(address)
+
+    monkeypatch.setattr(extra_routes, "IPv4Address", counted)
+    wanted = routes(*((f"10.9.{number}.0/24", f"10.1.{number}.5") for number in range(20)))
+    assert api.put("routers", mine, RED, routes=wanted).status == 200
+    assert len(read) == 20
+    stranger = routes(("10.9.0.0/24", "10.2.0.5"))
+    assert api.put("routers", mine, RED, routes=stranger).error == (400, "InvalidRoutes")
 
 
 def test_extra_routes(api: Api, joined: tuple[str, str]) -> None:
