@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Register:
-    """Some bits of packet metadata that live from the table that sets them to the last one that reads them."""
+    """Some bits of packet metadata that live from the table that sets them to the last one that reads them.
+
+    ``style`` is how they are written, as of a ``flows.fields.Field``.
+    """
 
     name: str
     number: int
@@ -15,6 +18,7 @@ class Register:
     doc: str
     first: str
     last: str
+    style: str = "int"
 
 
 @dataclass(frozen=True)

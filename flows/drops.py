@@ -42,13 +42,23 @@ REASONS: dict[str, Reason] = {
             "not_here", 12, "For a port that is elsewhere, but came by tunnel or cannot be sent there.", charged=None
         ),
         Reason("egress_rules", 13, "No security group of the sender permits it, or it belongs to no connection."),
-        Reason("ingress_rules", 14, "No security group of the receiver permits it, likewise.", charged="to_port"),
+        Reason(
+            "ingress_rules",
+            14,
+            "No security group of the receiver permits it, or it belongs to no connection.",
+            charged="to_port",
+        ),
         Reason("unroutable", 15, "Sent to a router for an address that no router forwards to."),
         Reason("not_translated", 16, "No translation between inside and outside."),
         Reason("no_neighbour", 17, "Nobody on the external network is known to have the address."),
         Reason("no_gateway", 18, "No gateway chassis leads to the external network."),
         Reason("egress_connections", 19, "No room for what it begins: the sender has as many connections as it may."),
-        Reason("ingress_connections", 20, "No room for what it begins with the receiver, likewise.", charged="to_port"),
+        Reason(
+            "ingress_connections",
+            20,
+            "No room for what it begins with the receiver, which has as many connections as it may.",
+            charged="to_port",
+        ),
         Reason("no_source_port", 21, "No source port of its router's is left for what it begins outside."),
         Reason("icmp_copy", 22, "A copy of ICMP for a router's address, of a connection not known here.", charged=None),
     )

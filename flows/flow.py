@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from ipaddress import IPv4Address
 from sys import intern
 from typing import Any, NamedTuple, TypeVar
 
@@ -234,7 +235,7 @@ def field_named(name: str) -> Field:
         raise ValueError(f"there is no field or register named {name}") from None
 
 
-_NAMED = {**{name: Field(name, register.bits) for name, register in REGISTERS.items()}, **FIELDS}
+_NAMED = {**{name: Field(name, each.bits, each.style) for name, each in REGISTERS.items()}, **FIELDS}
 
 
 def show_term(term: Term) -> str:
@@ -252,8 +253,18 @@ def show_action(action: Action) -> str:
         matched = [show_term(Term(name, value, None)) for name, value in action.match]
         deed = show_action(SetField(action.register, action.value)) if action.register is not None else "drop"
         return f"learn({','.join((action.table, *matched, *action.copied, deed))})"
+    if isinstance(action, Translate):
+        ends = (("src", action.source), ("dst", action.target))
+        given_ends = [f"{name}={_show_range(*end)}" for name, end in ends if end is not None]
+        return f"translate({','.join((f'{action.zone}->{action.table}', *given_ends))})"
     names = {"OutputInPort": "in_port", "DecrementTtl": "dec_ttl"}
     name = names.get(type(action).__name__, type(action).__name__.lower())
     given = max((place for place, argument in enumerate(action, 1) if argument is not None), default=0)
     arguments = "->".join(str(argument) for argument in action[:given])
     return f"{name}({arguments})" if arguments else name
+
+
+def _show_range(address: int, first: int, last: int) -> str:
+    """Write an address and ports as a translation gives them; no ports where they stay as they are."""
+    ports = f"-{last}" if last != first else ""
+    return f"{IPv4Address(address)}{f':{first}{ports}' if first else ''}"

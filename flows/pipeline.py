@@ -537,10 +537,12 @@ REGISTERS: dict[str, Register] = {
         Register("charged", 15, 0, 32, "Key of the port whose drop it is; 0 for nobody's.", "classification", "drops"),
         Register("from_port", 1, 0, 32, "Key of the instance's port that sent it.", "classification", "drops"),
         Register("to_port", 2, 0, 32, "Key of the port that shall receive it.", "forwarding", "drops"),
-        Register("peer", 12, 0, 32, "Tunnel address of that port's chassis.", "forwarding", "delivery"),
+        Register("peer", 12, 0, 32, "Tunnel address of that port's chassis.", "forwarding", "delivery", "ipv4"),
         Register("router", 3, 0, 24, "Key of the router that has the packet.", "routing", "upstream"),
         Register("path", 3, 24, 8, "Which of several next hops it takes.", "routes", "paths"),
-        Register("next_hop", 4, 0, 32, "IPv4 address whose MAC address is sought.", "arp_responder", "addresses"),
+        Register(
+            "next_hop", 4, 0, 32, "IPv4 address whose MAC address is sought.", "arp_responder", "addresses", "ipv4"
+        ),
         Register("found", 9, 20, 1, "1 when its MAC address is known; set anew before.", "arp_responder", "addresses"),
         Register("interface", 5, 0, 32, "Key of the interface by which it leaves.", "routes", "door_choice"),
         Register("too_big", 9, 16, 1, "1 when it is larger than its way on takes.", "routes", "external_addresses"),

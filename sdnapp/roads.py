@@ -115,10 +115,16 @@ class Teller:
         last = _steps(walk)[-1]
         where = self.chassis(last.chassis_id)
         if last.flow is not None and (reason := BY_NUMBER.get(last.packet.get("drop_reason", 0))) is not None:
-            return f"dropped on {where}, counted as {reason.name} of {last.flow.owner}. {reason.doc}"
+            return f"dropped on {where}, counted as {reason.name}{self._whose(last.flow)}. {reason.doc}"
         why = TABLES[last.table].doc.split(". ")[-1]
         by = f"by {last.flow.owner}" if last.flow is not None else "as nothing there matches it"
         return f"dropped in table {last.table} on {where} {by}. {why}"
+
+    def _whose(self, flow: Flow) -> str:
+        """Say of which port a drop is counted, if it is any's."""
+        kind, _, port_id = flow.owner.partition("/")
+        row = self.store.get(Port, port_id) if kind == "port" else None
+        return f" of {row.name} ({port_id})" if row is not None and row.name else f" of {port_id}" if row else ""
 
     def _chassis_of(self, port_id: str) -> str | None:
         live = self.engine.ask(facts.live_port, port_id)

@@ -65,7 +65,7 @@ def test_a_packet_out_by_a_gateway_tells_how_it_is_seen_there() -> None:
     assert passed[-1] == ("hv3", "core_output", "network/world")
     assert "the controller asks by ARP for the next hop outside" in traced(cloud, "203.0.113.200")["explanation"]
     cloud.doors((), ())
-    assert "counted as no_gateway of port/one. No gateway chassis leads" in traced(cloud, FAR)["explanation"]
+    assert "counted as no_gateway of one. No gateway chassis leads" in traced(cloud, FAR)["explanation"]
     unasked = traced(cloud, "203.0.113.200")["explanation"]
     assert unasked.endswith(f"; nobody can ask for the next hop outside: {NO_GATEWAY}")
     cloud.doors(("hv3",), ("hv3",))
@@ -105,7 +105,8 @@ def test_a_packet_that_no_rule_permits_is_dropped_at_its_receiver() -> None:
         for sent in (Probe("tcp", 80), Probe("tcp", 22), Probe("udp", 80), PING)
     }
     assert verdicts.pop(Probe("tcp", 80)) == "delivered to web (red-server) on hv2"
-    assert all(told.startswith("dropped on hv2, counted as ") for told in verdicts.values()), verdicts
+    told = "dropped on hv2, counted as ingress_rules of web (red-server). No security group of the receiver permits it"
+    assert all(each.startswith(told) for each in verdicts.values()), verdicts
 
 
 def test_what_a_receiver_on_a_physical_network_refuses_is_not_only_left_there() -> None:
@@ -134,5 +135,5 @@ def test_a_packet_for_which_no_source_port_is_left_tells_why_it_is_dropped() -> 
     last = cloud.port("last", net.red, "10.0.1.13", "hv3")
     found = of_port(cloud, last.id, FAR)
     assert found["verdict"] == "dropped"
-    told = "dropped on hv3, counted as no_source_port of port/last. No source port of its router's is left for what it"
+    told = "dropped on hv3, counted as no_source_port of last. No source port of its router's is left for what it"
     assert told in found["explanation"]

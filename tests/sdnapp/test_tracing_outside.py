@@ -75,6 +75,9 @@ def test_to_a_floating_ip_where_the_instance_is(cloud: SimulatedCloud, net: Outw
     )
     assert {step["chassis"] for step in found["steps"]} == {"hv1"}, "others are not brought it"
     assert "ipv4_dst=10.0.1.11" in found["delivered_to"][0]["packet"]
+    actions = {step["table"]: step["actions"] for step in found["steps"]}
+    assert "translate(zone->inbound_verdict,dst=10.0.1.11)" in actions["inbound_nat"]
+    assert "set(peer=192.0.2.1)" in actions["forwarding"], "addresses are written as such"
 
 
 def test_to_a_floating_ip_by_the_gateway_where_the_instance_has_no_way_out(cloud: SimulatedCloud, net: Outward) -> None:
@@ -96,7 +99,7 @@ def test_what_the_receivers_security_groups_refuse_is_dropped_there(cloud: Simul
     assert traced(cloud, net.world, each.address, Probe(TCP, 80))["verdict"] == "delivered"
     found = traced(cloud, net.world, each.address, Probe(TCP, 22))
     assert outcome(found) == ("dropped", "hv1", [])
-    assert "; dropped on hv1, counted as ingress_rules of port/one. " in found["explanation"]
+    assert "; dropped on hv1, counted as ingress_rules of one. " in found["explanation"]
 
 
 def test_nobody_answers_for_a_floating_ip_that_stands_for_nobody(cloud: SimulatedCloud, net: Outward) -> None:
