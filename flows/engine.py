@@ -63,14 +63,14 @@ class Engine:
         *,
         filled: bool = True,
     ) -> None:
-        """``followed``: kinds of rows, and for each a fact of such a row's id; ``take_moved`` tells whose has moved.
+        """``followed``: kinds of rows, and facts of such a row's id; ``take_moved`` tells whose have moved.
 
         ``give_way``: see ``topology.turns``; the store must stay as it is meanwhile. Where the engine is not to be
         ``filled`` yet, ``fill`` comes before the first ``update``.
         """
         self._store = store
         self._followed = tuple(followed)
-        self._moved: set[str] = set()
+        self._moved: dict[Function, set[str]] = {fact: set() for _, fact in self._followed}
         self._give_way = give_way
         self._memo = Memo(store, give_way)
         self._publishing: dict[type[Any] | None, list[_Units]] = {}
@@ -104,9 +104,15 @@ class Engine:
         """Return what a chassis should hold now, by (table, priority, match); empty for an unknown chassis."""
         return self._tables.get(chassis_id, DesiredTable())
 
-    def take_moved(self) -> set[str]:
-        """Return the ids of the rows whose followed fact is another than when this was asked last, or that are gone."""
-        moved, self._moved = self._moved, set()
+    def take_moved(self, *facts: Callable[..., Any]) -> set[str]:
+        """Return the ids of the rows of which one of some followed facts is another than when it was asked last.
+
+        With them are those that are gone. Raises KeyError for a fact that is not followed.
+        """
+        moved: set[str] = set()
+        for fact in facts:
+            moved |= self._moved[fact]
+            self._moved[fact] = set()
         return moved
 
     @property
@@ -210,12 +216,12 @@ class Engine:
                 self._look_at(*call)
             elif over is kind and not present and call in self._facts:
                 self._facts.remove(call)
-                self._moved.add(row_id)
+                self._moved[fact].add(row_id)
                 self._memo.drop(*call)
 
     def _look_at(self, fact: Function, args: tuple[Any, ...]) -> None:
         if self._memo.is_changed(self._memo.settled(fact, args)):
-            self._moved.add(args[0])
+            self._moved[fact].add(args[0])
 
     def _follow_items(self, items: "_Items", args: tuple[Any, ...]) -> None:
         """Bring the list of items of a row up to date."""

@@ -130,7 +130,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             answers=self._has_answered,
             heard=self._heard,
         )
-        self._outside = Outside(self._store, lambda: self._controller.engine.view, send, self._as_of)
+        self._outside = Outside(self._store, lambda: self._controller.engine, send)
         self._sight = Sight(self._store, lambda: self._controller.engine.view, send)
         self._virtual_addresses = VirtualAddresses(self._store, lambda: self._controller.engine.view, self._send_to)
         self._responders = Responders(self._store, _dhcp_settings(self._options), self._hear)
@@ -231,9 +231,6 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
 
     def _heard(self, chassis_id: str, *, is_heard: bool) -> None:
         self._controller.heard(chassis_id, is_heard=is_heard)
-
-    def _as_of(self) -> tuple[int, int]:
-        return self._store.revision, self._controller.engine.revision
 
     def _send_to(self, chassis_id: str, ofport: int, frame: bytes) -> None:
         datapath_id = self._controller.datapath_of(chassis_id)

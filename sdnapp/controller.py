@@ -19,6 +19,7 @@ from sdnapp.responders import Responders, leads_here
 from sdnapp.status import DOWN, MORE_ADDRESSES, Status, chassis_of, is_down_for_certain, is_nowhere
 from topology import facts, gateway_binding, port_blocks, translation
 from topology.placement import Plugged, forget, observe
+from topology.presence import OWNERS, standing
 from topology.steady import Steady
 from topology.storage import StorageError
 from topology.store import Change, Store
@@ -28,6 +29,12 @@ from topology.values import Chassis, FloatingIP, Port, PortBinding, Router
 LOG = logging.getLogger(__name__)
 ROUNDS = 3
 """How often what has been written during a pass is followed in another, before all others have to wait."""
+FOLLOWED: tuple[tuple[type[Any], Callable[..., Any]], ...] = (
+    (Router, gateway_binding.choices),
+    *((kind, translation.unsettled) for kind in translation.OWNERS),
+    *((kind, standing) for kind in OWNERS),
+)
+"""Facts of rows from which more follows than flows."""
 NAMED_PREFIX = "dp-"
 """Chassis without OVSDB are called by their datapath id, with this in front."""
 
@@ -184,9 +191,7 @@ class Controller:
                 self._tell(chassis_id, delta)
 
     def _new_engine(self) -> Engine:
-        followed: list[tuple[type[Any], Callable[..., Any]]] = [(Router, gateway_binding.choices)]
-        followed += [(kind, translation.unsettled) for kind in translation.OWNERS]
-        engine = Engine(self._steady, followed=followed, give_way=self._give_way)
+        engine = Engine(self._steady, followed=FOLLOWED, give_way=self._give_way)
         flows = (flow for chassis_id in self._steady.ids(Chassis) for flow in engine.desired(chassis_id).values())
         self.responders.learn(flow for flow in by_turns(flows, self._give_way) if leads_here(flow))
         return engine
@@ -220,7 +225,7 @@ class Controller:
 
     def _settle(self) -> None:
         """Have taken what follows from changes; its flows follow with the next change, which this is."""
-        owners = self.engine.take_moved()
+        owners = self.engine.take_moved(gateway_binding.choices, translation.unsettled)
         if self._settle_anew:
             owners |= translation.every_owner(self.store) | gateway_binding.every_router(self.store)
             self._settle_anew = False

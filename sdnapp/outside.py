@@ -7,22 +7,23 @@ address of ours is answered by an announcement.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv4Network
+from itertools import islice
 from typing import NamedTuple, Protocol, TypeVar
 
+from flows.engine import Engine
 from flows.fields import ETH_TYPE_IPV4
 from flows.flow import Flow
 from sdnapp import arp
+from sdnapp.standings import Place, Standings
 from sdnapp.turns import Turns
 from topology.addressing import SERVICE_MAC, UNSPECIFIED, int_to_mac
-from topology.doors import floating
-from topology.facts import View
-from topology.gateway import answers
+from topology.facts import LiveNetwork
 from topology.gateway_values import Neighbour, Outage
-from topology.presence import Presence, networks_stood_on, presence, presences, site
+from topology.presence import Presence, Site, networks_stood_on, presence, presences
 from topology.store import Store
-from topology.values import FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, Chassis, FloatingIP, Network, Port
+from topology.values import FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, Chassis, Network, Port
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -50,13 +51,6 @@ class Send(Protocol):
         ...
 
 
-class Site(NamedTuple):
-    """Where an address is on a physical network, and at which MAC address."""
-
-    chassis_id: str
-    mac_address: str
-
-
 class Doubt(NamedTuple):
     """What somebody said who contradicts what is known, and for how many ticks the former has been asked."""
 
@@ -64,28 +58,16 @@ class Doubt(NamedTuple):
     ticks: int = 0
 
 
-Place = tuple[str, str]
-"""A network's id and an address on it."""
-
-
 class Outside:
-    """Asks, listens and announces; ``view`` returns the model as of now. ``tick`` is to be called once a second.
+    """Asks, listens and announces; ``engine`` returns the one in force. ``tick`` is to be called once a second."""
 
-    ``as_of`` returns the same as before only if nothing in the store and the model has changed.
-    """
-
-    def __init__(
-        self, store: Store, view: Callable[[], View], send: Send, as_of: Callable[[], object] = object
-    ) -> None:
-        self._store, self._view, self._send, self._as_of = store, view, send, as_of
-        self._found_as_of: object = None
-        self._found: dict[Place, tuple[Site, Presence]] = {}
-        """All addresses: looking at each floating IP takes some 10 us."""
+    def __init__(self, store: Store, engine: Callable[[], Engine], send: Send) -> None:
+        self._store, self._engine, self._send = store, engine, send
+        self._standings = Standings(store, engine)
         self._asked: dict[Place, int] = {}
         self._ages: dict[Place, int] = {}
         """Ticks since a neighbour answered last."""
         self._doubts: dict[Place, Doubt] = {}
-        self._sites: dict[Place, Site] = {}
         self._announcing: dict[Place, int] = {}
         self._reminding = 0
         self._warned: dict[Place, int] = {}
@@ -107,24 +89,34 @@ class Outside:
         return "asked for"
 
     def tick(self) -> None:
-        """Ask those who have not answered, forget those who do not any more, announce what has moved."""
-        view = self._view()
+        """Ask those who have not answered, forget those who do not any more, announce what has moved.
+
+        Others have their turns in between.
+        """
+        turns = Turns()
+        # A former controller may not have come to announce what is there when this one begins.
+        for place in self._standings.follow(turns):
+            if place in self._standings.sites:
+                self._announcing[place] = TRIES
+            else:
+                self._announcing.pop(place, None)
+        self._ask_again(turns)
         for network_id in self._store.find_ids(Network, "transit", True):
-            there = view.ask(presences, network_id)
-            if there:
-                self._refresh(there)
-        for row in self._store.find(Neighbour, "every", True):
-            if not view.ask(presences, row.network_id):
+            if there := self._standings.there(network_id):
+                self._refresh(network_id, there, turns)
+        for row in turns.between(self._store.find(Neighbour, "every", True)):
+            if not self._standings.there(row.network_id):
                 self._forget(row)
         for place, doubt in list(self._doubts.items()):
-            self._settle(view, place, doubt)
+            self._settle(place, doubt)
         self._warned = {place: left - 1 for place, left in self._warned.items() if left > 1}
-        self._announce(view)
+        self._remind(turns)
+        self._announce(turns)
 
     def _told(self, own: Presence, said: arp.Arp) -> str:
         place = own.network.id, said.address
-        if (site := self._sites.get(place)) is not None:
-            return self._defend(own, place, site, said.mac)
+        if (site := self._standings.sites.get(place)) is not None:
+            return self._defend(place, site, said.mac)
         known = self._store.get(Neighbour, "/".join(place))
         if said.is_announcement:
             if known is not None and known.mac_address != said.mac:
@@ -146,7 +138,7 @@ class Outside:
         self._learn(place, said.mac)
         return "learnt"
 
-    def _defend(self, own: Presence, place: Place, site: Site, mac: str) -> str:
+    def _defend(self, place: Place, site: Site, mac: str) -> str:
         """Say whose an address is: at once, as often as the switch lets claims come here, and some ticks more.
 
         RFC 5227 (section 2.4) would have at most one defence in ten seconds, lest two hosts go on for ever. Whoever
@@ -156,7 +148,7 @@ class Outside:
             return "own"
         self._warn(place, "on network %s, %s is ours, but %s claims it: it is announced again", mac)
         self._announcing[place] = TRIES
-        self._arp(site.chassis_id, own, site.mac_address, place[1], place[1])
+        self._arp(site.chassis_id, site.network, site.mac_address, site.address, site.address)
         return "claimed"
 
     def _warn(self, place: Place, text: str, *macs: str) -> None:
@@ -171,9 +163,9 @@ class Outside:
         with self._store.transaction() as tx:
             tx.put(Neighbour("/".join(place), *place, mac))
 
-    def _settle(self, view: View, place: Place, doubt: Doubt) -> None:
+    def _settle(self, place: Place, doubt: Doubt) -> None:
         """Believe the newcomer if the former has had a whole tick to answer and has not; ask once more before that."""
-        there = view.ask(presences, place[0])
+        there = self._standings.there(place[0])
         if there and not doubt.ticks:
             self._doubts[place] = doubt._replace(ticks=1)
             self._probe(_asking(there, place[1]), place[1])
@@ -183,19 +175,22 @@ class Outside:
             self._learn(place, doubt.mac_address)
         del self._doubts[place]
 
-    def _refresh(self, there: tuple[Presence, ...]) -> None:
-        network_id = there[0].network.id
-        needed = {address for each in there for address in each.upstream}
-        known = {row.address: row for row in self._store.find(Neighbour, "network", network_id)}
-        for address in needed - known.keys():
-            self._ask(_asking(there, address), address)
-        for place, left in list(self._asked.items()):
-            if place[0] == network_id:
+    def _ask_again(self, turns: Turns) -> None:
+        """Ask for those whom packets are for and who have not answered."""
+        for place, left in turns.between(list(self._asked.items())):
+            if there := self._standings.there(place[0]):
                 self._ask(_asking(there, place[1]), place[1])
+            if left > 1 and there:
                 self._asked[place] = left - 1
-                if left <= 1:
-                    del self._asked[place]
-        for address, row in known.items():
+            else:
+                self._asked.pop(place, None)
+
+    def _refresh(self, network_id: str, there: Mapping[str, Presence], turns: Turns) -> None:
+        needed = self._standings.needed(network_id)
+        known = {row.address: row for row in turns.between(self._store.find(Neighbour, "network", network_id))}
+        for address in needed.keys() - known.keys():
+            self._ask(_asking(there, address), address)
+        for address, row in turns.between(known.items()):
             place = network_id, address
             age = self._ages[place] = self._ages.get(place, REFRESH - 1) + 1
             if age > FORGOTTEN * REFRESH and address not in needed:
@@ -217,58 +212,45 @@ class Outside:
     def _listener(self, owner: str) -> Presence | None:
         """Return on whose behalf something is heard: a router's, or of all on a network together the first one's."""
         kind, _, own_id = owner.partition("/")
-        view = self._view()
+        view = self._engine().view
         return next(iter(view.ask(presences, own_id)), None) if kind == "network" else view.ask(presence, owner)
 
     def _probe(self, own: Presence, address: str) -> None:
         """Ask on behalf of no router, so that the answer cannot be drowned (``flows.features.upstream``)."""
-        self._arp(own.chassis_id, own, own.mac_address, UNSPECIFIED, address)
+        self._arp(own.chassis_id, own.network, own.mac_address, UNSPECIFIED, address)
 
     def _ask(self, own: Presence, address: str) -> None:
         if own.addresses:
-            self._arp(own.chassis_id, own, own.mac_address, _nearest(own, address), address)
+            self._arp(own.chassis_id, own.network, own.mac_address, _nearest(own, address), address)
 
-    def _announce(self, view: View) -> None:
+    def _announce(self, turns: Turns) -> None:
         """Let those announce addresses that have them, as far as they can be reached."""
-        as_of = self._as_of()
-        if as_of != self._found_as_of:
-            self._found = {place: (site, own) for place, site, own in _sites(self._store, view)}
-            self._found_as_of = as_of
-        sites = self._found
-        now = {place: site for place, (site, _) in sites.items()}
-        # A former controller may not have come to it.
-        self._announcing |= dict.fromkeys((place for place in now if self._sites.get(place) != now[place]), TRIES)
-        self._remind(view, now)
-        self._sites = now
-        for place in self._announcing.keys() - now.keys():
-            del self._announcing[place]
-        for place, left in list(self._announcing.items())[:ANNOUNCED_AT_ONCE]:
-            site, own = sites[place]
+        for place, left in turns.between(list(islice(self._announcing.items(), ANNOUNCED_AT_ONCE))):
+            site = self._standings.sites[place]
             # Whoever has not had a turn is before those who have.
             del self._announcing[place]
-            is_sent = self._arp(site.chassis_id, own, site.mac_address, place[1], place[1])
+            is_sent = self._arp(site.chassis_id, site.network, site.mac_address, site.address, site.address)
             if left > is_sent:
                 self._announcing[place] = left - is_sent
 
-    def _remind(self, view: View, places: Iterable[Place]) -> None:
+    def _remind(self, turns: Turns) -> None:
         """Have announced again and again what a chassis may have had that cannot be reached.
 
         If parts of a physical network did not hear one another, its switches learn now where the addresses are.
         """
         self._reminding = (self._reminding + 1) % REFRESH
         if not self._reminding:
-            out = self._store.find_ids(Outage, "every", True)
+            out, view = self._store.find_ids(Outage, "every", True), self._engine().view
             networks = {network_id for each in out for network_id in view.ask(networks_stood_on, each)}
-            for place in places:
+            for place in turns.between(list(self._standings.sites) if networks else ()):
                 if place[0] in networks:
                     self._announcing.setdefault(place, 1)
 
-    def _arp(self, chassis_id: str, own: Presence, mac: str, address: str, target: str) -> bool:
-        segment = own.network.segment
-        if segment.physical_network is None:
+    def _arp(self, chassis_id: str, network: LiveNetwork, mac: str, address: str, target: str) -> bool:
+        if network.segment.physical_network is None:
             return False
-        frame = arp.request(mac, address, target, segment.segmentation_id)
-        return self._send(chassis_id, segment.physical_network, frame)
+        frame = arp.request(mac, address, target, network.segment.segmentation_id)
+        return self._send(chassis_id, network.segment.physical_network, frame)
 
 
 def sender(
@@ -306,9 +288,15 @@ CONTROLLER_PORT = 0xFFFFFFFD
 """OFPP_CONTROLLER: where a packet comes from that no port has received."""
 
 
-def _asking(there: tuple[Presence, ...], address: str) -> Presence:
+def _asking(there: Mapping[str, Presence], address: str) -> Presence:
     """Return who asks for an address: a router that is on its subnet, if there is one."""
-    return next((own for own in there if _is_near(own, address)), there[0])
+    # Of many routers, nearly all are on the same subnets.
+    far: set[tuple[str, ...]] = set()
+    for own in there.values():
+        if own.prefixes not in far and _is_near(own, address):
+            return own
+        far.add(own.prefixes)
+    return next(iter(there.values()))
 
 
 def _nearest(own: Presence, address: str) -> str:
@@ -316,27 +304,6 @@ def _nearest(own: Presence, address: str) -> str:
     asked = IPv4Address(address)
     paired = zip(own.addresses, own.prefixes, strict=False)
     return next((source for source, prefix in paired if asked in IPv4Network(prefix)), own.addresses[0])
-
-
-def _sites(store: Store, view: View) -> Iterator[tuple[Place, Site, Presence]]:
-    """Yield where each address is, but for those that are being handed over: nobody has them yet.
-
-    Others have their turn after each that is looked at, whether it is anywhere or not.
-    """
-    turns = Turns()
-    for network_id in store.find_ids(Network, "transit", True):
-        for own in turns.between(view.ask(presences, network_id)):
-            if answers(view, own.owner, own.chassis_id):
-                for address in own.addresses:
-                    yield (network_id, address), Site(own.chassis_id, own.mac_address), own
-        for row in turns.between(store.find(FloatingIP, "network", network_id)):
-            at, around = view.ask(site, row.id), view.ask(presence, f"router/{row.router_id}")
-            holds, live = store.get(Port, row.floating_port_id), view.ask(floating, row.id)
-            is_home = live is not None and live.site == live.holder
-            if at is None or around is None or holds is None:
-                continue
-            if is_home or answers(view, around.owner, at):
-                yield (network_id, row.address), Site(at, holds.mac_address), around
 
 
 def _is_near(own: Presence, address: str) -> bool:

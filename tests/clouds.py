@@ -20,6 +20,7 @@ from flows.packets import Packet
 from flows.pipeline import CORE_OUTPUT, DROPS
 from flows.simulated_connections import Connections
 from flows.simulator import Fabric, Walk
+from sdnapp.controller import FOLLOWED
 from sdnapp.outages import PATIENCE, Outages
 from sdnapp.realization import DEAD, IN_SYNC
 from tests.real_ovs.frames import from_bytes
@@ -68,8 +69,7 @@ OPEN = "open"
 
 def new_engine(store: Store) -> Engine:
     """Return an engine that follows what translation needs, as the controller's does."""
-    followed = [(kind, translation.unsettled) for kind in translation.OWNERS]
-    return Engine(store, followed=[*followed, (Router, gateway_binding.choices)])
+    return Engine(store, followed=FOLLOWED)
 
 
 class Cloud(ABC):
@@ -369,7 +369,7 @@ class Cloud(ABC):
         while self._changes:
             changes, self._changes[:] = list(self._changes), []
             self.engine.update(changes)
-            moved = self.engine.take_moved()
+            moved = self.engine.take_moved(gateway_binding.choices, translation.unsettled)
             handed_over = {row.router_id for row in self.store.find(GatewayBinding, "handover", True)}
             gateway_binding.bind(self.store, self.engine.view, moved | handed_over, NOW, lambda row: True)
             problems = translation.settle(self.store, self.engine.view, moved, self.block_size)

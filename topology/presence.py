@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 from topology.doors import active_gateway, floating, forwarding, gateway_chassis
 from topology.facts import LiveNetwork, View
-from topology.gateway import gateway, gateways_on
-from topology.interfaces import live_interface
+from topology.gateway import answers, gateway, gateways_on
+from topology.interfaces import interfaces, live_interface
 from topology.provider import interface_door, interface_doors, provider_interfaces
 from topology.routing import is_neighbour, routes
-from topology.values import Chassis, Network, PortForwarding
+from topology.values import Chassis, FloatingIP, Network, Port, PortForwarding, Router
+
+OWNERS = (Router, FloatingIP)
+"""What has addresses on physical networks."""
 
 
 class Presence(NamedTuple):
@@ -75,6 +78,56 @@ def site(view: View, floatingip_id: str) -> str | None:
     ids = view.find_ids(PortForwarding, "floatingip", floatingip_id)
     own = next((found for each in ids if (found := view.ask(forwarding, each)) is not None), None)
     return view.ask(active_gateway, own.gateway.router_id) if own is not None else None
+
+
+class Site(NamedTuple):
+    """Where an address is on a physical network, and at which MAC address."""
+
+    network: LiveNetwork
+    address: str
+    chassis_id: str
+    mac_address: str
+
+
+class Standing(NamedTuple):
+    """What one router or one floating IP has on physical networks.
+
+    ``presences`` are a router's; ``sites`` are where addresses are, but for those that are being handed over: nobody
+    has them yet.
+    """
+
+    presences: tuple[Presence, ...] = ()
+    sites: tuple[Site, ...] = ()
+
+
+def standing(view: View, owner_id: str) -> Standing:
+    """Return what a router or a floating IP, by its id, has on physical networks (a fact)."""
+    row = view.get(FloatingIP, owner_id)
+    if row is not None:
+        has = _site_of(view, row)
+        return Standing((), (has,) if has is not None else ())
+    owners = [f"router/{owner_id}", *(f"port/{port_id}" for port_id in view.ask(interfaces, owner_id))]
+    found = tuple(own for owner in owners if (own := view.ask(presence, owner)) is not None)
+    return Standing(
+        found,
+        tuple(
+            Site(own.network, address, own.chassis_id, own.mac_address)
+            for own in found
+            if answers(view, own.owner, own.chassis_id)
+            for address in own.addresses
+        ),
+    )
+
+
+def _site_of(view: View, row: FloatingIP) -> Site | None:
+    at, around = view.ask(site, row.id), view.ask(presence, f"router/{row.router_id}")
+    holds, live = view.get(Port, row.floating_port_id), view.ask(floating, row.id)
+    if at is None or around is None or holds is None:
+        return None
+    is_home = live is not None and live.site == live.holder
+    if not is_home and not answers(view, around.owner, at):
+        return None
+    return Site(around.network, row.address, at, holds.mac_address)
 
 
 def networks_stood_on(view: View, chassis_id: str) -> tuple[str, ...]:

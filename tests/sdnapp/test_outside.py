@@ -2,19 +2,22 @@
 
 import logging
 import struct
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.flow import Flow
+from flows.memo import Memo
 from flows.packets import Packet, arp_reply, arp_request, gratuitous_arp
-from sdnapp import arp, outside, turns
+from sdnapp import arp, turns
 from sdnapp.outages import PATIENCE, Outages
 from sdnapp.outside import FORGOTTEN, MAX_ASKED, REFRESH, TRIES, Outside, sender
 from sdnapp.realization import DEAD, IN_SYNC, SYNCING
-from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
+from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud, new_engine
 from tests.gateway_stories import FLAT, OUTSIDE, Outward, ask_far, floating, mac_of, outward
 from tests.real_ovs.frames import from_bytes, to_bytes
 from topology.addressing import chassis_mac, int_to_mac
@@ -36,7 +39,7 @@ class World:
         self._sent: list[Sent] = []
         self.away: set[str] = set()
         """Chassis that are not connected."""
-        self.outside = Outside(self.cloud.store, lambda: self.cloud.engine.view, self._send, self.as_of)
+        self.outside = Outside(self.cloud.store, lambda: self.cloud.engine, self._send)
         # What is there is announced when the controller begins.
         for _ in range(TRIES):
             self.outside.tick()
@@ -60,9 +63,6 @@ class World:
         row = self.known(address)
         if row is not None:
             self.cloud.delete(row)
-
-    def as_of(self) -> tuple[int, int]:
-        return self.cloud.store.revision, self.cloud.engine.revision
 
     def known(self, address: str) -> Neighbour | None:
         return self.cloud.store.get(Neighbour, f"world/{address}")
@@ -262,7 +262,7 @@ def announced(sent: list[Sent]) -> list[tuple[str, int]]:
 def test_all_addresses_are_announced_when_the_controller_begins_some_at_a_time() -> None:
     world = World()
     each = floating(world.cloud, world.net, 20, world.net.one)
-    world.outside = Outside(world.cloud.store, lambda: world.cloud.engine.view, world._send, world.as_of)
+    world.outside = Outside(world.cloud.store, lambda: world.cloud.engine, world._send)
     both = [("hv3", number(OUTSIDE)), ("hv3", number(each.address))]
     assert sorted(announced(world.tick(TRIES))) == sorted(both * TRIES) and announced(world.tick(3)) == []
     many = [floating(world.cloud, world.net, last, None) for last in range(30, 34)]
@@ -278,17 +278,45 @@ def test_all_addresses_are_announced_when_the_controller_begins_some_at_a_time()
         )
 
 
-def test_where_addresses_are_is_looked_at_when_something_has_changed(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for _ in range(3):
-        world.tick()
-    looked, look = list[int](), outside._sites
-    monkeypatch.setattr(outside, "_sites", lambda *args: (looked.append(1), look(*args))[1])
-    world.tick()
-    assert not looked
+def noting(asked: list[object]) -> Callable[..., Any]:
+    ask = Memo.ask
+    return lambda view, *call: (asked.append(call[0]), ask(view, *call))[1]
+
+
+def test_a_change_costs_a_look_at_what_it_concerns_however_much_is_there() -> None:
+    looks = {}
+    for many in (3, 20):
+        world = World()
+        world.answer()
+        for last in range(20, 20 + many):
+            floating(world.cloud, world.net, last, world.net.one)
+            router = world.cloud.router(f"another {last}")
+            world.cloud.gateway(router, world.net.world, f"203.0.113.{100 + last}")
+        world.tick(TRIES + 1)
+        asked = list[object]()
+        for change in (lambda: None, lambda world=world: floating(world.cloud, world.net, 90, world.net.one)):
+            change()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Memo, "ask", noting(asked))
+                world.outside.tick()
+            looks.setdefault(many, []).append(len(asked))
+        assert ("hv3", number("203.0.113.90")) in announced(world._sent)
+    assert looks[3] == looks[20] and looks[20][0] == 0, "each second, as long as nothing changes"
+
+
+def test_another_engine_may_not_know_of_what_has_gone() -> None:
+    world = World()
+    world.answer()
     each = floating(world.cloud, world.net, 20, world.net.one)
-    assert number(each.address) in [packet["arp_tpa"] for _, _, packet in world.tick()] and looked
+    world.tick(TRIES)
+    assert world.hear(arp_reply(OTHER_MAC, each.address, world.net.out.mac_address, OUTSIDE)) == "claimed"
+    world.tick(TRIES)
+    world.cloud.delete(each)
+    world.cloud.engine = new_engine(world.cloud.store)
+    assert announced(world.tick(TRIES)) == [], "the others are where they were"
+    spoken = to_bytes(arp_reply(OTHER_MAC, each.address, world.net.out.mac_address, OUTSIDE))
+    flow = next(flow for flow in world.cloud.flows("hv3").values() if flow.feature == "upstream")
+    assert world.outside.hear(flow, spoken) == "nobody asked"
 
 
 def test_who_cannot_be_reached_announces_when_he_can() -> None:
@@ -436,4 +464,4 @@ def test_others_have_their_turn_while_many_addresses_are_looked_at(
     given_way: list[float] = []
     monkeypatch.setattr(turns, "SLICE", 0)
     monkeypatch.setattr(turns.hub, "sleep", given_way.append)
-    assert len(world.tick()) > (0 if idle else 20) and len(given_way) > 20
+    assert len(world.tick()) > (0 if idle else 20) and len(given_way) >= 20

@@ -19,7 +19,7 @@ class World:
         self.cloud = SimulatedCloud()
         self.net: Plant = plant(self.cloud)
         self.sent: list[tuple[str, str, Packet]] = []
-        self.outside = Outside(self.cloud.store, lambda: self.cloud.engine.view, self._send)
+        self.outside = Outside(self.cloud.store, lambda: self.cloud.engine, self._send)
         # What is there is announced when the controller begins.
         for _ in range(TRIES):
             self.tick()
