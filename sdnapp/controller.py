@@ -85,7 +85,7 @@ class Controller:
         self._certified = certified
         self.store = store
         self.responders = responders
-        self.realization = Realization()
+        self.realization = Realization(give_way)
         self._handovers = Handovers(store, self.realization)
         self._switches = switches
         self._wake = wake
@@ -273,8 +273,11 @@ class Controller:
     def _tell(self, chassis_id: str, delta: Delta) -> None:
         """Have an attached chassis make a difference."""
         self.realization.changed(chassis_id, delta, self.engine.revision)
+        datapath_id = self._attached.get(chassis_id)
+        if datapath_id is None:
+            return  # It has gone meanwhile.
         try:
-            self._switches.update(self._attached[chassis_id], delta.added, delta.removed, self.engine.revision)
+            self._switches.update(datapath_id, delta.added, delta.removed, self.engine.revision)
         except Exception:
             LOG.exception("chassis %s could not be told of a change: it will be given all of its flows", chassis_id)
             self._astray.add(chassis_id)

@@ -8,10 +8,12 @@ is brought in sync before it counts again.
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from flows.delta import Delta
 from flows.flow import Flow
+from topology.turns import GiveWay, by_turns, nobody_waits
 
 DEAD, SILENT, SYNCING, IN_SYNC = "dead", "silent", "syncing", "in sync"
 CONFIRMED, PENDING = "confirmed", "pending"
@@ -56,7 +58,9 @@ class Progress:
 class Realization:
     """Progress of all chassis, told by the engine (what changed) and by the sessions (what is confirmed)."""
 
-    def __init__(self) -> None:
+    def __init__(self, give_way: GiveWay = nobody_waits) -> None:
+        """Before it notes a large change, it is to ``give_way`` now and then."""
+        self._give_way = give_way
         self._chassis: dict[str, Progress] = {}
         self._revision = 0
 
@@ -92,15 +96,18 @@ class Realization:
             progress.state, progress.since = (SYNCING, progress.told[-1].revision) if progress.told else (IN_SYNC, 0)
 
     def changed(self, chassis_id: str, delta: Delta, revision: int) -> None:
-        """Flows were changed at a revision, and are on their way to the chassis. A refused one that goes is mended."""
+        """Flows were changed at a revision, and are on their way to the chassis. A refused one that goes is mended.
+
+        Others have their turn before anything of it is noted; a chassis that has gone meanwhile has nothing noted.
+        """
+        # Who hears a broadcast changes as other ports come and go. Those that stay are not less real for it; a port
+        # that comes has flows of its own that are changed at the same revision.
+        flows = by_turns(chain(delta.added, delta.removed), self._give_way)
+        owners = {flow.owner for flow in flows if flow.feature != "flooding"}
         if progress := self._chassis.get(chassis_id):
             progress.told.append(Told(self._revision, revision))
-            for flow in (*delta.added, *delta.removed):
-                # Who hears a broadcast changes as other ports come and go. Those that stay are not less real for it;
-                # a port that comes has flows of its own that are changed at the same revision.
-                if flow.feature != "flooding":
-                    progress.pending[flow.owner] = revision
-            for flow in delta.removed:
+            progress.pending.update(dict.fromkeys(owners, revision))
+            for flow in delta.removed if progress.rejected else ():
                 refused = progress.rejected.get(flow.owner, {})
                 if refused.pop(flow, None) is not None and not refused:
                     del progress.rejected[flow.owner]

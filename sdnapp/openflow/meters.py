@@ -58,7 +58,7 @@ class Meters:
         commands = []
         for number in sorted(self._unsure):
             named, held = self._named.get(number), self._held.get(number)
-            meter = max(_counted(named), default=None) if named is not None else None
+            meter = max(named) if isinstance(named, Counter) else named
             if meter is not None and meter != held and self.supported:
                 commands.append((ADD if held is None else MODIFY, meter))
                 self._held[number] = meter

@@ -42,7 +42,7 @@ from sdnapp.openflow.messages import FlowEntry
 from sdnapp.openflow.meter_messages import meter_mod
 from sdnapp.openflow.meters import Meters
 from sdnapp.openflow.receipt import Receipt, Tally
-from topology.turns import GiveWay, by_turns, nobody_waits
+from topology.turns import GiveWay, by_turns, let_go, nobody_waits
 
 PATIENCE = 3
 """Bundles that may fail one after another before their size is halved."""
@@ -327,6 +327,9 @@ class Session:
         if bundle.revision is not None and self._bundle is not None:
             # What has changed meanwhile is under way; this much is certain now.
             effects += self._confirm(bundle.revision)
+        # Nobody else has these any more.
+        let_go(bundle.deleted, self._give_way)
+        let_go(bundle.overwritten, self._give_way)
         return effects + following
 
     # Inner parts
@@ -355,7 +358,7 @@ class Session:
 
     def _send_meters(self, commands: list[tuple[int, Meter]]) -> list[Effect]:
         messages = []
-        for command, meter in commands:
+        for command, meter in by_turns(commands, self._give_way):
             xid = self._take_xids(1)
             try:
                 messages.append(meter_mod(xid, command, meter))

@@ -5,6 +5,7 @@ from flows.delta import Delta
 from flows.flow import Flow, flow
 from flows.pipeline import DELIVERY
 from sdnapp.realization import CONFIRMED, DEAD, PENDING, SILENT, SYNCING, Realization, is_active
+from topology.turns import STRIDE
 
 OWNERS = ("port/p", "network/n")
 
@@ -105,6 +106,19 @@ def test_one_that_says_nothing_holds_nobody_up_and_confirms_what_it_was_told_bef
     assert realization.standing("a", OWNERS) == SILENT, "a word that was on its way is no answer"
     realization.heard("a", is_heard=True)
     assert realization.standing("a", OWNERS) == CONFIRMED, "it was told nothing meanwhile"
+
+
+def test_while_a_large_change_is_noted_others_have_their_turn_and_see_nothing_of_it() -> None:
+    seen: list[str] = []
+    realization = Realization(lambda: seen.append(realization.standing("a", OWNERS)))
+    realization.connected("a", 1)
+    realization.confirmed("a", 1)
+    crowd = tuple(flow_of("port/p", number) for number in range(3 * STRIDE))
+    realization.changed("a", change(*crowd, removed=crowd), 7)
+    assert seen == [CONFIRMED] * 6
+    assert realization.standing("a", OWNERS) == PENDING
+    realization.confirmed("a", 7)
+    assert realization.standing("a", OWNERS) == CONFIRMED
 
 
 def test_events_of_an_unknown_chassis_change_nothing() -> None:

@@ -101,6 +101,27 @@ def test_writes_while_all_flows_are_computed_do_not_wait_and_are_followed(world:
     assert not any(flow.owner == "port/p2" for flow in world.switches.tables["a" * 16].values())
 
 
+def test_a_chassis_that_goes_while_it_is_being_told_is_told_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("topology.turns.STRIDE", 1)
+    world.report("a", "p1")
+    world.connect("a")
+    world.controller.catch_up()
+    told = []
+    monkeypatch.setattr(world.switches, "update", lambda *arguments: told.append(arguments))
+
+    def go() -> None:
+        if world.controller.chassis_of("a" * 16) is not None:
+            world.controller.switch_disconnected("a" * 16)
+
+    world.controller.realization._give_way = go
+    world.report("a", "p1", "p2")
+    world.controller.catch_up()
+    assert told == [] and "could not be told" not in caplog.text
+    assert world.controller.datapath_of("a") is None
+
+
 def test_a_chassis_that_comes_during_a_pass_is_given_its_flows_and_never_an_empty_table(world: World) -> None:
     """A switch goes on forwarding with what it holds until it is told all that it should hold."""
     world.report("a", "p1")

@@ -1,5 +1,6 @@
 """A session brings a switch to the desired flows, whatever the switch answers."""
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -80,6 +81,28 @@ def test_a_replaced_flow_is_overwritten() -> None:
     assert wire.switch.table == table_of([a_flow(1, variant=1)])
     assert wire.switch.flow_mods == 2
     assert wire.confirmed[-1] == Confirmed(2, 1)
+
+
+def test_others_have_their_turn_while_meters_are_written_and_while_what_was_deleted_leaves_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("topology.turns.STRIDE", 1)
+    turns: list[None] = []
+    wire, count = Wire(), 100
+    wire.session = Session(give_way=lambda: turns.append(None))
+    flows = [replace(a_metered_flow(n), actions=(Meter(n, 10, 20), Controller())) for n in range(1, count + 1)]
+    wire.assign(flows)
+    wire.deliver(len(wire.switch.answers) - 1)
+    turns.clear()
+    wire.deliver()
+    assert wire.session.meter_mods_sent == count
+    assert len(turns) == 3 * count, "what was found, what differs, and the meters"
+    wire.settle()
+    wire.update(removed=flows)
+    wire.deliver()
+    turns.clear()
+    wire.deliver()
+    assert wire.confirmed[-1] == Confirmed(2, count) and len(turns) >= count
 
 
 def test_an_empty_delta_is_confirmed_without_a_message() -> None:
