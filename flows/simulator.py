@@ -4,11 +4,12 @@
     assert walk.deliveries == [...]
 
 A tunnel delivers to the chassis that owns the outer destination address. A physical network delivers to every other
-chassis that maps it: what a switch that has learned nothing would do, so nothing is hidden by luck.
+chassis that maps it: what a switch that has learned nothing would do, so nothing is hidden by luck. Whoever asks for
+one packet among very many flows may say what it has learned.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import NamedTuple
@@ -118,7 +119,8 @@ class Fabric:
 
     ``connections`` is what the chassis's connection tracking remembers from other fabrics: by default nothing. ``dead``
     are ports, by chassis, whose other end does not answer. ``learnt`` are the flows that switches have added themselves
-    on other fabrics, by chassis, to which those are added that they add here.
+    on other fabrics, by chassis, to which those are added that they add here. ``where`` says at which chassis physical
+    networks know a MAC address to be, None where they do not know.
     Raises ValueError for a placement on a chassis that is not there, and for two things at one OpenFlow port.
     """
 
@@ -131,8 +133,10 @@ class Fabric:
         dead: frozenset[tuple[str, int]] = frozenset(),
         *,
         learnt: dict[str, dict[Flow, None]] | None = None,
+        where: Callable[[int], Container[str] | None] = lambda mac: None,
     ) -> None:
         self._dead = dead
+        self._where = where
         self._learnt = learnt if learnt is not None else {}
         self._chassis = {row.id: row for row in chassis}
         self._flows = flows
@@ -159,16 +163,14 @@ class Fabric:
             raise ValueError(f"port {port_id} is not placed on a chassis")
         return self._run([_Arrival(*self._placements[port_id], packet) for packet in packets])
 
-    def inject_physical(self, physical_network: str, packet: Packet, *, to_chassis: str | None = None) -> Walk:
-        """Let a stranger send a frame on a physical network: to all, or to the one chassis where it is known to lead.
+    def inject_physical(self, physical_network: str, packet: Packet, *, to: Container[str] | None = None) -> Walk:
+        """Let a stranger send a frame on a physical network, which brings it ``to`` these chassis (None: to all).
 
-        Raises ValueError where no chassis maps it, or that one does not.
+        Raises ValueError where no such chassis maps it.
         """
-        arrivals = self._on_wire(physical_network, packet, sender=None)
-        arrivals = [each for each in arrivals if to_chassis in (None, each.chassis_id)]
+        arrivals = self._on_wire(physical_network, packet, None, to)
         if not arrivals:
-            who = f"chassis {to_chassis} has no" if to_chassis is not None else "no chassis has a"
-            raise ValueError(f"{who} patch port to physical network {physical_network}")
+            raise ValueError(f"no chassis has a patch port to physical network {physical_network}")
         return self._run(arrivals)
 
     def inject_core(
@@ -231,14 +233,16 @@ class Fabric:
 
     def _to_wire(self, walk: Walk, chassis_id: str, physical_network: str, emission: Emission) -> list[_Arrival]:
         walk.on_physical.append(PhysicalFrame(chassis_id, physical_network, emission.packet))
-        return self._on_wire(physical_network, emission.packet, chassis_id)
+        return self._on_wire(physical_network, emission.packet, chassis_id, self._where(emission.packet["eth_dst"]))
 
-    def _on_wire(self, physical_network: str, packet: Packet, sender: str | None) -> list[_Arrival]:
+    def _on_wire(
+        self, physical_network: str, packet: Packet, sender: str | None, places: Container[str] | None
+    ) -> list[_Arrival]:
         return [
             _Arrival(row.id, ofport, packet)
             for row in self._chassis.values()
             for name, ofport in row.patch_ports
-            if name == physical_network and row.id != sender
+            if name == physical_network and row.id != sender and (places is None or row.id in places)
         ]
 
     def _to_tunnel(self, walk: Walk, chassis_id: str, encapsulation: str, emission: Emission) -> list[_Arrival]:

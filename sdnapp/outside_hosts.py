@@ -4,13 +4,12 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
 from flows.engine import Engine
+from sdnapp.whereabouts import STRANGER_MAC
 from topology import gateway, interfaces, routing
 from topology.gateway_values import Neighbour, VirtualAddress
 from topology.store import Store
 from topology.values import FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, FloatingIP, Network, Port, Router, Subnet
 
-STRANGER_MAC = "00:00:5e:00:53:01"
-"""Of a host that nobody has heard of: one for documentation (RFC 7042, section 2.1.2)."""
 _FEW = 5
 
 

@@ -13,6 +13,7 @@ from flows.simulator import Arrived, Fabric, Step, Walk
 from sdnapp.hostnames import names
 from sdnapp.router_icmp import words_about
 from sdnapp.status import NO_GATEWAY
+from sdnapp.whereabouts import Whereabouts
 from topology import facts
 from topology.doors import gateway_chassis
 from topology.store import Store
@@ -37,6 +38,7 @@ class Teller:
 
     def __init__(self, store: Store, engine: Engine) -> None:
         self.store, self.engine = store, engine
+        self.whereabouts = Whereabouts(store, engine)
         self._hostnames = {row.id: row.hostname for row in store.all(Chassis)}
         self._shown = names(self._hostnames)
 
@@ -49,7 +51,8 @@ class Teller:
             live = self.engine.ask(facts.live_port, port_id)
             if live is not None:
                 placements[port_id] = (live.chassis_id, live.ofport)
-        return Fabric(chassis, {row.id: self.engine.desired(row.id).values() for row in chassis}, placements)
+        flows = {row.id: self.engine.desired(row.id).values() for row in chassis}
+        return Fabric(chassis, flows, placements, where=self.whereabouts.of_mac)
 
     def told(self, walk: Walk, verdict: str, explanation: str) -> dict[str, Any]:
         """Return what every trace says of a packet's walk, as a JSON value."""

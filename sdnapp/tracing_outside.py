@@ -1,7 +1,7 @@
 """``sdnapp trace --from-outside``: a packet of a host on a physical network, walked through all chassis.
 
-The host asks by ARP who has its next hop. The chassis that answers is the door: the physical network has learnt where
-it is, and brings the packet there alone.
+The host asks by ARP who has its next hop. The chassis that answers is the door: the physical network has learnt that,
+and brings the packet there. Only the chassis where the next hop can be is asked, as each has very many flows.
 """
 
 from ipaddress import IPv4Address
@@ -17,7 +17,7 @@ from sdnapp.probes import PING, Answer, Probe, ovs_flow
 from sdnapp.roads import Teller, Traced, is_dropped_beyond_a_wire
 from sdnapp.status import NO_GATEWAY
 from sdnapp.tracing import destination
-from topology import doors, facts, provider
+from topology import doors, facts
 from topology.addressing import int_to_mac
 from topology.store import Store
 from topology.values import (
@@ -76,15 +76,14 @@ def trace_from_outside(teller: Teller, sender: Outside, to: str, why: Why, *, pr
     own = _Own(teller, surroundings, surroundings.port_at(host.next_hop))
     begins = {"network": sender.network.id, "source": host.address, "via": host.next_hop}
     tag = sender.network.segment.segmentation_id
-    asked = teller.fabric.inject_physical(wire, _tagged(arp_request(host.mac, host.address, host.next_hop), tag))
-    door = own.door(asked, host.next_hop)
+    door = own.door(wire, _tagged(arp_request(host.mac, host.address, host.next_hop), tag))
     if door is None:
         explanation = f"nobody there answers for {host.next_hop}, so it is not sent: {own.why_silent(why)}"
         nothing = dict.fromkeys(("door", "translated", "live_flow", "bridge"))
         told = teller.told(Walk(), "unanswered", explanation)
         return Traced(Walk(), {"from": begins | {"chassis": None}, "to": to, **told, **nothing})
     sent = _tagged(probe.packet(host.mac, door.mac, host.address, address), tag)
-    walk = teller.fabric.inject_physical(wire, sent, to_chassis=door.chassis_id)
+    walk = teller.fabric.inject_physical(wire, sent, to={door.chassis_id})
     chassis = store.get(Chassis, door.chassis_id)
     assert chassis is not None
     role, in_words = own.role(wire)
@@ -126,18 +125,21 @@ class _Own:
     def __init__(self, teller: Teller, surroundings: Surroundings, port: Port | None) -> None:
         self._store, self._ask = teller.store, teller.engine.ask
         self._surroundings, self._teller, self._port = surroundings, teller, port
+        self._place = teller.whereabouts.of_port(port) if port is not None else None
         self._router_id = surroundings.router_of(port)
         self._router = surroundings.router(self._router_id)
 
-    def door(self, asked: Walk, address: str) -> _Door | None:
-        """Return where an address is found that a host has asked for; None where nobody answers."""
-        for frame in asked.on_physical:
-            if frame.packet.get("arp_op") == ARP_REPLY and frame.packet["arp_spa"] == int(IPv4Address(address)):
-                return _Door(int_to_mac(frame.packet["arp_sha"]), frame.chassis_id)
-        if self._port is None or self._port.id not in {each.port_id for each in asked.deliveries}:
+    def door(self, wire: str, question: Packet) -> _Door | None:
+        """Return where the next hop is found by a host that asks for it; None where nobody answers."""
+        chassis = self._store.get(Chassis, self._place or "")
+        if self._port is None or chassis is None or wire not in dict(chassis.patch_ports):
             return None
-        live = self._ask(facts.live_port, self._port.id)
-        return _Door(self._port.mac_address, live.chassis_id) if live is not None else None
+        asked = self._teller.fabric.inject_physical(wire, question, to={chassis.id})
+        for frame in asked.on_physical:
+            if frame.packet.get("arp_op") == ARP_REPLY and frame.packet["arp_spa"] == question["arp_tpa"]:
+                return _Door(int_to_mac(frame.packet["arp_sha"]), frame.chassis_id)
+        is_heard = self._port.id in {each.port_id for each in asked.deliveries}
+        return _Door(self._port.mac_address, chassis.id) if is_heard else None
 
     def role(self, wire: str) -> tuple[str, str]:
         """Return as what the door answers, and the same in words."""
@@ -175,14 +177,9 @@ class _Own:
             reason = why.why_floatingip_down(row) if row is not None else None
         else:
             reason = why.why_down(port)
-        if reason is None and self._is_without_door(port):
+        if reason is None and self._place is None and self._router_id is not None:
             reason = NO_GATEWAY
         return f"{called}: {reason or 'one gateway chassis is just handing over to another, try again'}"
-
-    def _is_without_door(self, port: Port) -> bool:
-        if port.device_owner == ROUTER_INTERFACE:
-            return self._ask(provider.interface_door, port.id) is None
-        return self._router_id is not None and self._ask(doors.active_gateway, self._router_id) is None
 
     def _why_not_let_in(self, walk: Walk, to: str, next_hop: str) -> str | None:
         """Say why a router refuses what begins outside; None where it is not the router that does."""

@@ -107,9 +107,28 @@ def test_strangers_on_the_core_and_on_a_physical_network():
     walk = cloud.inject_physical("physnet1", PING)
     assert walk.deliveries == [Delivery("a", PING), Delivery("b2", PING)]
     assert walk.on_physical == [], "the stranger's frame is not ours"
-    walk = cloud.inject_physical("physnet1", PING, to_chassis="hv2")
-    assert walk.deliveries == [Delivery("b2", PING)]
-    assert [(each.chassis_id, each.by, each.goes_on) for each in walk.arrivals] == [("hv2", "patch", True)]
+    assert [(each.chassis_id, each.by, each.goes_on) for each in walk.arrivals] == [
+        ("hv1", "patch", True),
+        ("hv2", "patch", True),
+        ("hv3", "patch", False),
+    ]
+
+
+def test_what_a_physical_network_has_learnt_is_where_its_frames_go():
+    cloud = Fabric(
+        [hypervisor(name) for name in IP],
+        {"hv1": [entry(Output(PATCH), in_port=1)], "hv2": [entry(Output(2), in_port=PATCH)], "hv3": []},
+        PLACES,
+        where=lambda mac: {"hv2"} if mac == PING["eth_dst"] else None,
+    )
+    walk = cloud.inject("a", PING, PING.but(eth_dst=MACS[2]))
+    assert [(each.chassis_id, each.by) for each in walk.arrivals[2:]] == [
+        *(("hv2", "patch"), ("hv2", "patch"), ("hv3", "patch"))
+    ]
+    walk = cloud.inject_physical("physnet1", PING.but(eth_dst=MACS[2]), to={"hv3"})
+    assert [each.chassis_id for each in walk.arrivals] == ["hv3"]
+    with pytest.raises(ValueError, match="no chassis has a patch port to physical network physnet1"):
+        cloud.inject_physical("physnet1", PING, to={"hv9"})
 
 
 def test_a_loop_between_chassis_ends():
@@ -129,8 +148,6 @@ def test_mistakes_are_named():
         fabric(places={"a": ("hv1", GENEVE)})
     with pytest.raises(ValueError, match="no chassis has a patch port to physical network physnet9"):
         fabric().inject_physical("physnet9", PING)
-    with pytest.raises(ValueError, match="chassis hv9 has no patch port to physical network physnet1"):
-        fabric().inject_physical("physnet1", PING, to_chassis="hv9")
     with pytest.raises(ValueError, match="chassis hv1 has no tunnel port for gre"):
         fabric().inject_core("hv1", PING, 7, encapsulation="gre")
     with pytest.raises(ValueError, match="there is no chassis hv9"):

@@ -147,6 +147,22 @@ def test_a_router_answers_a_ping_outside(cloud: SimulatedCloud, net: Outward) ->
     assert {step["chassis"] for step in found["steps"]} == {"hv3"}, "hv1 hears the answer, which is not for it"
 
 
+def test_only_the_chassis_on_the_way_are_looked_at(cloud: SimulatedCloud, net: Outward) -> None:
+    """A chassis may have 100,000 flows, and there may be hundreds that are on the physical network."""
+    each = floating(cloud, net, 20, net.one)
+    teller = Teller(cloud.store, cloud.engine)
+    for sender in (Outside(net.world), Outside(net.world, "203.0.113.77")):
+        for to in (OUTSIDE, each.address):
+            assert trace_from_outside(teller, sender, to, NothingIsDown()).document["verdict"] in (
+                "answered",
+                "delivered",
+            )
+    assert set(teller.fabric._switches) == {"hv1", "hv3"}
+    teller = Teller(cloud.store, cloud.engine)
+    trace_from_outside(teller, Outside(net.world, "203.0.113.77"), OUTSIDE, NothingIsDown())
+    assert set(teller.fabric._switches) == {"hv3"}, "the answer to the ping is for somebody outside"
+
+
 def test_a_port_of_the_routers_that_is_nobodys_is_unreachable(cloud: SimulatedCloud, net: Outward) -> None:
     found = traced(cloud, net.world, OUTSIDE, Probe(TCP, 22))
     assert outcome(found) == ("controller", "hv3", [])
