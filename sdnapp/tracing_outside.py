@@ -183,11 +183,11 @@ class _Own:
 
     def _why_not_let_in(self, walk: Walk, to: str, next_hop: str) -> str | None:
         """Say why a router refuses what begins outside; None where it is not the router that does."""
+        if [step.table for step in walk.steps][-1:] != [DROPS.name]:
+            return None
         *_, before, last = walk.steps
         owner = self._port.device_owner if self._port is not None else ""
         at = self._teller.chassis(last.chassis_id)
-        if last.table != DROPS.name:
-            return None
         if before.table == INBOUND_VERDICT.name and owner == ROUTER_GATEWAY:
             return (
                 f"dropped on {at}: the port is one of those with which {at} translates for {self._router}, so that "
