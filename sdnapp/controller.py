@@ -7,13 +7,15 @@ sends that, and the confirmation makes port status true. Nothing here opens a so
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 from flows.delta import Delta
 from flows.engine import Engine
 from flows.flow import Flow
+from sdnapp import named_ports
+from sdnapp.attachments import Attachments
 from sdnapp.handovers import Handovers
+from sdnapp.named_ports import NamedPorts
 from sdnapp.realization import IN_SYNC, Realization
 from sdnapp.responders import Responders, leads_here
 from sdnapp.status import DOWN, MORE_ADDRESSES, Status, chassis_of, is_down_for_certain, is_nowhere
@@ -35,8 +37,6 @@ FOLLOWED: tuple[tuple[type[Any], Callable[..., Any]], ...] = (
     *((kind, standing) for kind in OWNERS),
 )
 """Facts of rows from which more follows than flows."""
-NAMED_PREFIX = "dp-"
-"""Chassis without OVSDB are called by their datapath id, with this in front."""
 
 
 class SwitchPort(Protocol):
@@ -82,7 +82,6 @@ class Controller:
         self._settle_anew = True
         """Whether a former controller may have stopped before it was done."""
         self._untranslated: dict[str, list[str]] = {}
-        self._certified = certified
         self.store = store
         self.responders = responders
         self.realization = Realization(give_way)
@@ -92,20 +91,10 @@ class Controller:
         self._changes: list[Change] = []
         self._busy = threading.RLock()
         self._progress = threading.Condition()
-        self._connected: set[str] = set()
-        self._attached: dict[str, str] = {}
-        self._serving: dict[str, str] = {}
-        """The same by datapath."""
+        self._attachments = Attachments(store, switches.refuse, certified=certified)
+        self._named_ports = NamedPorts(store)
         self._astray: set[str] = set()
-        """Attached chassis that did not hear of a difference, so that only all of their flows bring them back."""
-        self._speaking: set[str] = set()
-        """Chassis whose databases are connected."""
-        self._hosts: dict[str, str] = {}
-        """Where the database of each chassis was connected from last."""
-        self._certificates: dict[str, str] = {}
-        """Names in the certificates of connected switches, by datapath; empty without TLS."""
-        self._contested: frozenset[str] = frozenset()
-        self._ports_by_name: dict[str, dict[int, str]] = {}
+        """Attached chassis that have not got a difference, so that only all of their flows bring them back."""
         self._failures: dict[Any, str] = {}
         self._look_again = False
         """Whether it may be other datapaths than before that are chassis."""
@@ -166,7 +155,7 @@ class Controller:
         self._report_failures()
         look_again, self._look_again = self._look_again, False
         self._make_durable()
-        fresh = self._attach_all() if look_again else set()
+        fresh = self._attach() if look_again else []
         self._tell_all({each: delta for each, delta in deltas.items() if each not in fresh})
         for chassis_id in sorted(self._astray):
             self._assign(chassis_id)
@@ -187,7 +176,7 @@ class Controller:
 
     def _tell_all(self, deltas: Mapping[str, Delta]) -> None:
         for chassis_id, delta in deltas.items():
-            if chassis_id in self._attached and chassis_id not in self._astray:
+            if self.datapath_of(chassis_id) is not None and chassis_id not in self._astray:
                 self._tell(chassis_id, delta)
 
     def _new_engine(self) -> Engine:
@@ -207,7 +196,7 @@ class Controller:
                 self.responders.follow(deltas.values(), self._give_way)
                 return deltas
         self._engine_is_sound = False
-        self._astray.update(self._attached)
+        self._astray.update(self._attachments.chassis())
         self._nothing_is_known = not self.realization.is_any_in_sync()
         try:
             self.engine = self._new_engine()
@@ -273,7 +262,7 @@ class Controller:
     def _tell(self, chassis_id: str, delta: Delta) -> None:
         """Have an attached chassis make a difference."""
         self.realization.changed(chassis_id, delta, self.engine.revision)
-        datapath_id = self._attached.get(chassis_id)
+        datapath_id = self.datapath_of(chassis_id)
         if datapath_id is None:
             return  # It has gone meanwhile.
         try:
@@ -284,11 +273,14 @@ class Controller:
 
     def _assign(self, chassis_id: str) -> None:
         """Have an attached chassis hold exactly what it should, whatever it was told before."""
+        datapath_id = self.datapath_of(chassis_id)
+        if datapath_id is None:
+            return
         self._astray.add(chassis_id)
         self.realization.connected(chassis_id, self.engine.revision)
         try:
             flows = self.engine.desired(chassis_id).values()
-            self._switches.assign(self._attached[chassis_id], flows, self.engine.revision)
+            self._switches.assign(datapath_id, flows, self.engine.revision)
         except Exception:
             LOG.exception("chassis %s could not be given its flows: it is tried again", chassis_id)
         else:
@@ -298,21 +290,17 @@ class Controller:
 
     def switch_connected(self, datapath_id: str, certificate_name: str | None = None) -> None:
         """A switch has finished its handshake; with TLS it is whoever its certificate names."""
-        self._connected.add(datapath_id)
-        if certificate_name is not None:
-            self._certificates[datapath_id] = certificate_name
+        self._attachments.connect(datapath_id, certificate_name)
         self._look_again = True
         self.catch_up()
 
     def switch_disconnected(self, datapath_id: str) -> None:
         """A switch's session is over; its flows stay where they are."""
         with self._busy:
-            self._connected.discard(datapath_id)
-            self._certificates.pop(datapath_id, None)
-            self._ports_by_name.pop(datapath_id, None)
+            self._named_ports.forget(datapath_id)
             self._look_again = True
-            if (chassis_id := self._serving.get(datapath_id)) is not None:
-                self._detach(chassis_id)
+            if (chassis_id := self._attachments.disconnect(datapath_id)) is not None:
+                self._detached(chassis_id)
                 LOG.warning(
                     "chassis %s has lost its OpenFlow session; it goes on forwarding with the flows that it has",
                     chassis_id,
@@ -347,17 +335,20 @@ class Controller:
             self.realization.rejected(chassis_id, flow, reason)
             self._moved()
 
-    def ports_named(self, datapath_id: str, names: Mapping[int, str]) -> None:
-        """A switch's ports by number; they bind by name where no OVSDB connection speaks for the switch."""
-        self._ports_by_name[datapath_id] = dict(names)
-        if self.chassis_of(datapath_id) == NAMED_PREFIX + datapath_id:
-            self._bind_names(datapath_id)
+    def ports_named(self, datapath_id: str, names: Mapping[int, str | None]) -> None:
+        """Ports of a switch came, changed or went (None), by number.
+
+        They bind by name where no OVSDB connection speaks for the switch.
+        """
+        self._named_ports.note(datapath_id, names)
+        if self._binds_by_name(datapath_id):
+            self._named_ports.bind(datapath_id)
 
     # What switches' databases tell
 
     def database_connected(self, chassis_id: str, address: str) -> None:
         """A chassis's database is connected, from ``host:port``; what it tells follows."""
-        self._hosts[chassis_id] = address.rpartition(":")[0]
+        self._attachments.database_connected(chassis_id, address)
 
     def observed(
         self, chassis: Chassis, plugged: Mapping[str, Plugged], changed: Collection[str] | None = None
@@ -366,51 +357,36 @@ class Controller:
 
         ``changed``: ids of the ports that are reported otherwise than the last time; None where that is not known.
         """
-        if chassis.datapath_id and self.store.get(Chassis, NAMED_PREFIX + chassis.datapath_id) is not None:
-            forget(self.store, NAMED_PREFIX + chassis.datapath_id)
-        if self._certified and (holder := self._other_holder(chassis)) is not None:
-            LOG.error(
-                "chassis %s reports the datapath of chassis %s, %s, and is not served under it: "
-                "if %s is gone for good, openstack network agent delete %s; if not: "
-                "ovs-vsctl set bridge BRIDGE other_config:datapath-id=<16 hexadecimal digits>",
-                *(chassis.id, holder, chassis.datapath_id, holder, holder),
-            )
-            chassis = replace(chassis, datapath_id="")
-        known = self.store.get(Chassis, chassis.id)
-        if known is not None and not chassis.datapath_id:
-            # A database that has just started does not know it yet; the switch itself may never have stopped.
-            chassis = replace(chassis, datapath_id=known.datapath_id)
+        named = named_ports.PREFIX + chassis.datapath_id
+        if chassis.datapath_id and self.store.get(Chassis, named) is not None:
+            forget(self.store, named)
+        chassis = self._attachments.believed(chassis)
         observe(self.store, chassis, plugged, self._give_way, changed)
         # Here, so that it is done when the flows that follow from it are: those are computed meanwhile.
         self.store.flush()
-        if chassis.id not in self._speaking:
-            self._speaking.add(chassis.id)
+        if self._attachments.speaks(chassis.id):
             self._reconsider()
 
     def database_lost(self, chassis_id: str) -> None:
         """A chassis's database is not connected any more; what it has told stands."""
-        self._speaking.discard(chassis_id)
+        self._attachments.database_lost(chassis_id)
         self._reconsider()
 
     def adopt_by_name(self, datapath_id: str) -> None:
         """Make a connected switch that no OVSDB connection has claimed a chassis of its own."""
-        if self._certified:
-            # Only its database can say which bridge a chassis has: a certificate does not name datapaths.
-            return
-        unclaimed = datapath_id in self._connected and not self.store.find_ids(Chassis, "datapath", datapath_id)
-        if unclaimed and self._admits(NAMED_PREFIX + datapath_id):
+        if self._attachments.may_be_adopted(datapath_id) and self._admits(named_ports.PREFIX + datapath_id):
             LOG.info("datapath %s has no OVSDB connection: its ports bind by name (tap + 11 characters)", datapath_id)
-            self._bind_names(datapath_id)
+            self._named_ports.bind(datapath_id)
 
     # What the API asks
 
     def chassis_of(self, datapath_id: str) -> str | None:
         """Return the chassis that a connected datapath serves, or None."""
-        return self._serving.get(datapath_id)
+        return self._attachments.chassis_of(datapath_id)
 
     def datapath_of(self, chassis_id: str) -> str | None:
         """Return the connected datapath that a chassis is, or None."""
-        return self._attached.get(chassis_id)
+        return self._attachments.datapath_of(chassis_id)
 
     @property
     def status(self) -> Status:
@@ -472,93 +448,30 @@ class Controller:
         with self._progress:
             self._progress.notify_all()
 
-    def _attach_all(self) -> set[str]:
+    def _attach(self) -> list[str]:
         """Give every connected datapath that has a chassis its flows; return the chassis that are new."""
-        fresh = set()
-        claims = {datapath_id: self._claims(datapath_id) for datapath_id in self._connected}
-        for chassis_id, datapath_id in list(self._attached.items()):
-            if chassis_id not in claims.get(datapath_id, ()):
-                self._detach(chassis_id)
-        served = set(self._attached.values())
-        for datapath_id in sorted(claims.keys() - served):
-            if len(claims[datapath_id]) == 1:
-                (claiming,) = claims[datapath_id]
-                self._attached[claiming], self._serving[datapath_id] = datapath_id, claiming
-                row = self.store.get(Chassis, claiming)
-                host = row.hostname if row is not None else ""
-                LOG.info("chassis %s is datapath %s, on host %s", claiming, datapath_id, host or "-")
-                self._forget_former_selves(claiming, datapath_id)
-                self._assign(claiming)
-                fresh.add(claiming)
-        contested = frozenset(at for at, each in claims.items() if len(self._speaking.intersection(each)) > 1)
-        for datapath_id in sorted(contested - self._contested):
-            LOG.error(
-                "chassis %s all say that their datapath is %s: give each one of its own: "
-                "ovs-vsctl set bridge BRIDGE other_config:datapath-id=<16 hexadecimal digits>",
-                " and ".join(claims[datapath_id]),
-                datapath_id,
-            )
-        self._contested = contested
-        return fresh
+        moves = self._attachments.look()
+        for chassis_id in moves.lost:
+            self._detached(chassis_id)
+        # Whatever comes between, the next pass finds them.
+        self._astray.update(moves.found)
+        for chassis_id in moves.found:
+            self._attachments.forget_former_selves(chassis_id)
+            self._assign(chassis_id)
+        return moves.found
 
-    def _claims(self, datapath_id: str) -> list[str]:
-        """Return the chassis that a datapath may be: one, unless several databases that are connected say so.
-
-        A machine that was installed anew may leave the row of its former self behind, with the same datapath. But one
-        whose database is only away for a moment keeps its datapath from a stranger who has the same by mistake.
-        """
-        named = self.store.find_ids(Chassis, "datapath", datapath_id)
-        told = [chassis_id for chassis_id in named if not chassis_id.startswith(NAMED_PREFIX)] or list(named)
-        if self._certified:
-            own_name = self._certificates.get(datapath_id)
-            if told and own_name not in told:
-                self._switches.refuse(
-                    datapath_id, f"its certificate is that of {own_name}, but the datapath is that of {told[0]}"
-                )
-            told = [chassis_id for chassis_id in told if chassis_id == own_name]
-        speaking = [chassis_id for chassis_id in told if chassis_id in self._speaking]
-        present = self.chassis_of(datapath_id)
-        if present in told and present not in speaking:
-            host = self._hosts.get(present)
-            return [chassis_id for chassis_id in speaking if self._hosts.get(chassis_id) == host] or [present]
-        return speaking or told
-
-    def _other_holder(self, chassis: Chassis) -> str | None:
-        """Return another chassis that has had the reported datapath before; it keeps it."""
-        known = self.store.get(Chassis, chassis.id)
-        if not chassis.datapath_id or (known is not None and known.datapath_id == chassis.datapath_id):
-            return None
-        others = (each for each in self.store.find_ids(Chassis, "datapath", chassis.datapath_id) if each != chassis.id)
-        return next((each for each in others if not each.startswith(NAMED_PREFIX)), None)
-
-    def _forget_former_selves(self, chassis_id: str, datapath_id: str) -> None:
-        """Remove what an earlier id of the same machine has left: its ports would be where nobody is, for ever."""
-        if chassis_id in self._speaking:
-            for other in set(self.store.find_ids(Chassis, "datapath", datapath_id)) - self._speaking:
-                if self._hosts.get(other) in (None, self._hosts.get(chassis_id)):
-                    LOG.info("chassis %s is forgotten: its machine is chassis %s now", other, chassis_id)
-                    forget(self.store, other)
-
-    def _detach(self, chassis_id: str) -> None:
-        del self._serving[self._attached.pop(chassis_id)]
+    def _detached(self, chassis_id: str) -> None:
         self._astray.discard(chassis_id)
         self.realization.disconnected(chassis_id)
         self._moved()
 
-    def _bind_names(self, datapath_id: str) -> None:
-        plugged = {}
-        for number, name in self._ports_by_name.get(datapath_id, {}).items():
-            if name.startswith("tap"):
-                for port_id in self.store.find_ids(Port, "name_prefix", name[3:]):
-                    plugged[port_id] = Plugged(number, name)
-        named = NAMED_PREFIX + datapath_id
-        observe(self.store, Chassis(named, hostname=named, datapath_id=datapath_id), plugged)
+    def _binds_by_name(self, datapath_id: str) -> bool:
+        return self.chassis_of(datapath_id) == named_ports.PREFIX + datapath_id
 
     def _rebind_names(self, concerns_ports: bool) -> None:
-        if self._ports_by_name and concerns_ports:
-            for datapath_id in list(self._ports_by_name):
-                if self.chassis_of(datapath_id) == NAMED_PREFIX + datapath_id:
-                    self._bind_names(datapath_id)
+        for datapath_id in self._named_ports.datapaths() if concerns_ports else ():
+            if self._binds_by_name(datapath_id):
+                self._named_ports.bind(datapath_id)
 
     def _report_failures(self) -> None:
         now = {call: failure.error for call, failure in self.engine.failures.items()}

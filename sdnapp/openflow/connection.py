@@ -81,8 +81,8 @@ class Callbacks:
     """It is in sync for the first time since it came: (datapath id, receipt, seconds since its first assignment)."""
     on_packets: Callable[[str, Sequence[PacketIn]], None]
     """Flows sent packets to the controller, all that have come so far: (datapath id, packets). Each has a port."""
-    on_ports: Callable[[str, Mapping[int, str]], None]
-    """Its ports are now these: (datapath id, names by number)."""
+    on_ports: Callable[[str, Mapping[int, str | None]], None]
+    """Ports that came, changed or went, at first all that there are: (datapath id, names by number, None if gone)."""
 
 
 class Connection:
@@ -99,7 +99,8 @@ class Connection:
         self._callbacks = callbacks
         self._since = datetime.now(UTC)
         self._assigned_at = 0.0
-        self._ports = {number: port.name.decode(errors="replace") for number, port in datapath.ports.items()}
+        self._ports: dict[int, str | None] = {}
+        """Names of ports that nobody has been told about yet, by number; None for those that are gone."""
         self._inbox: Any = hub.Queue()
         self._outgoing: deque[Iterator[bytes]] = deque()
         self._closed = False
@@ -115,6 +116,7 @@ class Connection:
         """Tell that the switch is there, and its ports; begin to serve the inbox."""
         self.tell(self._callbacks.on_connected, self.datapath_id, self.address, peer_name(self.datapath.socket))
         hub.spawn(self._run)
+        self._ports |= {number: port.name.decode(errors="replace") for number, port in self.datapath.ports.items()}
         self._inbox.put(self._tell_ports)
 
     def stop(self) -> None:
@@ -146,16 +148,8 @@ class Connection:
         self._inbox.put(lambda: self.datapath.send(data))
 
     def port_changed(self, status: PortStatus) -> None:
-        """Take note of a port that came, changed or went."""
-
-        def note() -> None:
-            if status.deleted:
-                self._ports.pop(status.port, None)
-            else:
-                self._ports[status.port] = status.name
-            self._tell_ports()
-
-        self._inbox.put(note)
+        """Keep word of a port that came, changed or went until all that came with it is there."""
+        self._ports[status.port] = None if status.deleted else status.name
 
     def answers(self, seconds: float) -> bool:
         """Return whether the switch answers an echo request within so many seconds. Waits for it."""
@@ -212,10 +206,12 @@ class Connection:
                 hub.sleep(0)
 
     def all_taken(self) -> None:
-        """Pass on the packets that have come."""
+        """Pass on the packets that have come, and soon what is new of ports."""
         if self._packets:
             packets, self._packets = self._packets, []
             self.tell(self._callbacks.on_packets, self.datapath_id, packets)
+        if self._ports:
+            self._inbox.put(self._tell_ports)
 
     def tell(self, callback: Callable[..., None], *arguments: Any) -> None:
         """Call back, unless the connection is over."""
@@ -312,4 +308,6 @@ class Connection:
         self.datapath.send(message(ECHO_REQUEST, 0, PROBE))
 
     def _tell_ports(self) -> None:
-        self.tell(self._callbacks.on_ports, self.datapath_id, dict(self._ports))
+        if self._ports:
+            ports, self._ports = self._ports, {}
+            self.tell(self._callbacks.on_ports, self.datapath_id, ports)

@@ -88,7 +88,7 @@ class Switches:
         on_rejected: Callable[[str, Flow, str], None],
         on_reconciled: Callable[[str, Receipt, float], None],
         on_packets: Callable[[str, Sequence[messages.PacketIn]], None],
-        on_ports: Callable[[str, Mapping[int, str]], None],
+        on_ports: Callable[[str, Mapping[int, str | None]], None],
     ) -> None:
         """See ``Callbacks`` for what each is called with, and when."""
         self._callbacks = Callbacks(

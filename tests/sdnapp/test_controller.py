@@ -292,7 +292,7 @@ def test_a_switch_without_ovsdb_binds_by_name(world: World) -> None:
     world.controller.catch_up()
     world.controller.confirmed(datapath_id, world.switches.revisions[datapath_id])
     assert "sdnapp-encap-ip" in world.controller.port_realization("p1")[f"dp-{datapath_id}"]
-    world.controller.ports_named(datapath_id, {8: "eth0"})
+    world.controller.ports_named(datapath_id, {7: None})
     assert world.controller.port_realization("p1") == {}
     world.controller.observed(replace(world.chassis("a"), datapath_id=datapath_id), {"p2": Plugged(12, "x")})
     world.controller.catch_up()

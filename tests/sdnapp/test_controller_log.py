@@ -8,7 +8,7 @@ from tests.sdnapp.controlled_world import World
 
 
 def test_a_chassis_comes_is_in_sync_once_and_goes(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "sdnapp.controller")
+    caplog.set_level(logging.INFO, "sdnapp")
     world = World()
     world.controller.observed(world.chassis("a", hostname="one"), {})
     world.connect("a")

@@ -362,7 +362,9 @@ class AnyTrouble(RuleBasedStateMachine):
     def tick(self, times: int) -> None:
         self.world.tick(times)
 
-    @precondition(lambda self: len(self.world.controller._attached) == len(CHASSIS) and not self.world.silent)
+    @precondition(
+        lambda self: len(self.world.controller._attachments.chassis()) == len(CHASSIS) and not self.world.silent
+    )
     @rule()
     def settle(self) -> None:
         self.world.settle()

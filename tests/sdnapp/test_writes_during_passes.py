@@ -133,7 +133,7 @@ def test_a_chassis_that_comes_during_a_pass_is_given_its_flows_and_never_an_empt
         given.append((at, len(listed := list(flows)))),
         assign(at, listed, revision),
     )
-    world.controller._connected.add("b" * 16)
+    world.controller._attachments.connect("b" * 16, None)
     done = with_writes(world, [lambda tx: tx.put(world.chassis("b"))])
     world.controller.catch_up()
     assert done == [True]

@@ -179,6 +179,24 @@ def test_packets_that_came_together_are_passed_on_together(connection: Connectio
     assert told.events[2:] == [("packets", "00000000000000ab", [first, second])]
 
 
+def test_of_each_port_that_comes_changes_or_goes_only_that_one_is_told(connection: Connection, told: Told) -> None:
+    def names() -> list[dict[int, str | None]]:
+        return [event[2] for event in told.events if event[0] == "ports"]
+
+    until(lambda: len(told.events) == 2, "the ports that there are")
+    for number in range(2, 402):
+        connection.port_changed(messages.PortStatus(deleted=False, port=number, name=f"p{number}"))
+        if number % 100 == 1:
+            connection.all_taken()
+    until(lambda: sum(map(len, names())) == 401, "all ports are told")
+    connection.port_changed(messages.PortStatus(deleted=False, port=3, name="other"))
+    connection.port_changed(messages.PortStatus(deleted=True, port=2, name="p2"))
+    connection.all_taken()
+    connection.all_taken()
+    until(lambda: names()[-1] == {2: None, 3: "other"}, "one that went, and one with another name")
+    assert sum(map(len, names())) == 403 and len(names()) <= 6, "each once, with those that came with it"
+
+
 def test_a_slow_switch_holds_nobody_up(connection: Connection, datapath: FakeDatapath) -> None:
     datapath.open.clear()
     before = time.monotonic()
