@@ -3,9 +3,13 @@
 import importlib.util
 import os
 import shutil
+from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from topology.store import Store
 
 # Modules that tests share explain their failed assertions as tests do.
 pytest.register_assert_rewrite(
@@ -48,3 +52,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             for item in items:
                 if item.get_closest_marker(marker):
                     item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How many rows of each kind all stores, and drafts over them, have handed out."""
+    counted: Counter[str] = Counter()
+    get, find, every = Store.get, Store.find, Store.all
+
+    def getting(store: Store, kind: Any, row_id: str) -> Any:
+        counted[kind.__name__] += 1
+        return get(store, kind, row_id)
+
+    def finding(store: Store, kind: Any, index: str, key: Any) -> Any:
+        found = find(store, kind, index, key)
+        counted[kind.__name__] += len(found)
+        return found
+
+    def listing(store: Store, kind: Any) -> Any:
+        found = every(store, kind)
+        counted[kind.__name__] += len(found)
+        return found
+
+    for name, method in (("get", getting), ("find", finding), ("all", listing)):
+        monkeypatch.setattr(Store, name, method)
+    return counted

@@ -1,10 +1,14 @@
-"""Fixtures of the tests on real Open vSwitch."""
+"""Fixtures of the tests on real Open vSwitch; odd frames are made by the emulated cloud's ``mininet/frames.py``."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.real_ovs.ovs_dummy import OvsDummy, missing
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "mininet"))
 
 
 @pytest.fixture

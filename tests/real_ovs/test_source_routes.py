@@ -4,14 +4,14 @@ Open vSwitch matches neither IP options nor the length of the header, so that th
 a host obeys a route, what it passes on has another's source, and is dropped.
 """
 
-import struct
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 import pytest
+from frames import ipv4_frame, source_route
 
 from flows import packets
-from flows.packets import Packet
+from flows.fields import IP_PROTO_TCP
 from tests.clouds import OPEN
 from tests.real_ovs.frames import to_bytes
 from tests.real_ovs.ovs_dummy import missing
@@ -21,6 +21,8 @@ from topology.values import Port
 pytestmark = pytest.mark.ovs
 
 LOOSE, STRICT = 131, 137
+BEFORE_SEGMENT = 14 + 20
+"""Bytes of Ethernet, and of IPv4 without options."""
 MACS = {
     name: f"fa:16:3e:00:00:0{number}"
     for number, name in enumerate(("sender", "near", "far", "closed", "other", "open"), 1)
@@ -66,27 +68,6 @@ def kind(request: pytest.FixtureRequest) -> int:
     return found
 
 
-def source_route(kind: int, *route: str, passed: int = 0) -> bytes:
-    """A source route of which so many hops are passed already."""
-    hops = b"".join(IPv4Address(each).packed for each in route)
-    return bytes([kind, 3 + len(hops), 4 + 4 * passed]) + hops
-
-
-def with_option(packet: Packet, option: bytes) -> bytes:
-    """A packet with an option in its header."""
-    frame = to_bytes(packet)
-    ethernet, header, content = frame[:14], bytearray(frame[14:34]), frame[34:]
-    option += bytes(-len(option) % 4)
-    header[0] = 0x40 | (20 + len(option)) // 4
-    header[2:4] = struct.pack("!H", 20 + len(option) + len(content))
-    header[10:12] = bytes(2)
-    whole = bytes(header) + option
-    total = sum(struct.unpack(f"!{len(whole) // 2}H", whole))
-    total = (total & 0xFFFF) + (total >> 16)
-    checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
-    return ethernet + whole[:10] + struct.pack("!H", checksum) + whole[12:] + content
-
-
 def router_mac(cloud: RealCloud) -> str:
     (interface,) = (port for port in cloud.store.all(Port) if any(each.ip_address == ROUTER for each in port.fixed_ips))
     return interface.mac_address
@@ -97,8 +78,9 @@ def send(
 ) -> set[str]:
     """Who gets it."""
     cloud.forget()
-    packet = packets.tcp(MACS[by], mac, source, target, tcp_dst=port)
-    walk = cloud.inject_frame(f"{by}@hv1", with_option(packet, option))
+    segment = to_bytes(packets.tcp(MACS[by], mac, source, target, tcp_dst=port))[BEFORE_SEGMENT:]
+    frame = ipv4_frame((MACS[by], mac), source, target, IP_PROTO_TCP, segment, options=option)
+    walk = cloud.inject_frame(f"{by}@hv1", frame)
     for _, received in walk.deliveries:
         assert received["ipv4_dst"] == int(IPv4Address(target)), "its destination is what it was"
     return {place.partition("@")[0] for place, _ in walk.deliveries}

@@ -1,6 +1,7 @@
 """A request's cost does not grow with what is there: counted in rows read, which no busy machine can blur."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any] | None]] = [
 ]
 
 
-def rows_read(read: list[int], count: int, method: str, path: str, body: dict[str, Any] | None) -> int:
+def rows_read(read: Counter[str], count: int, method: str, path: str, body: dict[str, Any] | None) -> int:
     api = Api(Settings(quotas={}))
     network = api.network(RED)
     names = {"network": network, "subnet": api.subnet(network, "10.0.0.0/16", RED)}
@@ -64,9 +65,9 @@ def rows_read(read: list[int], count: int, method: str, path: str, body: dict[st
     request = Request.blank(f"/v2.0/{path}", method=method, body=text.encode())
     read.clear()
     assert request.get_response(api.app).status_int < 300
-    return sum(read)
+    return read.total()
 
 
 @pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
-def test_what_is_there_costs_nothing(read: list[int], method: str, path: str, body: dict[str, Any] | None) -> None:
+def test_what_is_there_costs_nothing(read: Counter[str], method: str, path: str, body: dict[str, Any] | None) -> None:
     assert rows_read(read, 300, method, path, body) == rows_read(read, 30, method, path, body) > 0
