@@ -14,11 +14,12 @@ from flows.flow import Flow
 from flows.memo import Cell, Function, Memo
 from flows.units import AUDIENCES_AT, Audience, Unit, audiences
 from topology.facts import PLACES, View
+from topology.kinds import KINDS
 from topology.routing import REACHING
 from topology.security import ASKING, GROUPS
 from topology.speaking import FREE_SPEAKERS
 from topology.steady import Rows
-from topology.store import KINDS, Change, RowChange
+from topology.store import Change, RowChange
 from topology.turns import GiveWay, by_steps, by_turns, let_go, nobody_waits
 from topology.values import Chassis
 

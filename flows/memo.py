@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 from flows.gatherings import Gathering, Turned
 from topology.facts import At, Each, Relation
+from topology.kinds import KIND_OF
 from topology.steady import Rows
-from topology.store import KIND_OF, RowChange
+from topology.store import RowChange
 from topology.turns import GiveWay, by_turns, let_go, nobody_waits
 from topology.values import Row
 

@@ -11,7 +11,8 @@ from flows.flow import Flow
 from flows.units import EVERYONE, Unit
 from tests.flows.test_engine import delivery, small_cloud, tables
 from topology import facts
-from topology.store import KINDS, Store
+from topology.kinds import KINDS
+from topology.store import Store
 from topology.values import Chassis, Network, Port, PortBinding, Segment
 
 

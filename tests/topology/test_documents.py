@@ -66,7 +66,7 @@ def test_a_row_that_would_come_back_as_another_is_not_written(row):
 
 
 def test_every_kind_of_row_can_be_kept():
-    from topology.store import KINDS
+    from topology.kinds import KINDS
 
     for kind in KINDS:
         with pytest.raises(TypeError, match="missing"):

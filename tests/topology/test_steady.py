@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tests.topology.rows import any_row, port
 from tests.topology.test_store_history import Stop, everything, expected_indexes, write
+from topology.kinds import KINDS
 from topology.steady import Steady
-from topology.store import KINDS, Store
+from topology.store import Store
 from topology.values import Port
 
 _deletions = any_row.map(lambda row: (type(row), row.id))

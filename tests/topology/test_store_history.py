@@ -10,8 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sdnapp.sqlite_storage import SqliteStorage
 from tests.topology.rows import any_row
 from topology.documents import to_document
+from topology.kinds import KINDS
 from topology.storage import MemoryStorage
-from topology.store import KINDS, Change, Store
+from topology.store import Change, Store
 from topology.values import Claim
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.intent.places import Place
 from sdnapp.api.resource import Context, Resource
-from topology.store import KIND_OF
+from topology.kinds import KIND_OF
 
 Handle = Any
 """An object: an item of a document, or the id of a row."""
