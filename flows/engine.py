@@ -14,6 +14,7 @@ from flows.flow import Flow
 from flows.memo import Cell, Function, Memo
 from flows.units import AUDIENCES_AT, Audience, Unit, audiences
 from topology.facts import PLACES, View
+from topology.interfaces import live_interface, routers_on
 from topology.kinds import KINDS
 from topology.routing import REACHING
 from topology.security import ASKING, GROUPS
@@ -21,13 +22,17 @@ from topology.speaking import FREE_SPEAKERS
 from topology.steady import Rows
 from topology.store import Change, RowChange
 from topology.turns import GiveWay, by_steps, by_turns, let_go, nobody_waits
-from topology.values import Chassis
+from topology.values import ROUTER_INTERFACE, Chassis, Port
 
 T = TypeVar("T")
 
 
 RELATIONS = (PLACES, GROUPS, *REACHING, ASKING, FREE_SPEAKERS)
 """Those of most rows, each after those that it depends on."""
+
+
+ASKED_BY_THOUSANDS = frozenset({live_interface, routers_on})
+"""Of interfaces, a router may have a thousand, and what packets reach by it asks for all of them."""
 
 
 Call = tuple[Function, tuple[Any, ...]]
@@ -73,7 +78,7 @@ class Engine:
         self._followed = tuple(followed)
         self._moved: dict[Function, set[str]] = {fact: set() for _, fact in self._followed}
         self._give_way = give_way
-        self._memo = Memo(store, give_way)
+        self._memo = Memo(store, give_way, ASKED_BY_THOUSANDS)
         self._publishing: dict[type[Any] | None, list[_Units]] = {}
         """What runs for each row of a kind; of None, what runs once."""
         self._items: dict[type[Any], list[_Items]] = {}
@@ -127,6 +132,10 @@ class Engine:
 
     def fill(self) -> None:
         """Take in all rows of the store, as a change that makes everything."""
+        for port in by_turns(self._store.all(Port), self._give_way):
+            if port.device_owner == ROUTER_INTERFACE:
+                self._memo.ask_ahead(live_interface, port.id)
+                self._memo.ask_ahead(routers_on, port.network_id)
         for relation in RELATIONS:
             self._memo.introduce(relation)
         self._run_once()

@@ -102,8 +102,12 @@ class Cell(Node):
 class Memo:
     """The cells, and who reads whom. Offers ``topology.facts.View`` to the functions it runs."""
 
-    def __init__(self, store: Rows, give_way: GiveWay = nobody_waits) -> None:
+    def __init__(
+        self, store: Rows, give_way: GiveWay = nobody_waits, asked_by_thousands: frozenset[Function] = frozenset()
+    ) -> None:
+        """``asked_by_thousands``: functions of which others ask so many at once that they are settled before that."""
         self._store = store
+        self._asked_by_thousands = asked_by_thousands
         self._give_way = give_way
         self._cells: dict[Function, dict[tuple[Any, ...], Cell]] = {}
         self._sources: dict[Any, dict[Any, Source]] = {}
@@ -159,6 +163,9 @@ class Memo:
                 for key in old ^ new:
                     edge += self._turned((row.kind, name), key)
         self._suspect_readers(edge)
+        for cell in by_turns(self._suspects, self._give_way):
+            if cell.suspect and cell.function in self._asked_by_thousands:
+                self._settle_if_it_can_be(cell)
         for relation, gathering in self._gatherings.items():
             edge = []
             of = relation.kind
@@ -250,6 +257,10 @@ class Memo:
             self._changed.add(node)
             yield node
 
+    def ask_ahead(self, function: Function, *args: Any) -> None:
+        """Settle what others will ask in the next pass; it is forgotten if none does."""
+        self._unread.add(self.settled(function, args))
+
     def introduce(self, relation: Relation) -> None:
         """Gather what all rows of a relation say, in slices; else that is done at once when it is first asked for."""
         self._gathering(relation)
@@ -296,15 +307,18 @@ class Memo:
     def _settle(self, cell: Cell) -> None:
         for read in cell.every_read():
             if isinstance(read, Cell) and read.suspect:
-                try:
-                    self._settle(read)
-                except Exception:
-                    # The reader will meet the same error when it runs, if it still asks.
-                    self._changed.add(read)
+                self._settle_if_it_can_be(read)
             if read in self._changed:
                 self._run(cell)
                 return
         cell.suspect = False
+
+    def _settle_if_it_can_be(self, cell: Cell) -> None:
+        try:
+            self._settle(cell)
+        except Exception:
+            # The reader will meet the same error when it runs, if it still asks.
+            self._changed.add(cell)
 
     def _run(self, cell: Cell, *, is_new: bool = False) -> None:
         self.runs[cell.function.__name__] += 1

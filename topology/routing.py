@@ -104,13 +104,23 @@ def routers_behind(view: View, router_id: str) -> tuple[str, ...]:
 
 
 def reach_from(view: View, network_id: str) -> Reach:
-    """Return what packets that come from a network can come to, on whatever chassis.
+    """Return what packets that come from a network can come to, on whatever chassis."""
+    router_ids = view.ask(routers_on, network_id)
+    if not router_ids:
+        return Reach(frozenset(), frozenset((network_id,)), frozenset())
+    # From all networks of a router it is the same, and that is there once.
+    within = view.ask(reach_by, router_ids)
+    return within if network_id in within.networks else within._replace(networks=within.networks | {network_id})
+
+
+def reach_by(view: View, router_ids: tuple[str, ...]) -> Reach:
+    """Return what packets can come to that come to routers of one network.
 
     Routers answer on all networks next to those that packets are routed by, and their answers take their own ways
     back; so there are more routers than such as lead to further networks.
     """
-    passed = with_all_behind(view, {*view.ask(routers_on, network_id)})
-    networks = {network_id, *_networks_of_all(view, passed)}
+    passed = with_all_behind(view, {*router_ids})
+    networks = _networks_of_all(view, passed)
     answering = with_all_behind(view, passed | _routers_on_any(view, networks))
     gateways = (view.ask(gateway, router_id) for router_id in answering)
     externals = {own.network.id for own in gateways if own is not None}

@@ -1,6 +1,7 @@
 """Whatever is much in the engine's work is done in slices, between which others have their turn."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ from flows.delta import DesiredTable
 from flows.engine import Engine
 from flows.flow import Flow
 from flows.units import EVERYONE, Unit
+from tests.clouds import SimulatedCloud
 from tests.flows.test_engine import delivery, small_cloud, tables
 from topology import facts
 from topology.kinds import KINDS
 from topology.store import Store
-from topology.values import Chassis, Network, Port, PortBinding, Segment
+from topology.values import Chassis, Network, Port, PortBinding, Router, Segment
 
 
 def test_others_ask_while_many_changes_are_followed_and_nothing_is_amiss_for_it() -> None:
@@ -151,3 +153,34 @@ def test_a_unit_gives_way_between_its_flows_and_reads_nothing_of_what_others_ask
     engine.update(changes)
     assert not (engine.runs - before)["test_engine_turns.unit"]
     assert tables(engine) == tables(Engine(store, (Unit(unit, over=Network),)))
+
+
+def test_interfaces_of_a_router_are_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("topology.turns.STRIDE", 1)
+    cloud = SimulatedCloud()
+    hub = cloud.router("hub")
+    for number in range(40):
+        network = cloud.network(f"n{number}")
+        cloud.subnet(network, f"10.0.{number}.0/24")
+        cloud.interface(hub, network, f"10.0.{number}.1")
+    cloud.port("p", network, "10.0.39.5", "hv1")
+    changes: list[Any] = []
+    cloud.store.watch(changes.append)
+    looked: list[int] = []
+    engine = Engine(cloud.store, give_way=lambda: looked.append(engine.runs["live_interface"]), filled=False)
+
+    def most_at_once() -> int:
+        pieces = [after - before for before, after in pairwise([*looked, engine.runs["live_interface"]])]
+        assert sum(pieces) >= 40
+        return max(pieces)
+
+    engine.fill()
+    assert most_at_once() <= 2, "for a start"
+    for is_up in (False, True):
+        with cloud.store.transaction() as tx:
+            tx.put(replace(cloud.store.get(Router, "hub"), admin_state_up=is_up))
+        looked[:] = looked[-1:]
+        engine.update(changes)
+        changes.clear()
+        assert most_at_once() <= 2, is_up
+    assert tables(engine) == tables(Engine(cloud.store))

@@ -27,3 +27,18 @@ def test_prefixes_are_read_once_and_not_for_each_route(monkeypatch: pytest.Monke
     assert len(found) == 50 and len(read) == 30
     (hop,) = found["10.9.7.0/24"]
     assert (hop.interface.network.id, hop.address) == ("n7", "10.0.7.9")
+
+
+def test_all_networks_of_a_router_share_what_their_packets_reach() -> None:
+    cloud = SimulatedCloud()
+    hub = cloud.router("hub")
+    networks = [cloud.network(f"n{number}") for number in range(20)]
+    for number, network in enumerate(networks):
+        cloud.subnet(network, f"10.0.{number}.0/24")
+        cloud.interface(hub, network, f"10.0.{number}.1")
+        cloud.port(f"p{number}", network, f"10.0.{number}.5", "hv1")
+    cloud.network("alone")
+    first, *others = (cloud.engine.ask(routing.reach_from, network.id) for network in networks)
+    assert first == ({"hub"}, {network.id for network in networks}, set())
+    assert all(each is first for each in others), "there once, and not for each network"
+    assert cloud.engine.ask(routing.reach_from, "alone") == (set(), {"alone"}, set())
