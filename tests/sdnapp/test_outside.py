@@ -15,7 +15,7 @@ from flows.memo import Memo
 from flows.packets import Packet, arp_reply, arp_request, gratuitous_arp
 from sdnapp import arp, turns
 from sdnapp.outages import PATIENCE, Outages
-from sdnapp.outside import FORGOTTEN, MAX_ASKED, REFRESH, TRIES, Outside, sender
+from sdnapp.outside import FORGOTTEN, REFRESH, TRIES, Outside, sender
 from sdnapp.realization import DEAD, IN_SYNC, SYNCING
 from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud, new_engine
 from tests.gateway_stories import FLAT, OUTSIDE, Outward, ask_far, floating, mac_of, outward
@@ -126,12 +126,20 @@ def test_nobody_is_believed_who_was_not_asked(world: World) -> None:
     assert world.hear(gratuitous_arp(OTHER_MAC, UPSTREAM)) == "", "an unknown one is not even heard"
 
 
-def test_asking_has_a_limit(world: World) -> None:
+def test_asking_has_a_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sdnapp.outside.MAX_ASKED", 10)
     world.answer()
     ((_, flow, frame),) = world.cloud.inject("one@hv1", ask_far(world.net, world.net.one, "203.0.113.77")).to_controller
-    for last in range(MAX_ASKED + 10):
-        world.outside.hear(flow, to_bytes(frame.but(ipv4_dst=number("203.0.113.0") + last % 256)))
-    assert len(world.outside._asked) <= 256
+    hosts = [number("203.0.113.100") + each for each in range(12)]
+    for host in (*hosts[:5], *hosts[:5], *hosts):
+        world.outside.hear(flow, to_bytes(frame.but(ipv4_dst=host)))
+    assert [host for _, host in asked(world.tick(0))] == hosts[:10], "each once, however often packets are for it"
+
+
+def test_what_comes_late_for_a_router_that_is_found_nowhere_is_said_to_be_so(world: World) -> None:
+    ((_, flow, frame),) = world.cloud.inject("one@hv1", ask_far(world.net, world.net.one, "203.0.113.77")).to_controller
+    world.cloud.doors(())
+    assert world.outside.hear(flow, to_bytes(frame)) == "no gateway chassis" and world.tick(0) == []
 
 
 def test_a_neighbour_with_a_new_mac_address_is_believed_when_the_former_is_silent(world: World) -> None:
@@ -149,6 +157,18 @@ def test_a_neighbour_with_a_new_mac_address_is_believed_when_the_former_is_silen
     for _ in range(2):
         world.tick()
     assert world.mac() == third
+
+
+def test_who_contradicts_again_and_again_changes_nothing_by_it(world: World) -> None:
+    world.answer()
+    world.tick()
+    for _ in range(3):
+        assert world.answer(OTHER_MAC) == "contradicted"
+    assert asked(world.tick(0)) == [("hv3", number(UPSTREAM))], "the former is asked once"
+    world.tick()
+    assert world.answer(OTHER_MAC) == "contradicted"
+    world.tick()
+    assert world.mac() == OTHER_MAC, "and has no more time to answer than before"
 
 
 def test_a_liar_is_not_believed_while_the_true_one_answers(world: World) -> None:

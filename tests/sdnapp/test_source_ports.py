@@ -110,6 +110,39 @@ def test_who_uses_the_reserve_gets_more_and_the_others_do_not() -> None:
     assert not world.source_ports.is_short(("hub", "hv1"))
 
 
+def test_a_switch_that_has_not_got_the_flows_yet_has_counted_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Counting()
+    world.count("hv1", reserve=7)
+    world.source_ports.tick()
+    with monkeypatch.context() as patch:
+        patch.setattr(world.source_ports, "_ask", lambda *_: {"hv1" * 4: {}})
+        world.source_ports.tick()
+    world.count("hv1", reserve=9)
+    world.source_ports.tick()
+    assert world.ports("hv1") == 1024, "nor is it known what came while it had none"
+    world.count("hv1", reserve=10)
+    world.source_ports.tick()
+    assert world.ports("hv1") == 2048
+
+
+def test_refused_connections_are_counted_from_the_first_look_on() -> None:
+    world = Counting()
+    for refused, told in ((3, 0), (8, 5)):
+        world.count("hv1", refused=refused)
+        world.source_ports.tick()
+        assert world.source_ports.refused["hub", "hv1"] == told
+    world.count("hv1", refused=9)
+    world.source_ports.tick()
+    assert world.source_ports.refused["hub", "hv1"] == 5, "with more ports it has other flows"
+    world.count("hv1", refused=10)
+    world.source_ports.tick()
+    assert world.source_ports.refused["hub", "hv1"] == 6
+    with world.store.transaction() as tx:
+        tx.delete(Translation, "hub@hv1")
+    world.source_ports.tick()
+    assert ("hub", "hv1") not in world.source_ports.refused, "it translates for that router no more"
+
+
 def test_whose_share_is_used_up_is_told_once_and_remembered_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
     world = Counting()
     for number in range(1, 40):

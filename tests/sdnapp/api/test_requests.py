@@ -96,6 +96,49 @@ def test_bodies_of_unknown_length(size: int, status: int) -> None:
     assert request.get_response(api.app).status_int == status
 
 
+class Sent(BytesIO):
+    """What a client sends; remembers in what pieces it is read."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(b" " * size)
+        self.pieces: list[int] = []
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        octets = super().read(size)
+        self.pieces.append(len(octets))
+        return octets
+
+
+@pytest.mark.parametrize(
+    ("size", "headers", "taken"),
+    [
+        (100_001, {}, 100_001),
+        (900_000, {}, 800_000),
+        (200_000, {"Transfer-Encoding": "chunked"}, 200_000),
+        (1_000_000, {"Transfer-Encoding": "chunked"}, 900_001),
+        (200_000, {"Expect": "100-continue"}, 0),
+    ],
+)
+def test_so_much_of_a_body_that_is_too_large_is_taken(size: int, headers: dict[str, str], taken: int) -> None:
+    """Or the client would meet a closed connection; but not without end, not in one piece, and not if he asks first."""
+    request, sent = Request.blank("/v2.0/networks", method="POST", headers=headers), Sent(size)
+    request.environ["wsgi.input"] = sent
+    if "Transfer-Encoding" not in headers:
+        request.content_length = size
+    assert request.get_response(Api(Settings(max_body=100_000)).app).status_int == 413
+    assert sum(sent.pieces) == taken
+    assert max(sent.pieces[1:], default=0) <= 64 << 10
+
+
+@pytest.mark.parametrize("error", [OSError, ValueError])
+def test_a_body_that_cannot_be_read(api: Api, error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = Sent(100)
+    monkeypatch.setattr(sent, "read", lambda size: (_ for _ in ()).throw(error))
+    request = Request.blank("/v2.0/networks", method="POST", headers={"Content-Length": "100"})
+    request.environ["wsgi.input"] = sent
+    assert request.get_response(api.app).status_int == 400
+
+
 def test_a_body_does_not_go_with_delete(api: Api) -> None:
     network = api.network()
     answer = api.call("DELETE", f"/v2.0/networks/{network}", {"network": {}})
