@@ -27,10 +27,11 @@ CLASSIFICATION = Table(
 TUNNEL_PEERS = Table(
     5,
     "tunnel_peers",
-    "Lets only other chassis send by tunnel.",
-    match=frozenset({"tun_src"}),
-    priorities={"self": 110, "peer": 100},
-    next=("forwarding", "drops"),
+    "Lets only other chassis send by tunnel. What is asked for a router's address, and passed on by the gateway "
+    "chassis that hands it over to this one, is answered.",
+    match=frozenset({"tun_src", "network", "eth_dst", "arp_op", "arp_tpa"}),
+    priorities={"self": 110, "passed": 105, "peer": 100},
+    next=("physical_answer", "forwarding", "drops"),
     unmatched="unknown_tunnel",
 )
 PHYSICAL_ARP = Table(
@@ -38,7 +39,8 @@ PHYSICAL_ARP = Table(
     "physical_arp",
     "ARP of a physical network that routers are on, as its doors hear it: requests for routers' and floating addresses "
     "are answered where the address is, what neighbours say goes to the controller, and so does what others say for "
-    "such an address. A gateway chassis that the controller cannot reach is silenced here.",
+    "such an address. A gateway chassis that hands an address over passes on what it is asked; one that the controller "
+    "cannot reach is silenced here.",
     match=frozenset({"network", "fenced", "arp_op", "arp_spa", "arp_sha", "arp_tpa", "arp_tha"}),
     priorities={
         "silenced": 120,
@@ -49,7 +51,7 @@ PHYSICAL_ARP = Table(
         "seen": 95,
         "announced": 90,
     },
-    next=("routing", "physical_answer", "fences"),
+    next=("routing", "physical_answer", "transit_output", "fences"),
     miss="routing",
 )
 PHYSICAL_ANSWER = Table(

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from topology.gateway_values import Fence, GatewayBinding, Neighbour, Outage, Translation, VirtualAddress
+from topology.gateway_values import PASSING_ON, Fence, GatewayBinding, Neighbour, Outage, Translation, VirtualAddress
 from topology.placement import Plugged, observe
 from topology.store import Store
 from topology.values import (
@@ -51,7 +51,7 @@ DESCRIPTION = (
     "`world` and `blue` are in one address scope: `hub` translates nothing between these, and routes nothing to `red`.",
     "`servers`: the security group of `web`, `db`, `proxy` and `scope`. They may begin any connection, and receive "
     "those of one another, HTTP from anybody, and pings from the address group `offices` (198.51.100.0/24).",
-    "The controller cannot reach `hv2` just now, and nobody has taken its roles yet.",
+    "`hv2` was handing over the gateway of `open` to `hv1` as the controller lost it; nobody has taken its roles yet.",
     "`probes`: a stateless security group of `scope`, which may exchange SNMP with `servers`.",
 )
 
@@ -105,6 +105,8 @@ TRANSLATIONS = (
 
 
 STANDING = {"router/hub": "hv2", "router/open": "hv1", "port/line-plant": "hv1", "port/line-lab": "hv2"}
+HANDED_OVER = {"router/open": ("hv2", PASSING_ON)}
+"""By whom, and which step it is."""
 
 
 def sample_cloud() -> SampleCloud:
@@ -143,7 +145,7 @@ def sample_cloud() -> SampleCloud:
         tx.put(Neighbour("plant/10.0.1.9", "plant", "10.0.1.9", "00:00:5e:00:53:09"))
         for owner, chassis_id in STANDING.items():
             router_id = owner.removeprefix("router/") if owner.startswith("router/") else "line"
-            tx.put(GatewayBinding(owner, router_id, chassis_id, "2026-01-01T00:00:00Z"))
+            tx.put(GatewayBinding(owner, router_id, chassis_id, "2026-01-01T00:00:00Z", *HANDED_OVER.get(owner, ())))
         for number, (owner, chassis_id, subject) in enumerate(TRANSLATIONS, 1):
             first, ports = (1024 * number, 1024) if owner == "hub" else (0, 0)
             row_id = f"{owner}@{chassis_id}"

@@ -15,7 +15,7 @@ from os_ken.lib import hub
 from os_ken.ofproto import ofproto_v1_3
 
 from flows.flow import Flow
-from sdnapp import idle_blocks, source_ports
+from sdnapp import gateways, idle_blocks, source_ports
 from sdnapp.api import policy_file, server
 from sdnapp.api.identity import confirmed
 from sdnapp.api.services import Settings
@@ -143,6 +143,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             give_way=Turns().give_way,
             snat_block_size=self._options.snat_block_size,
             admits=limit.admits,
+            are_joined=self._hear_one_another,
         )
         self._ovsdb = OvsdbServer(
             callbacks=Callbacks(
@@ -229,6 +230,10 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
         datapath_id = self._controller.datapath_of(chassis_id)
         return datapath_id is not None and self._switches.has_answered(datapath_id)
 
+    def _hear_one_another(self, one: str, other: str) -> bool:
+        bfd = {each["chassis"]: each["bfd"] for each in self._ovsdb.status()}
+        return gateways.hear_one_another(self._store, bfd, one, other)
+
     def _heard(self, chassis_id: str, *, is_heard: bool) -> None:
         self._controller.heard(chassis_id, is_heard=is_heard)
 
@@ -262,6 +267,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             try:
                 self._outages.tick()
                 self._sight.tick()
+                self._controller.tick()
                 self._outside.tick()
                 self._virtual_addresses.tick()
             except Exception:

@@ -69,6 +69,7 @@ class Controller:
         give_way: GiveWay = nobody_waits,
         snat_block_size: int = port_blocks.PORTS,
         admits: Callable[[str], bool] = lambda chassis_id: True,
+        are_joined: Callable[[str, str], bool] = lambda one, other: True,
     ) -> None:
         """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``.
 
@@ -76,6 +77,7 @@ class Controller:
         ``certified``: every switch and every database has shown a certificate in the name of its chassis.
         ``snat_block_size``: source ports of a chassis's first block on a router's external addresses.
         ``admits``: whether a chassis that reports no database may be one more.
+        ``are_joined``: whether two gateway chassis reach one another by tunnel.
         """
         self.snat_block_size = snat_block_size
         self._admits = admits
@@ -85,7 +87,7 @@ class Controller:
         self.store = store
         self.responders = responders
         self.realization = Realization(give_way)
-        self._handovers = Handovers(store, self.realization)
+        self._handovers = Handovers(store, self.realization, are_joined=are_joined)
         self._switches = switches
         self._wake = wake
         self._changes: list[Change] = []
@@ -323,6 +325,13 @@ class Controller:
             if self._handovers.wait_for(chassis_id):
                 self._reconsider()
             self._moved()
+
+    def tick(self) -> None:
+        """Go on with handovers that have waited long enough. To be called once a second."""
+        with self._busy:
+            self._handovers.tick()
+            if self._handovers.may_go_on():
+                self._reconsider()
 
     def rejected(self, datapath_id: str, flow: Flow, reason: str) -> None:
         """A switch has refused a flow; everything else went on without it."""

@@ -14,6 +14,7 @@ from topology.translation import Place, taken_of
 from topology.values import Chassis, FloatingIP, Network, Router
 
 ACTIVE, STANDBY, OUT, NO_UPSTREAM = "active", "standby", "out", "no upstream"
+HANDING_OVER = "handing over"
 
 
 Bfd = Mapping[str, Mapping[str, str]]
@@ -40,6 +41,14 @@ def told(
             ports = _source_ports(store, view, own, is_short, block_size)
             rows.append(_row(store, router, own) | ports | {"chassis": chassis})
     return sorted(rows, key=lambda row: (row["router_name"], row["router_id"]))
+
+
+def hear_one_another(store: Store, bfd: Bfd, one: str, other: str) -> bool:
+    """Return whether all that databases tell of the BFD sessions between two chassis is that they are up."""
+    ends = {each: row.encap_ip for each in (one, other) if (row := store.get(Chassis, each)) is not None}
+    pairs = ((one, other), (other, one))
+    states = [bfd[watcher].get(ends.get(watched) or "") for watcher, watched in pairs if watcher in bfd]
+    return bool(states) and all(state == "up" for state in states)
 
 
 def _row(store: Store, router: Router, own: Gateway) -> dict[str, Any]:
@@ -99,9 +108,16 @@ def _state(store: Store, view: View, own: Gateway, chassis_id: str) -> str:
         return ACTIVE
     if store.get(Outage, chassis_id) is not None:
         return OUT
-    return NO_UPSTREAM if store.get(NoUpstream, f"{own.network.id}/{chassis_id}") is not None else STANDBY
+    if store.get(NoUpstream, f"{own.network.id}/{chassis_id}") is not None:
+        return NO_UPSTREAM
+    row = _binding(store, own.router_id)
+    return HANDING_OVER if row is not None and row.former == chassis_id else STANDBY
 
 
 def _since(store: Store, router_id: str) -> str | None:
-    row = store.get(GatewayBinding, f"router/{router_id}")
+    row = _binding(store, router_id)
     return row.since if row is not None else None
+
+
+def _binding(store: Store, router_id: str) -> GatewayBinding | None:
+    return store.get(GatewayBinding, f"router/{router_id}")

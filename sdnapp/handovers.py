@@ -5,44 +5,74 @@ from datetime import UTC, datetime
 
 from sdnapp.realization import IN_SYNC, Realization
 from topology.facts import View
-from topology.gateway_binding import bind
-from topology.gateway_values import GatewayBinding, Outage
+from topology.gateway_binding import Progress, awaited, bind
+from topology.gateway_values import GETTING_READY, PASSING_ON, GatewayBinding
 from topology.store import Store
 from topology.turns import GiveWay, by_turns, nobody_waits
-from topology.values import Chassis, Router
+from topology.values import Router
+
+PATIENCE = 2
+"""Ticks for which questions are passed on: a second at least. A successor may have had no time to work off what it had
+heard before that, which the former has answered: it must be gone before the successor answers what it hears."""
+HEARING = 5
+"""Ticks within which a successor and the former must hear one another by BFD. A session that has just begun may need
+three seconds."""
+
+Step = tuple[str, str | None, str, str]
+"""Of a ``GatewayBinding``: the owner, the former and the next chassis, and which step it is."""
 
 
 class Handovers:
-    """Who stands for which router, kept up to date by ``follow``."""
+    """Who stands for which router, kept up to date by ``follow``. ``tick`` is to be called once a second.
+
+    ``are_joined`` says whether two chassis reach one another by tunnel.
+    """
 
     def __init__(
-        self, store: Store, realization: Realization, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        store: Store,
+        realization: Realization,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        are_joined: Callable[[str, str], bool] = lambda one, other: True,
     ) -> None:
-        self._store, self._realization, self._now = store, realization, now
-        self._decided: dict[tuple[str, str], int] = {}
-        """By owner and former chassis, the revision as of which that one answers no more."""
-        self._let_go: set[str] = set()
+        self._store, self._realization, self._now, self._are_joined = store, realization, now, are_joined
+        self._decided: dict[Step, int] = {}
+        """The revision as of which each step that is under way is made."""
+        self._ticks: dict[Step, int] = {}
+        """For how many ticks a step has lasted; questions are passed on since that was confirmed."""
+        self._due: set[Step] = set()
+        self._progress = Progress(self._is_done, self._are_parted)
 
     def follow(self, view: View, router_ids: Iterable[str], give_way: GiveWay = nobody_waits) -> None:
-        """Choose anew for some routers, and let those answer whose predecessors have let go.
+        """Choose anew for some routers, and go on with what is under way as far as switches have confirmed it.
 
         ``view`` is up to date with the store; among the ids may be those of other things, thousands of floating IPs.
         Nobody writes to the store however often this is to ``give_way``.
         """
         router_ids = [each for each in by_turns(router_ids, give_way) if self._concerns(view, each)]
         router_ids = {*router_ids, *(row.router_id for row in self._under_way())}
-        bind(self._store, view, router_ids, self._now().strftime("%Y-%m-%dT%H:%M:%SZ"), self._has_let_go)
-        places = [(row.id, row.former or "") for row in self._under_way()]
-        self._decided = {place: self._decided.get(place, self._store.revision) for place in places}
+        bind(self._store, view, router_ids, self._now().strftime("%Y-%m-%dT%H:%M:%SZ"), self._progress)
+        steps = [_step(row) for row in self._under_way()]
+        self._decided = {step: self._decided.get(step, self._store.revision) for step in steps}
+        self._ticks = {step: ticks for step, ticks in self._ticks.items() if step in self._decided}
+
+    def tick(self) -> None:
+        """Take note of the time that steps last."""
+        for row in self._under_way():
+            if row.step != PASSING_ON or self._is_confirmed(row):
+                self._ticks[_step(row)] = self._lasted(row) + 1
 
     def wait_for(self, chassis_id: str) -> bool:
-        """Return whether somebody waits for a chassis to let go."""
-        return any(former == chassis_id for _, former in self._decided)
+        """Return whether somebody waits for what a chassis confirms."""
+        return any(awaited(row) == chassis_id for row in self._under_way())
 
     def may_go_on(self) -> bool:
-        """Return whether a former has let go since this was asked last."""
-        before, self._let_go = self._let_go, {row.id for row in self._under_way() if self._has_let_go(row)}
-        return not self._let_go <= before
+        """Return whether since this was asked last a step has been done, or cannot last."""
+        before, self._due = (
+            self._due,
+            {_step(row) for row in self._under_way() if self._is_done(row) or self._are_parted(row)},
+        )
+        return not self._due <= before
 
     def _concerns(self, view: View, router_id: str) -> bool:
         return view.get(Router, router_id) is not None or self._store.count(GatewayBinding, "router", router_id) > 0
@@ -50,9 +80,26 @@ class Handovers:
     def _under_way(self) -> list[GatewayBinding]:
         return self._store.find(GatewayBinding, "handover", True)
 
-    def _has_let_go(self, row: GatewayBinding) -> bool:
-        former = row.former or ""
-        if self._store.get(Chassis, former) is None or self._store.get(Outage, former) is not None:
-            return True
-        progress, decided = self._realization.progress(former), self._decided.get((row.id, former))
+    def _is_done(self, row: GatewayBinding) -> bool:
+        if not self._is_confirmed(row):
+            return False
+        return {GETTING_READY: self._are_near(row), PASSING_ON: self._lasted(row) >= PATIENCE}.get(row.step, True)
+
+    def _are_parted(self, row: GatewayBinding) -> bool:
+        if row.step == GETTING_READY and self._lasted(row) < HEARING:
+            return False
+        return row.step in (GETTING_READY, PASSING_ON) and not self._are_near(row)
+
+    def _are_near(self, row: GatewayBinding) -> bool:
+        return self._are_joined(row.former or "", row.chassis_id)
+
+    def _lasted(self, row: GatewayBinding) -> int:
+        return self._ticks.get(_step(row), 0)
+
+    def _is_confirmed(self, row: GatewayBinding) -> bool:
+        progress, decided = self._realization.progress(awaited(row)), self._decided.get(_step(row))
         return decided is not None and progress.state == IN_SYNC and progress.confirmed >= decided
+
+
+def _step(row: GatewayBinding) -> Step:
+    return row.id, row.former, row.chassis_id, row.step

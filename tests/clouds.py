@@ -90,6 +90,8 @@ class Cloud(ABC):
         self._shown: list[tuple[str, Packet]] = []
         """Frames of the controller's for physical networks."""
         self._outages = Outages(self.store, lambda: self.engine.view, self._state, self._show)
+        self.hands_over = True
+        """Whether switches confirm at once the steps by which gateway chassis hand over."""
         self.block_size = BLOCK
         """Source ports of the first blocks that are taken from now on."""
         self.untranslated: list[str] = []
@@ -370,8 +372,9 @@ class Cloud(ABC):
             changes, self._changes[:] = list(self._changes), []
             self.engine.update(changes)
             moved = self.engine.take_moved(gateway_binding.choices, translation.unsettled)
+            progress = gateway_binding.Progress(lambda row: self.hands_over, lambda row: False)
             handed_over = {row.router_id for row in self.store.find(GatewayBinding, "handover", True)}
-            gateway_binding.bind(self.store, self.engine.view, moved | handed_over, NOW, lambda row: True)
+            gateway_binding.bind(self.store, self.engine.view, moved | handed_over, NOW, progress)
             problems = translation.settle(self.store, self.engine.view, moved, self.block_size)
             self.untranslated += [problem for each in problems.values() for problem in each]
         assert self.engine.failures == {}

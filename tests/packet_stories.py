@@ -4,7 +4,8 @@ Each story takes an empty ``tests.clouds.Cloud`` and holds on the simulator and 
 of every packet (isolation, no copy sent twice, nothing returned to the core) the cloud checks at each one. Here is
 connectivity; ``tests.address_stories`` has ARP, spoofing and DHCP, ``tests.router_stories`` routers,
 ``tests.gateway_stories`` their gateways, ``tests.source_port_stories`` the ports that they translate with,
-``tests.fence_stories`` lost gateway chassis, ``tests.provider_stories`` routers on physical networks,
+``tests.fence_stories`` lost gateway chassis, ``tests.handover_stories`` replaced ones,
+``tests.provider_stories`` routers on physical networks,
 ``tests.virtual_address_stories`` addresses that move, ``tests.packet_size_stories`` MTUs,
 ``tests.security_stories`` security groups, ``tests.spoofing_stories`` attackers' tricks, ``tests.trace_stories`` what
 ``sdnapp trace`` says of packets and answers from outside.
@@ -15,6 +16,7 @@ import pytest
 import tests.address_stories
 import tests.fence_stories
 import tests.gateway_stories
+import tests.handover_stories
 import tests.packet_size_stories
 import tests.provider_stories
 import tests.router_stories

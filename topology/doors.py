@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from topology.address_scopes import spared
 from topology.facts import View, encap_ip, networks_at
-from topology.gateway import Gateway, answers, bound, gateway, gateways_on, in_order, is_door
+from topology.gateway import Gateway, bound, gateway, gateways_on, in_order, is_door
 from topology.gateway_values import Translation
 from topology.provider import networks_entering, provider_interfaces
 from topology.routing import externals_reached, networks_of, networks_reached, reaching_router, with_all_behind
@@ -64,12 +64,6 @@ def gateway_chassis(view: View, router_id: str) -> tuple[str, ...]:
 def active_gateway(view: View, router_id: str) -> str | None:
     """Return the chassis that serves a router's gateway now."""
     return bound(view, f"router/{router_id}", view.ask(gateway_chassis, router_id))
-
-
-def answering_gateway(view: View, router_id: str) -> str | None:
-    """Return the chassis that answers for a router's external address; None while one hands over to another."""
-    active = view.ask(active_gateway, router_id)
-    return active if active is not None and answers(view, f"router/{router_id}", active) else None
 
 
 def watched(view: View, chassis_id: str) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ def bound(view: View, owner: str, able: tuple[str, ...]) -> str | None:
 
 
 def answers(view: View, owner: str, chassis_id: str) -> bool:
-    """Return whether a chassis answers ARP for an owner: its predecessor has let go, and it is not silenced itself."""
+    """Return whether a chassis alone answers ARP for an owner: nobody hands over to it, and it is not silenced."""
     row = view.get(GatewayBinding, owner)
     is_bound = row is not None and row.chassis_id == chassis_id and row.former is None
     return is_bound and view.get(Outage, chassis_id) is None

@@ -69,12 +69,15 @@ class Fence:
     secret: int
 
 
+GETTING_READY, PASSING_ON, TAKING_OVER, LETTING_GO = "getting ready", "passing on", "taking over", "letting go"
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayBinding:
     """The gateway chassis that stands for a router on a physical network, ``since`` (ISO 8601) when.
 
-    ``id`` is ``router/<id>`` for its gateway and ``port/<id>`` for an interface. The chassis does not answer ARP there
-    before ``former``, the one that stood for it until then, has let go.
+    ``id`` is ``router/<id>`` for its gateway and ``port/<id>`` for an interface. While ``former``, the one that stood
+    for it until then, hands over to it, ``step`` says which of them answers ARP there (``topology.handing_over``).
     """
 
     id: str
@@ -82,6 +85,7 @@ class GatewayBinding:
     chassis_id: str
     since: str
     former: str | None = None
+    step: str = LETTING_GO
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ Frames of an external network travel between chassis as they are on the network 
 that a gateway hands to the chassis that translates are for ``SERVICE_MAC``, so that they can only go inwards.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from flows.actions import Action, CheckLarger, FirstAlive, Goto, Output, SetField
 from flows.control_budget import REPORTED, to_controller
-from flows.features.arp_responder import turned
-from flows.features.fences import ask_fence, unless_fenced
+from flows.features.fences import ask_fence
+from flows.features.physical_answers import answer_at_gateway
 from flows.features.routing import NO_PORT
-from flows.fields import ARP_REQUEST, ETHERNET_HEADER, parse_ipv4
+from flows.fields import ETHERNET_HEADER, parse_ipv4
 from flows.flow import Flow, flow
 from flows.pipeline import (
     CLASSIFICATION,
@@ -19,12 +19,11 @@ from flows.pipeline import (
     DOORS,
     EXTERNAL_ADDRESSES,
     FORWARDING,
-    PHYSICAL_ARP,
     TRANSIT_OUTPUT,
 )
 from flows.units import Published, Unit, on_chassis
 from topology.addressing import SERVICE_MAC
-from topology.doors import answering_gateway, gateway_chassis, networks_in_transit, translators, ways_out
+from topology.doors import gateway_chassis, networks_in_transit, translators, ways_out
 from topology.facts import View, encap_ip, live_network
 from topology.gateway import Gateway, gateway, gateways_on
 from topology.packet_size import largest_in
@@ -127,14 +126,11 @@ def own_mac(view: View, router_id: str) -> Published:
     if own is None:
         return
     owner = f"router/{router_id}"
-    able = view.ask(gateway_chassis, router_id)
-    for chassis_id in able:
+    for chassis_id in view.ask(gateway_chassis, router_id):
         for each in for_mac(view, FEATURE, owner, own, own.mac_address):
             yield on_chassis(chassis_id), each
-    active = view.ask(answering_gateway, router_id)
-    for address in own.addresses if active is not None else ():
-        said = answer(FEATURE, owner, own.network.key, own.mac_address, address, unless=unless_fenced(able))
-        yield on_chassis(active or ""), said
+    for address in own.addresses:
+        yield from answer_at_gateway(view, FEATURE, owner, own, mac=own.mac_address, address=address)
 
 
 def for_mac(view: View, feature: str, owner: str, own: Gateway, mac: str) -> Iterator[Flow]:
@@ -151,16 +147,6 @@ def for_mac(view: View, feature: str, owner: str, own: Gateway, mac: str) -> Ite
     yield flow(EXTERNAL_ADDRESSES, "too_big", "icmp", about, *report, too_big=1, **match)
     for left in (0, 1):
         yield flow(EXTERNAL_ADDRESSES, "expired", "icmp", about, *report, ip_ttl=left, **match)
-
-
-def answer(feature: str, owner: str, network_key: int, mac: str, address: str, *, unless: Mapping[str, int]) -> Flow:
-    """Return the flow by which a chassis answers ARP requests of a physical network for an address.
-
-    ``unless`` is ``unless_fenced`` where it answers in a role that others may have, and else empty.
-    """
-    asked: dict[str, int | str] = {"network": network_key, "arp_op": ARP_REQUEST, "arp_tpa": address, **unless}
-    back = (*turned(mac, address), SetField("in_port", NO_PORT), Goto("physical_answer"))
-    return flow(PHYSICAL_ARP, "answer", feature, owner, *back, **asked)
 
 
 UNITS = (

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from flows.actions import Action, Goto, Move, Resubmit, SetField, Translate, Untrack
 from flows.control_budget import REPORTED, to_controller
 from flows.drops import drop
-from flows.features.doors import answer, for_mac
+from flows.features.doors import for_mac
 from flows.features.fences import unless_fenced
 from flows.features.icmp import ORIGINAL_TTL
+from flows.features.physical_answers import answer, answer_at_gateway
 from flows.features.routing import NO_PORT
 from flows.fields import (
     ICMP_ECHO_REPLY,
@@ -28,7 +29,7 @@ from flows.pipeline import EXTERNAL_ADDRESSES, INBOUND_NAT, INBOUND_VERDICT
 from flows.units import EVERYONE, Published, Unit, on_chassis
 from topology.address_scopes import spared
 from topology.addressing import SERVICE_MAC
-from topology.doors import answering_gateway, floating, forwarding, gateway_chassis, translation, translators
+from topology.doors import floating, forwarding, gateway_chassis, translation, translators
 from topology.facts import View, encap_ip
 from topology.gateway import Gateway, gateway
 from topology.gateway_values import Translation
@@ -118,12 +119,12 @@ def to_floating(view: View, floatingip_id: str) -> Published:
         for each in for_mac(view, FEATURE, owner, own, live.mac_address):
             yield here, each
         yield here, flow(EXTERNAL_ADDRESSES, "floating", FEATURE, owner, *hand, **to_it)
-    is_home = live.site == live.holder
-    if is_home or live.site == view.ask(answering_gateway, own.router_id):
+    if live.site == live.holder:
         # At home it is nobody else's.
-        unless = {} if is_home else unless_fenced(view.ask(gateway_chassis, own.router_id))
-        said = answer(FEATURE, owner, own.network.key, live.mac_address, live.address, unless=unless)
+        said = answer(FEATURE, owner, own.network.key, live.mac_address, live.address, unless={})
         yield on_chassis(live.site), said
+    else:
+        yield from answer_at_gateway(view, FEATURE, owner, own, mac=live.mac_address, address=live.address)
 
 
 def to_forwarded(view: View, forwarding_id: str) -> Published:
@@ -134,18 +135,13 @@ def to_forwarded(view: View, forwarding_id: str) -> Published:
         return
     own, owner, field = live.gateway, f"port_forwarding/{forwarding_id}", f"{live.protocol}_dst"
     doors = view.ask(gateway_chassis, own.router_id)
+    # Several forwardings of one address have what is about that in common.
+    about = f"address/{live.address}"
     for chassis_id in doors:
-        # Several forwardings of one address have these in common.
-        for each in (
-            *for_mac(view, FEATURE, f"address/{live.address}", own, live.mac_address),
-            *_refused(own, live.address),
-        ):
+        for each in (*for_mac(view, FEATURE, about, own, live.mac_address), *_refused(own, live.address)):
             yield on_chassis(chassis_id), each
-    active = view.ask(answering_gateway, own.router_id)
-    if active is not None:
-        common = FEATURE, f"address/{live.address}", own.network.key, live.mac_address, live.address
-        yield on_chassis(active), answer(*common, unless=unless_fenced(doors))
-    yield on_chassis(live.holder), _unknown(f"address/{live.address}", own, live.address)
+    yield from answer_at_gateway(view, FEATURE, about, own, mac=live.mac_address, address=live.address)
+    yield on_chassis(live.holder), _unknown(about, own, live.address)
     first, last = live.external
     for port in range(first, last + 1):
         to_it: dict[str, int | str] = {"network": own.network.key, "ipv4_dst": live.address, field: port}

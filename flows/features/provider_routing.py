@@ -6,8 +6,8 @@ One chassis stands for an interface on the physical network (``topology.provider
 from flows.actions import Goto, SetField
 from flows.control_budget import to_controller
 from flows.features.addresses import found
-from flows.features.doors import answer
 from flows.features.fences import unless_fenced
+from flows.features.physical_answers import answer
 from flows.features.upstream import claims, told
 from flows.fields import ETH_TYPE_IPV4, parse_ipv4
 from flows.flow import flow

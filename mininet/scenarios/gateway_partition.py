@@ -6,8 +6,7 @@ from functools import partial
 
 from checks import Checks
 from cloud import UPSTREAM, Cloud
-from gateways import active as serving
-from gateways import states
+from gateways import active, states
 from questions import Answers, Place, Questions
 from stations import Instance
 
@@ -37,15 +36,11 @@ def run(cloud: Cloud, checks: Checks) -> None:
         # The LAN was in two parts until now: one may just have been seen to hear no upstream router, and hand over.
         controller.kill_app()
         _all_kinds(questions, checks, split, "no controller")
-        controller.start_app()
-        cloud.api.wait_until_in_sync(cloud.hypervisors)
-        _wait_for(lambda: sorted(states(cloud).values()) == ["active", "standby"])
-        # One that hears the upstream router again is given its routers back. Until that is done, nobody answers.
-        time.sleep(MOMENT)
+        _start_again(cloud)
         controller.kill_app()
         _of_the_lan(questions, checks, split)
-        controller.start_app()
-        cloud.api.wait_until_in_sync(cloud.hypervisors)
+        _start_again(cloud)
+        _handed_over(cloud, checks, questions)
         _healed_without_controller(cloud, checks, questions, split)
 
 
@@ -86,22 +81,50 @@ def _of_the_lan(questions: Questions, checks: Checks, split: Split) -> None:
     checks.check("and then, each question is answered", {1}, _each(questions.ask(MOMENT / 2)))
 
 
+def _handed_over(cloud: Cloud, checks: Checks, questions: Questions) -> None:
+    """The controller loses the one that stands for the router, finds it again, and dies as it is given that back."""
+    preferred, controller = active(cloud), cloud.controller
+    assert controller is not None
+    link = cloud.hypervisors[preferred].ip
+    answers = questions.ask(2 * MOMENT, lambda: link("link set mgmt down"))
+    _wait_for(lambda: states(cloud)[preferred] == "out")
+    what = f"the controller has lost {preferred}: answers to one question"
+    checks.check(what, "1 at most", _said(answers), answers.most == 1)
+    link("link set mgmt up")
+    _wait_for(lambda: active(cloud) == preferred)
+    controller.kill_app()
+    what = f"it hands over to {preferred}, which is back, and dies in the midst; then, each question is answered"
+    checks.check(what, {1}, _each(questions.ask(MOMENT)))
+    answers = questions.ask(MOMENT, lambda: _start_again(cloud))
+    what = "a new controller goes on with that: answers to one question"
+    checks.check(what, "1 at most", _said(answers), answers.most == 1)
+    checks.check("and then, each question is answered", {1}, _each(questions.ask(MOMENT / 2)))
+
+
+def _start_again(cloud: Cloud) -> None:
+    """Start a controller, and let it end the handovers that are under way."""
+    assert cloud.controller is not None
+    cloud.controller.start_app()
+    cloud.api.wait_until_in_sync(cloud.hypervisors)
+    _wait_for(lambda: sorted(states(cloud).values()) == ["active", "standby"])
+
+
 def _healed_without_controller(cloud: Cloud, checks: Checks, questions: Questions, split: Split) -> None:
     """The one that stands for the router is cut off from the controller and from the other, and hears it again."""
-    active = serving(cloud)
+    cut_off = active(cloud)
     split.lan("down")
     split.tunnels("down")
-    cloud.hypervisors[active].ip("link set mgmt down")
-    _wait_for(lambda: states(cloud)[active] == "out")
+    cloud.hypervisors[cut_off].ip("link set mgmt down")
+    _wait_for(lambda: states(cloud)[cut_off] == "out")
     answers = questions.ask(MOMENT)
-    what = f"{active} is cut off from all but its half of the LAN: halves that are answered"
+    what = f"{cut_off} is cut off from all but its half of the LAN: halves that are answered"
     checks.check(what, 2, sum(map(any, answers.by_station.values())))
     answers = questions.ask(2 * MOMENT, lambda: split.lan("up"))
     what = "the LAN is mended: questions that two answer"
     checks.check(what, f"{BOTH} at most", _said(answers), answers.doubled <= BOTH)
     checks.check("and then, each question is answered", {1}, _each(questions.ask(MOMENT / 2)))
     split.tunnels("up")
-    cloud.hypervisors[active].ip("link set mgmt up")
+    cloud.hypervisors[cut_off].ip("link set mgmt up")
 
 
 def _each(answers: Answers) -> set[int]:

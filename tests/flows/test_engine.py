@@ -17,6 +17,10 @@ from flows.flow import Flow
 from flows.pipeline import DELIVERY
 from flows.units import Unit
 from topology.gateway_values import (
+    GETTING_READY,
+    LETTING_GO,
+    PASSING_ON,
+    TAKING_OVER,
     Fence,
     GatewayBinding,
     Neighbour,
@@ -198,6 +202,7 @@ stands = st.builds(
     st.sampled_from(CHASSIS),
     st.just(""),
     st.sampled_from((None, None, *CHASSIS)),
+    st.sampled_from((GETTING_READY, PASSING_ON, TAKING_OVER, LETTING_GO)),
 )
 fences = st.builds(Fence, st.sampled_from(CHASSIS), st.integers(1, 2), st.integers(1, 2))
 outages = st.one_of(

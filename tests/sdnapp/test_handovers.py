@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -15,13 +16,23 @@ from flows.packets import arp_request
 from flows.simulator import Fabric
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
+from sdnapp.handovers import HEARING
+from sdnapp.handovers import PATIENCE as WHILE
 from sdnapp.outages import PATIENCE, SILENCE, Outages
 from sdnapp.realization import IN_SYNC, SILENT, SYNCING
 from sdnapp.responders import Responders
 from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FLAT, OUTSIDE, outward
 from tests.real_ovs.frames import from_bytes
-from topology.gateway_values import GatewayBinding, NoUpstream, Outage
+from topology.gateway_values import (
+    GETTING_READY,
+    LETTING_GO,
+    PASSING_ON,
+    TAKING_OVER,
+    GatewayBinding,
+    NoUpstream,
+    Outage,
+)
 from topology.values import Chassis, Router
 
 DATAPATHS = {name: f"{number:016x}" for number, name in enumerate(CHASSIS, 1)}
@@ -62,6 +73,8 @@ class World:
                 row = tx.get(Chassis, name)
                 assert row is not None
                 tx.put(replace(row, datapath_id=datapath_id))
+        self.are_joined = True
+        """Whether chassis say that they reach one another by tunnel."""
         self.silent: set[str] = set()
         """Whose links to the controller are cut without a word: what they are told waits."""
         self.start_controller()
@@ -73,7 +86,9 @@ class World:
         """Start one to which nobody is connected; what a former one has told, and switches have not done, is lost."""
         self.woken = threading.Event()
         responders = Responders(self.store, DhcpSettings())
-        self.controller = Controller(self.store, self.switches, responders, self.woken.set)
+        self.controller = Controller(
+            *(self.store, self.switches, responders, self.woken.set), are_joined=lambda one, other: self.are_joined
+        )
         self.outages = Outages(
             *(self.store, lambda: self.controller.engine.view, self.state, self.show),
             answers=lambda name: name not in self.silent,
@@ -93,13 +108,19 @@ class World:
 
     @property
     def fabric(self) -> Fabric:
-        flows = {name: list(self.switches.tables[at].values()) for name, at in DATAPATHS.items()}
+        return self.fabric_of(*CHASSIS)
+
+    def fabric_of(self, *names: str) -> Fabric:
+        flows = {name: list(self.switches.tables[DATAPATHS[name]].values()) for name in names}
         return Fabric(self.store.all(Chassis), flows, {}, learnt=self.learnt)
 
     @property
     def answering(self) -> list[str]:
-        walk = self.fabric.inject_physical(FLAT, arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE))
-        return [frame.chassis_id for frame in walk.on_physical if frame.packet["arp_op"] == ARP_REPLY]
+        return answers(self.fabric)
+
+    def answering_late(self, name: str) -> bool:
+        """Return whether a chassis answers by itself what has waited until now, and others have heard before."""
+        return answers(self.fabric_of(name)) == [name]
 
     @property
     def binding(self) -> GatewayBinding:
@@ -123,6 +144,13 @@ class World:
             if is_heard:
                 self.controller.confirmed(datapath_id, revision)
 
+    def catch_up(self) -> None:
+        """Let the controller tell all that it has to."""
+        self.controller.catch_up()
+        while self.woken.is_set():
+            self.woken.clear()
+            self.controller.catch_up()
+
     def settle(self) -> None:
         """Let everybody do all that there is to do."""
         self.controller.catch_up()
@@ -135,6 +163,7 @@ class World:
     def tick(self, times: int = 1) -> None:
         for _ in range(times):
             self.outages.tick()
+            self.controller.tick()
 
     def cut_off(self, name: str, *, lost: bool) -> None:
         with self.store.transaction() as tx:
@@ -151,6 +180,11 @@ class World:
             tx.put(replace(row, description=f"{row.description}."))
 
 
+def answers(fabric: Fabric) -> list[str]:
+    walk = fabric.inject_physical(FLAT, arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE))
+    return [frame.chassis_id for frame in walk.on_physical if frame.packet["arp_op"] == ARP_REPLY]
+
+
 def test_the_next_one_answers_when_the_former_has_let_go() -> None:
     world = World()
     (first,) = world.answering
@@ -161,9 +195,6 @@ def test_the_next_one_answers_when_the_former_has_let_go() -> None:
     assert world.binding.former == first and world.answering == [first], "it has not said so"
     world.settle()
     assert world.answering == [world.binding.chassis_id] != [first] and world.binding.former is None
-    world.cut_off(first, lost=False)
-    world.settle()
-    assert world.answering == [first]
 
 
 def handing_over() -> tuple[World, str]:
@@ -290,6 +321,167 @@ def test_a_new_controller_lets_the_next_one_answer_where_the_former_has_let_go_a
     assert world.answering == [world.binding.chassis_id] != [first]
 
 
+def handing_back() -> tuple[World, str, str]:
+    """A gateway chassis that hears the upstream router again, and the one that is to hand over to it."""
+    world = World()
+    (preferred,) = world.answering
+    world.cut_off(preferred, lost=True)
+    world.settle()
+    (former,) = world.answering
+    world.cut_off(preferred, lost=False)
+    return world, former, preferred
+
+
+def test_a_gateway_chassis_hands_over_without_a_question_unanswered_or_answered_twice() -> None:
+    world, former, successor = handing_back()
+    world.settle()
+    assert (world.binding.step, world.answering) == (PASSING_ON, [successor])
+    assert not world.answering_late(successor), "it is passed on"
+    world.tick(WHILE)
+    world.catch_up()
+    world.obey(former)
+    assert (world.binding.step, world.answering) == (TAKING_OVER, [successor]), "it has not heard that it takes over"
+    world.obey(successor)
+    assert world.answering == [successor] and world.answering_late(successor)
+    world.settle()
+    assert world.answering == [successor] and world.binding.former is None
+    assert not world.answering_late(former)
+
+
+def test_the_former_answers_until_it_reaches_the_successor_by_tunnel() -> None:
+    """A BFD session needs some seconds after a gateway chassis has started."""
+    world, former, successor = handing_back()
+    world.are_joined = False
+    world.settle()
+    world.tick(HEARING - 1)
+    world.settle()
+    assert (world.binding.step, world.answering) == (GETTING_READY, [former])
+    world.are_joined = True
+    world.tick()
+    world.settle()
+    assert (world.binding.step, world.answering) == (PASSING_ON, [successor])
+
+
+@pytest.mark.parametrize("step", [GETTING_READY, PASSING_ON])
+def test_the_former_falls_silent_first_where_no_tunnel_leads_to_the_successor(step: str) -> None:
+    world, former, successor = handing_back()
+    world.are_joined = step == PASSING_ON
+    world.settle()
+    assert world.binding.step == step
+    world.are_joined = False
+    world.tick(HEARING if step == GETTING_READY else 1)
+    world.catch_up()
+    world.obey(successor)
+    assert world.binding.step == LETTING_GO and successor not in world.answering
+    world.obey(former)
+    assert world.answering == []
+    world.settle()
+    assert world.answering == [successor] and world.binding.former is None
+
+
+def test_what_has_waited_at_the_successor_while_the_former_answered_it_is_not_answered_again() -> None:
+    """Its switch is stopped, and what it was told meanwhile comes first when it goes on."""
+    world, former, successor = handing_back()
+    while world.binding.step != PASSING_ON:
+        assert world.answering == [former], "the question is heard now, by both"
+        for name in CHASSIS:
+            world.obey(name)
+        world.controller.catch_up()
+    for _ in range(WHILE - 1):
+        world.obey(former)
+        world.tick()
+        world.catch_up()
+    while world.switches.waiting[DATAPATHS[successor]]:
+        world.obey(successor)
+    assert not world.answering_late(successor)
+
+
+def test_a_handover_stays_where_the_controller_has_died_and_a_new_one_goes_on() -> None:
+    for step in (GETTING_READY, PASSING_ON, TAKING_OVER):
+        world, _, successor = handing_back()
+        while world.binding.step != step:
+            world.controller.catch_up()
+            for name in CHASSIS:
+                world.obey(name)
+            world.tick()
+        world.start_controller()
+        assert len(world.answering) == 1, step
+        for name in CHASSIS:
+            world.connect(name)
+        world.settle()
+        assert len(world.answering) == 1, step
+        world.tick(WHILE)
+        world.settle()
+        assert world.answering == [successor] and world.binding.former is None
+
+
+def test_a_successor_that_is_lost_as_it_takes_over_is_silenced() -> None:
+    """Nobody knows whether it has heard of that."""
+    for has_heard in (True, False):
+        world, _, successor = handing_back()
+        world.settle()
+        world.tick(WHILE)
+        world.catch_up()
+        assert world.binding.step == TAKING_OVER
+        if has_heard:
+            world.obey(successor, is_heard=False)
+        world.cut(successor)
+        world.tick(WHILE)
+        world.settle()
+        assert world.answering == [world.binding.chassis_id] != [successor]
+
+
+class NobodyIsLost(RuleBasedStateMachine):
+    """Gateway chassis come and go, and are well. The controller dies at any moment, switches are slow."""
+
+    names = st.sampled_from(CHASSIS)
+
+    @initialize()
+    def start(self) -> None:
+        self.world = World()
+
+    @rule(name=names, gateway=st.booleans())
+    def serve(self, name: str, gateway: bool) -> None:
+        """Become a gateway chassis, or be none any more; one that stands for the router goes on with that."""
+        row = self.world.store.get(Chassis, name)
+        assert row is not None
+        if gateway or name not in (self.world.binding.chassis_id, self.world.binding.former):
+            with self.world.store.transaction() as tx:
+                tx.put(replace(row, gateway=gateway))
+
+    @rule()
+    def restart(self) -> None:
+        self.world.start_controller()
+
+    @rule()
+    def all_connect(self) -> None:
+        for name in CHASSIS:
+            self.world.connect(name)
+
+    @rule(name=names, is_heard=st.booleans())
+    def obey(self, name: str, is_heard: bool) -> None:
+        self.world.controller.catch_up()
+        self.world.obey(name, is_heard=is_heard)
+
+    @rule()
+    def tick(self) -> None:
+        """Not one of those that say who is lost."""
+        self.world.controller.tick()
+
+    @rule()
+    def settle(self) -> None:
+        if len(self.world.controller._attachments.chassis()) == len(CHASSIS):
+            self.world.settle()
+
+    @invariant()
+    def one_answers(self) -> None:
+        assert len(self.world.answering) == 1
+
+
+NobodyIsLost.TestCase.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+TestNobodyIsLost = NobodyIsLost.TestCase
+
+
 class AnyTrouble(RuleBasedStateMachine):
     """Sessions end and begin, links break, switches are slow, their word is lost, the controller dies at any moment."""
 
@@ -340,6 +532,10 @@ class AnyTrouble(RuleBasedStateMachine):
     def link(self, name: str, lost: bool) -> None:
         self.world.cut_off(name, lost=lost)
 
+    @rule(are_joined=st.booleans())
+    def say(self, are_joined: bool) -> None:
+        self.world.are_joined = are_joined
+
     @rule(name=names, gateway=st.booleans())
     def serve(self, name: str, gateway: bool) -> None:
         """Become a gateway chassis, or be none any more unless it is the last one."""
@@ -368,15 +564,16 @@ class AnyTrouble(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         self.world.settle()
-        for _ in range(2):
+        self.world.are_joined = True
+        for _ in range(2 * WHILE + 1):
             self.world.tick()
             self.world.settle()
-        assert self.world.answering == [self.world.binding.chassis_id]
+        assert self.world.answering == [self.world.binding.chassis_id] and self.world.binding.former is None
 
     @invariant()
     def one_answers_at_most(self) -> None:
         assert len(self.world.answering) <= 1
 
 
-AnyTrouble.TestCase.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+AnyTrouble.TestCase.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
 TestAnyTrouble = AnyTrouble.TestCase
