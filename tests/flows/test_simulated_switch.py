@@ -6,6 +6,7 @@ from flows.actions import (
     REMEMBERED,
     Commit,
     Controller,
+    DecrementTtl,
     Goto,
     Move,
     Output,
@@ -204,6 +205,14 @@ def test_setting_a_field_of_a_header_that_is_not_there_does_nothing():
         packet=PING.tagged(5),
     )
     assert sent(passage) == [(2, PING)]
+
+
+def test_a_packet_without_a_hop_to_live_ends_there_and_is_a_fault():
+    routed = entry(Output(2), DecrementTtl(), Output(3), eth_type=0x0800)
+    assert sent(run(routed, packet=PING.but(ip_ttl=2))) == [(2, PING.but(ip_ttl=2)), (3, PING.but(ip_ttl=1))]
+    passage = run(routed, packet=PING.but(ip_ttl=1))
+    assert sent(passage) == [(2, PING.but(ip_ttl=1))]
+    assert len(passage.faults) == 1 and "without a hop to live" in passage.faults[0]
 
 
 def test_only_eight_bits_of_an_arp_operation_are_seen_and_all_are_kept():

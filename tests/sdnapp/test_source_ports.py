@@ -16,7 +16,7 @@ from sdnapp.responders import Responders
 from sdnapp.source_ports import MEMORY, SourcePorts
 from sdnapp.status import NO_PORTS
 from tests.clouds import CHASSIS, SimulatedCloud
-from tests.gateway_stories import OUTSIDE, outward
+from tests.gateway_stories import OUTSIDE, floating, outward
 from tests.sdnapp.controlled_world import FakeSwitches
 from topology.gateway_values import Translation
 from topology.placement import Plugged, forget, observe
@@ -28,7 +28,7 @@ class Counting:
     """A cloud with the router ``hub`` whose switches count what the test says."""
 
     def __init__(self, ports: int = 1024) -> None:
-        cloud = SimulatedCloud()
+        self.cloud = cloud = SimulatedCloud()
         self.net, self.store, self.switches = outward(cloud), cloud.store, FakeSwitches()
         with self.store.transaction() as tx:
             for row in self.store.all(Translation):
@@ -174,7 +174,11 @@ def test_a_silent_switch_and_flows_that_are_not_there_yet_want_nothing() -> None
 
 def test_a_router_is_down_while_a_chassis_cannot_translate_for_it(caplog: pytest.LogCaptureFixture) -> None:
     world = used_up()
+    public = floating(world.cloud, world.net, 20, world.net.one)
+    world.catch_up()
     world.confirm()
+    assert world.controller.floatingip_status(public.id) == "ACTIVE", "it has an address of its own"
+    assert world.controller.port_status(world.net.to_red.id) == "ACTIVE", "and networks are routed as before"
     (row,) = gateways.told(world.store, world.controller.engine.view)
     assert (row["without_block"], row["blocks_left"], row["ports_left"]) == ([lacking := "late"], 0, 0)
     assert world.controller.router_status("hub") == "DOWN"
