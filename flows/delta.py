@@ -9,7 +9,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from flows.flow import Flow, Key, Match
-from topology.turns import GiveWay, by_turns, nobody_waits
+from topology.turns import GiveWay, by_turns, let_go, nobody_waits
 
 
 class Delta(NamedTuple):
@@ -97,7 +97,7 @@ class DesiredTable(Mapping[Key, Flow]):
                 added.append(now)
             if before is not None:
                 removed.append(before)
-        self._before.clear()
+        let_go(self._before, give_way)
         return Delta(tuple(added), tuple(removed))
 
 

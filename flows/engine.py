@@ -13,6 +13,7 @@ from flows.features import UNITS
 from flows.flow import Flow
 from flows.memo import Cell, Function, Memo
 from flows.units import AUDIENCES_AT, Audience, Unit, audiences
+from topology.doors import FORWARDED
 from topology.facts import PLACES, View
 from topology.interfaces import live_interface, routers_on
 from topology.kinds import KINDS
@@ -27,7 +28,7 @@ from topology.values import ROUTER_INTERFACE, Chassis, Port
 T = TypeVar("T")
 
 
-RELATIONS = (PLACES, GROUPS, *REACHING, ASKING, FREE_SPEAKERS)
+RELATIONS = (PLACES, GROUPS, *REACHING, ASKING, FREE_SPEAKERS, FORWARDED)
 """Those of most rows, each after those that it depends on."""
 
 

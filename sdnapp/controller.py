@@ -180,11 +180,13 @@ class Controller:
         for chassis_id, delta in deltas.items():
             if self.datapath_of(chassis_id) is not None and chassis_id not in self._astray:
                 self._tell(chassis_id, delta)
+                self._give_way()
 
     def _new_engine(self) -> Engine:
         engine = Engine(self._steady, followed=FOLLOWED, give_way=self._give_way)
         flows = (flow for chassis_id in self._steady.ids(Chassis) for flow in engine.desired(chassis_id).values())
-        self.responders.learn(flow for flow in by_turns(flows, self._give_way) if leads_here(flow))
+        leading = (flow for flow in by_turns(flows, self._give_way) if leads_here(flow))
+        self.responders.learn(leading, self._give_way)
         return engine
 
     def _follow(self, changes: Iterable[Change]) -> dict[str, Delta]:

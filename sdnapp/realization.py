@@ -6,7 +6,7 @@ is brought in sync before it counts again.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
@@ -129,17 +129,14 @@ class Realization:
         if progress := self._chassis.get(chassis_id):
             progress.rejected.setdefault(flow.owner, {})[flow] = f"{flow.feature}: {reason}"
 
-    def standing(self, chassis_id: str, owners: Iterable[str]) -> str:
+    def standing(self, chassis_id: str, owners: Collection[str]) -> str:
         """Say where a chassis stands with the flows of some owners, in words."""
         progress = self.progress(chassis_id)
         if progress.state != IN_SYNC:
             return progress.state
-        for owner in owners:
-            if owner in progress.rejected:
-                return f"rejected: {next(iter(progress.rejected[owner].values()))}"
-            if owner in progress.pending:
-                return PENDING
-        return CONFIRMED
+        if refused := progress.rejected.keys() & owners:
+            return f"rejected: {next(iter(progress.rejected[min(refused)].values()))}"
+        return PENDING if progress.pending.keys() & owners else CONFIRMED
 
     def rejections(self) -> Iterable[tuple[str, str, str]]:
         """Yield (chassis id, owner, reason) of all that switches have refused."""

@@ -57,12 +57,12 @@ class Responders:
         self.counts: Counter[tuple[str, str]] = Counter()
         """How often each (feature, outcome) has happened."""
 
-    def learn(self, flows: Iterable[Flow]) -> None:
-        """Take note of all flows that switches will hold; none but them lead here."""
+    def learn(self, flows: Iterable[Flow], give_way: GiveWay = nobody_waits) -> None:
+        """Take note of all flows that switches will hold; none but them lead here. Others may have their turn."""
         self._flows.clear()
         self._holders.clear()
         self._services.clear()
-        self.follow([Delta(tuple(flows), ())])
+        self.follow([Delta(tuple(flows), ())], give_way)
 
     def follow(self, deltas: Iterable[Delta], give_way: GiveWay = nobody_waits) -> None:
         """Take note of which flows come and go. One that moves between chassis keeps its cookie, and so its place.

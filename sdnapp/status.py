@@ -1,6 +1,6 @@
 """The status of ports and routers: where the chassis stand that must hold their flows, and why one is DOWN."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from flows.engine import Engine
@@ -166,19 +166,20 @@ class Status:
         return {each: self._standing(each, owners, failing) for each in sorted({live.holder, live.site})}
 
     def _of_forwardings(self, floatingip_id: str) -> dict[str, str]:
-        ids = self.store.find_ids(PortForwarding, "floatingip", floatingip_id)
-        live = [found for each in ids if (found := self.engine.ask(doors.forwarding, each)) is not None]
-        if not live:
+        row, holders = self.store.get(FloatingIP, floatingip_id), doors.forwarded_to(self.engine.view, floatingip_id)
+        if row is None or row.router_id is None or not holders:
             return {}
-        router_id = live[0].gateway.router_id
+        router_id = row.router_id
         door = self.engine.ask(doors.active_gateway, router_id)
         if door is None:
             return {}
-        owners = (f"address/{live[0].address}", *(f"port_forwarding/{each.id}" for each in live))
-        failing: set[tuple[str, ...]] = {(each.id,) for each in live}
-        standings = {each: self._standing(each, owners, failing) for each in sorted({door, *(o.holder for o in live)})}
+        # As a set, of which each chassis is asked for no more than it has left to confirm.
+        ids = self.store.find_ids(PortForwarding, "floatingip", floatingip_id)
+        owners = {f"address/{row.address}", *map("port_forwarding/".__add__, ids)}
+        failing: set[tuple[str, ...]] = {(each,) for each in ids}
+        standings = {each: self._standing(each, owners, failing) for each in sorted({door, *holders})}
         # They are translated as all else that is the router's.
-        of_router = {each.holder: self._of_router_at(each.holder, router_id) for each in live}
+        of_router = {each: self._of_router_at(each, router_id) for each in holders}
         return standings | {each: told for each, told in of_router.items() if told != CONFIRMED}
 
     def _is_active(self, port_id: str, standings: dict[str, str]) -> bool:
@@ -217,7 +218,7 @@ class Status:
         lacking = {need.chassis_id for need in self.engine.ask(unsettled, router_id).missing if need.block}
         return NO_PORTS if standing == CONFIRMED and chassis_id in lacking else standing
 
-    def _standing(self, chassis_id: str, owners: tuple[str, ...], failing: set[tuple[str, ...]]) -> str:
+    def _standing(self, chassis_id: str, owners: Collection[str], failing: set[tuple[str, ...]]) -> str:
         for failure in self.engine.failures.values():
             if failure.args in failing:
                 return f"{failure.unit} yields no flows: {failure.error}"

@@ -5,10 +5,11 @@ between the external network and the chassis that translate, so any of them can 
 for a router's external address, so that its MAC address is in one place of the physical network.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from topology.address_scopes import spared
-from topology.facts import View, encap_ip, networks_at
+from topology.facts import Relation, View, encap_ip, networks_at
 from topology.gateway import Gateway, bound, gateway, gateways_on, in_order, is_door
 from topology.gateway_values import Translation
 from topology.provider import networks_entering, provider_interfaces
@@ -123,6 +124,21 @@ def forwarding(view: View, forwarding_id: str) -> Forwarding | None:
         (row.internal_first, row.internal_last),
         place,
     )
+
+
+def says_whom_it_forwards_to(view: View, forwarding_id: str) -> Iterable[tuple[Any, str]]:
+    """Say of a port forwarding's floating IP at which chassis the instance is."""
+    row, live = view.get(PortForwarding, forwarding_id), view.ask(forwarding, forwarding_id)
+    return ((("forwarded to", row.floatingip_id), live.holder),) if row is not None and live is not None else ()
+
+
+FORWARDED = Relation(PortForwarding, says_whom_it_forwards_to)
+"""Where floating IPs' port forwardings lead: of one address there may be as many as it has ports."""
+
+
+def forwarded_to(view: View, floatingip_id: str) -> tuple[str, ...]:
+    """Return the chassis with instances to which ports of a floating IP are forwarded, sorted."""
+    return view.gather(FORWARDED, ("forwarded to", floatingip_id))
 
 
 def translation(view: View, owner: str, chassis_id: str) -> Translation | None:

@@ -4,6 +4,14 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import Any
 
+SPAN = 256
+"""Ports of TCP or UDP that are found together: a range of them all is under as many keys."""
+
+
+def spans_of(whose: str, protocol: str, first: int, last: int) -> tuple[tuple[str, str, int], ...]:
+    """Return the keys under which ranges of somebody's ports are found that may have one in common with a range."""
+    return tuple((whose, protocol, span) for span in range(first // SPAN, last // SPAN + 1))
+
 
 class Index:
     """Ids by key. Under most keys of most indexes there is one row, whose id is kept as it is and not as a list."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from topology.gateway_values import Fence, GatewayBinding, Neighbour, NoUpstream, Outage, Translation, VirtualAddress
+from topology.index import spans_of
 from topology.values import (
     ROUTER_GATEWAY,
     ROUTER_INTERFACE,
@@ -203,6 +204,8 @@ KINDS: tuple[Kind, ...] = (
             "every": lambda f: (True,),
             "floatingip": lambda f: (f.floatingip_id,),
             "port": lambda f: (f.port_id,),
+            "outside": lambda f: spans_of(f.floatingip_id, f.protocol, f.external_first, f.external_last),
+            "inside": lambda f: spans_of(f.port_id, f.protocol, f.internal_first, f.internal_last),
         },
     ),
     Kind(

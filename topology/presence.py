@@ -5,13 +5,13 @@ Facts as in ``topology.facts``.
 
 from typing import NamedTuple
 
-from topology.doors import active_gateway, floating, forwarding, gateway_chassis
+from topology.doors import active_gateway, floating, forwarded_to, gateway_chassis
 from topology.facts import LiveNetwork, View
 from topology.gateway import answers, gateway, gateways_on
 from topology.interfaces import interfaces, live_interface
 from topology.provider import interface_door, interface_doors, provider_interfaces
 from topology.routing import is_neighbour, routes
-from topology.values import Chassis, FloatingIP, Network, Port, PortForwarding, Router
+from topology.values import Chassis, FloatingIP, Network, Port, Router
 
 OWNERS = (Router, FloatingIP)
 """What has addresses on physical networks."""
@@ -75,9 +75,10 @@ def site(view: View, floatingip_id: str) -> str | None:
     live = view.ask(floating, floatingip_id)
     if live is not None:
         return live.site
-    ids = view.find_ids(PortForwarding, "floatingip", floatingip_id)
-    own = next((found for each in ids if (found := view.ask(forwarding, each)) is not None), None)
-    return view.ask(active_gateway, own.gateway.router_id) if own is not None else None
+    row = view.get(FloatingIP, floatingip_id)
+    if row is None or row.router_id is None or not forwarded_to(view, floatingip_id):
+        return None
+    return view.ask(active_gateway, row.router_id)
 
 
 class Site(NamedTuple):

@@ -57,9 +57,9 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _is_long(value: Any) -> bool:
-    """Return whether an object has more in a list of its own than is encoded at once."""
+    """Return whether an object has more in a list of its own than is encoded at once, or an iterator in its place."""
     return isinstance(value, dict) and any(
-        isinstance(member, list) and len(member) > _ITEMS for member in value.values()
+        (isinstance(member, list) and len(member) > _ITEMS) or isinstance(member, Iterator) for member in value.values()
     )
 
 
@@ -69,7 +69,9 @@ def _groups(items: Iterable[Any]) -> Iterator[Any]:
     many = 0
     for item in items:
         weight = 1
-        if isinstance(item, dict):
+        if _is_long(item):
+            weight = _ITEMS + 1
+        elif isinstance(item, dict):
             weight += sum([len(member) for member in item.values() if type(member) is list])
         if many + weight > _ITEMS and some:
             yield some

@@ -1,6 +1,6 @@
 """``/v2.0/floatingips/{id}/port_forwardings``: ports of a floating IP that lead to instances, each to another one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -24,6 +24,9 @@ from sdnapp.api.resources.floatingips import (
     forwarding_values,
     router_between,
 )
+from sdnapp.turns import Turns
+from topology.draft import drafted
+from topology.index import spans_of
 from topology.store import Transaction
 from topology.values import FixedIP, FloatingIP, Port, PortForwarding, Router
 
@@ -117,13 +120,15 @@ class PortForwardings:
         if body is None:
             raise exc.HTTPBadRequest("Resource body required")
         given, is_bulk = bodies.objects(body, ONE, MANY)
-        wanted = [self.attributes.for_create(ctx.who, each) for each in given]
-        with ctx.store.transaction() as tx:
-            check_revision(request, self._floatingip(ctx, row_id, "update_floatingip"))
-            made = [self._made(ctx, tx, row_id, values) for values in wanted]
+        turns = Turns()
+        wanted = [self.attributes.for_create(ctx.who, each) for each in turns.between(given)]
+        # Written aside, as others must not see half of it, nor wait for it.
+        with drafted(ctx.store, turns.give_way) as (draft, tx):
+            within = replace(ctx, store=draft)
+            check_revision(request, self._floatingip(within, row_id, "update_floatingip"))
+            made = [self._made(within, tx, row_id, values) for values in turns.between(wanted)]
         audit.add(request, created=[each.id for each in made])
-        shown = [show(each) for each in made]
-        return json_response({MANY: shown} if is_bulk else {ONE: shown[0]}, 201)
+        return json_response({MANY: map(show, made)} if is_bulk else {ONE: show(made[0])}, 201)
 
     def _made(self, ctx: Context, tx: Transaction, row_id: str, values: Mapping[str, Any]) -> PortForwarding:
         row: FloatingIP = find(ctx, self.resource, row_id)  # The forwarding before may have changed it.
@@ -272,18 +277,18 @@ def _router(ctx: Context, row: FloatingIP, port: Port, fixed: FixedIP) -> Router
 
 def _check_apart(ctx: Context, row: FloatingIP, wanted: PortForwarding) -> None:
     """Raise BadRequest where other forwardings have the same ports, inside or outside."""
-    inside, outside = (
-        [each for each in ctx.store.find(PortForwarding, index, key) if each.id != wanted.id]
-        for index, key in (("port", wanted.port_id), ("floatingip", row.id))
-    )
     ports = (wanted.internal_first, wanted.internal_last)
-    for each in inside:
-        if each.internal_ip_address == wanted.internal_ip_address and each.protocol == wanted.protocol:
+    for each in _near(ctx, wanted, "inside", spans_of(wanted.port_id, wanted.protocol, *ports)):
+        if each.internal_ip_address == wanted.internal_ip_address:
             _check_ranges("internal_port_range", (each.internal_first, each.internal_last), ports)
     ports = (wanted.external_first, wanted.external_last)
-    for each in outside:
-        if each.protocol == wanted.protocol:
-            _check_ranges("external_port_range", (each.external_first, each.external_last), ports)
+    for each in _near(ctx, wanted, "outside", spans_of(row.id, wanted.protocol, *ports)):
+        _check_ranges("external_port_range", (each.external_first, each.external_last), ports)
+
+
+def _near(ctx: Context, wanted: PortForwarding, index: str, keys: Iterable[Hashable]) -> Iterator[PortForwarding]:
+    """Yield other forwardings under some keys of an index; one that is under several, several times."""
+    return (each for key in keys for each in ctx.store.find(PortForwarding, index, key) if each.id != wanted.id)
 
 
 def _check_ranges(name: str, one: tuple[int, int], other: tuple[int, int]) -> None:

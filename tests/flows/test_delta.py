@@ -49,6 +49,14 @@ def test_many_rivals_are_not_all_looked_at_for_each_that_comes_and_goes(monkeypa
     assert sum(looked_at) < 20 * len(rivals)
 
 
+def test_others_have_their_turn_while_a_difference_is_found_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("topology.turns.STRIDE", 1)
+    table, turns = DesiredTable(), list[int]()
+    for number in range(20):
+        table.count(rival(number, number), 1)
+    assert len(table.take_delta(lambda: turns.append(1)).added) == 20 and len(turns) >= 2 * 20
+
+
 def test_a_flow_stays_for_as_long_as_somebody_asks_for_it() -> None:
     table = DesiredTable()
     table.count(rival(1), 2)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from flows.memo import Memo
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
 from sdnapp.operations import Operations
@@ -126,6 +127,26 @@ def test_one_that_forwards_ports_is_active_while_that_works(world: World) -> Non
     cloud.change(net.hub, admin_state_up=False)
     world.settle()
     assert world.told == ["the gateway of router hub: its router hub is administratively down"]
+
+
+def test_however_many_ports_it_forwards_the_same_is_asked_for_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = {}
+    for many in (2, 20):
+        world = World()
+        world.each = world.cloud.change(world.each, port_id=None, fixed_ip_address=None)
+        for number in range(many):
+            world.cloud.forward(world.each, world.net.one, 2000 + number, 20 + number)
+        world.settle("hv1")
+        assert world.controller.floatingip_status(world.each.id) == "DOWN"
+        world.settle()
+        asked, ask = list[object](), Memo.ask
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                Memo, "ask", lambda view, *call, asked=asked, ask=ask: (asked.append(call), ask(view, *call))[1]
+            )
+            assert world.controller.floatingip_status(world.each.id) == "ACTIVE"
+        looks[many] = len(asked)
+    assert looks[2] == looks[20]
 
 
 def test_one_that_forwards_ports_to_where_no_source_ports_are_left(world: World) -> None:

@@ -24,7 +24,9 @@ def test_what_moves_from_chassis_to_chassis_is_known_at_each_turn_of_others(monk
         for number in range(20):
             tx.put(Port(f"p{number}", "red", "n", number, f"fa:16:3e:00:00:{number:02x}"))
     responders = Responders(store, DhcpSettings())
-    responders.learn(flows)
+    learnt = list[int]()
+    responders.learn(flows, lambda: learnt.append(1))
+    assert len(learnt) >= 20
     turns: list[bool] = []
     responders.follow(
         [Delta((), flows), Delta(flows, ())],

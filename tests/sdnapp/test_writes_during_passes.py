@@ -75,6 +75,24 @@ def is_in_step(world: World) -> bool:
     )
 
 
+def test_others_have_their_turn_between_chassis_that_are_told() -> None:
+    order = list[str]()
+    world = World()
+    for name in ("a", "b"):
+        world.report(name)
+        world.connect(name)
+    world.report("a", "p1")
+    world.report("b", "p2")
+    world.confirm("a", "b")
+    update = world.switches.update
+    world.switches.update = lambda *each: (order.append("told"), update(*each))[1]  # type: ignore[method-assign]
+    world.controller._give_way = lambda: order.append("turn")
+    world.change(Network, "n", admin_state_up=False)
+    world.controller.catch_up()
+    told = [place for place, each in enumerate(order) if each == "told"]
+    assert len(told) == 2 and "turn" in order[told[0] : told[1]]
+
+
 def test_writes_during_a_pass_do_not_wait_and_are_followed(world: World) -> None:
     world.report("a", "p1")
     world.connect("a")

@@ -1,6 +1,6 @@
 """Floating IPs: addresses of external networks that stand for those of instances."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -32,6 +32,8 @@ from topology.values import FLOATING_IP, FixedIP, FloatingIP, Network, Port, Por
 
 _MEMBERS = policy.any_of(policy.admin, policy.project_member)
 _FORWARDINGS = "port_forwardings"
+AT_ONCE = 100
+"""Port forwardings that are shown in one piece."""
 _DETAILS = ("name", "network_id", "mac_address", "admin_state_up", "device_id", "device_owner")
 
 
@@ -64,9 +66,7 @@ class FloatingIPs(Resource[FloatingIP]):
         "router_id": column("router_id"),
         "status": lambda ctx, row: ctx.services.floatingip_status(row.id),
         fip_port_details.PORT_DETAILS: lambda ctx, row: _port_details(ctx, row),
-        _FORWARDINGS: lambda ctx, row: [
-            show_forwarding(each) for each in ctx.store.find(PortForwarding, "floatingip", row.id)
-        ],
+        _FORWARDINGS: lambda ctx, row: _forwardings(ctx, row),
     }
     indexes: ClassVar = {
         "project_id": "project",
@@ -226,7 +226,7 @@ def forget_forwarding(ctx: Context, tx: Transaction, forwarding: PortForwarding)
     """Delete a port forwarding; its floating IP leaves the router with the last."""
     tx.delete(PortForwarding, forwarding.id)
     row = ctx.store.get(FloatingIP, forwarding.floatingip_id)
-    if row is not None and not ctx.store.find_ids(PortForwarding, "floatingip", row.id):
+    if row is not None and not ctx.store.count(PortForwarding, "floatingip", row.id):
         stamp_changed(ctx, tx, replace(row, router_id=None))
 
 
@@ -311,6 +311,12 @@ def _port_details(ctx: Context, row: FloatingIP) -> dict[str, Any] | None:
     if port is None:
         return None
     return {name: getattr(port, name) for name in _DETAILS} | {"status": ctx.services.port_status(port.id)}
+
+
+def _forwardings(ctx: Context, row: FloatingIP) -> list[dict[str, Any]] | Iterator[dict[str, Any]]:
+    """Return what a floating IP forwards; to be read once where that is much, as an address has 131,070 ports."""
+    rows = ctx.store.find(PortForwarding, "floatingip", row.id)
+    return map(show_forwarding, rows) if len(rows) > AT_ONCE else [show_forwarding(each) for each in rows]
 
 
 def show_forwarding(each: PortForwarding) -> dict[str, Any]:

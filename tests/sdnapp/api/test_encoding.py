@@ -30,6 +30,16 @@ def test_items_may_come_one_after_the_other() -> None:
         )
 
 
+def test_an_iterator_may_be_in_the_place_of_a_list_wherever_that_is() -> None:
+    for items in [], LONG:
+        for one, other in (
+            ({"floatingip": {"id": "f", "port_forwardings": iter(items)}}, {"id": "f", "port_forwardings": items}),
+            ({"floatingips": [{"id": "f", "port_forwardings": iter(items)}]}, [{"id": "f", "port_forwardings": items}]),
+        ):
+            (name,) = one
+            assert b"".join(encoded(one)) == json.dumps({name: other}).encode()
+
+
 @pytest.mark.parametrize(
     "body",
     [

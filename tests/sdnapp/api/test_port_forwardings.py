@@ -1,11 +1,15 @@
 """Port forwardings: ports of a floating IP that lead to instances."""
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from sdnapp import turns
+from sdnapp.api import port_forwardings
+from sdnapp.api.resources.floatingips import AT_ONCE
 from tests.sdnapp.api.stand_ins import ADMIN, BLUE, RED, Answer, Api
 from tests.sdnapp.api.test_gateways import joined, lan, world
 from topology.values import FloatingIP, Port, PortForwarding
@@ -255,3 +259,45 @@ def test_unused_addresses_go_with_their_network(behind: Behind, world: str) -> N
     assert behind.api.call("DELETE", f"/v2.0/networks/{empty}", None, ADMIN).status == 204
     assert behind.api.store.get(FloatingIP, row) is None
     assert behind.api.call("DELETE", f"/v2.0/networks/{world}", None, ADMIN).error == (409, "NetworkInUse")
+
+
+def several(behind: Behind, ports: Iterable[int], **values: Any) -> Answer:
+    (one, _) = behind.ports
+    bodies = [behind.body(one, external_port=port, internal_port=port, **values)["port_forwarding"] for port in ports]
+    return behind.api.call("POST", behind.path, {"port_forwardings": bodies}, RED)
+
+
+def test_one_more_is_compared_with_those_only_whose_ports_are_near(
+    behind: Behind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared, check = list[int](), port_forwardings._check_ranges
+    monkeypatch.setattr(port_forwardings, "_check_ranges", lambda *each: (compared.append(1), check(*each))[1])
+    assert several(behind, range(300, 60_000, 300)).status == 201
+    compared.clear()
+    one, two = behind.ports
+    assert behind.forward(one, external_port=30_001, internal_port=30_001).status == 201
+    assert 1 <= len(compared) <= 4, "of 199"
+    for ports in ({"external_port": 59_700}, {"external_port_range": "1:300"}, {"external_port_range": "1:65535"}):
+        assert behind.forward(two, internal_port=7, **ports).status == 400
+    assert behind.forward(two, external_port=59_700, internal_port=7, protocol="udp").status == 201
+    assert behind.forward(two, external_port_range="1:299", internal_port=8).status == 201
+
+
+def test_many_are_written_aside_and_others_have_their_turn(behind: Behind, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[int]()
+    monkeypatch.setattr(turns, "SLICE", 0)
+    store = behind.api.store
+    monkeypatch.setattr(
+        turns.hub,
+        "sleep",
+        lambda _: seen.append(store.count(PortForwarding, "every", True) + 1000 * store.is_being_written),
+    )
+    made = several(behind, range(1, 121))
+    assert made.status == 201 and len(made.first) == 120 and seen.count(1000) > 120, "while they are written"
+    assert {*seen} <= {0, 1000, 1120, 120}, "all or none"
+    shown = behind.shown()["port_forwardings"]
+    assert len(shown) == 120 > AT_ONCE and shown[0]["protocol"] == "tcp"
+    (listed,) = behind.api.get("floatingips", RED).first
+    assert listed["port_forwardings"] == shown
+    assert several(behind, [500, 3]).status == 400
+    assert len(behind.shown()["port_forwardings"]) == 120
