@@ -15,8 +15,10 @@ from flows.memo import Cell, Function, Memo
 from flows.units import AUDIENCES_AT, Audience, Unit, audiences
 from topology.doors import FORWARDED
 from topology.facts import PLACES, View
+from topology.gateway import GATEWAYS
 from topology.interfaces import live_interface, routers_on
 from topology.kinds import KINDS
+from topology.presence import PRESENT
 from topology.routing import REACHING
 from topology.security import ASKING, GROUPS
 from topology.speaking import FREE_SPEAKERS
@@ -28,7 +30,7 @@ from topology.values import ROUTER_INTERFACE, Chassis, Port
 T = TypeVar("T")
 
 
-RELATIONS = (PLACES, GROUPS, *REACHING, ASKING, FREE_SPEAKERS, FORWARDED)
+RELATIONS = (PLACES, GROUPS, GATEWAYS, *REACHING, ASKING, FREE_SPEAKERS, PRESENT, FORWARDED)
 """Those of most rows, each after those that it depends on."""
 
 

@@ -151,7 +151,10 @@ class Memo:
     # What the engine does
 
     def begin(self, rows: Iterable[RowChange]) -> list[Cell]:
-        """Take note of changed rows; return every cell that may be concerned, all of them suspect."""
+        """Take note of changed rows; return every cell that may be concerned.
+
+        All of them are suspect, but for those that relations have asked for and that have another value now.
+        """
         by_kind: dict[type[Any], list[str]] = {}
         edge: list[Node] = []
         for row in by_turns(rows, self._give_way):
@@ -175,7 +178,8 @@ class Memo:
                 for key in self._follow(relation, gathering, row_id):
                     edge += self._turned(relation, key)
             self._suspect_readers(edge)
-        return [cell for cell in by_turns(self._suspects, self._give_way) if cell.suspect]
+        every = by_turns(self._suspects, self._give_way)
+        return [cell for cell in every if cell.suspect or cell in self._changed]
 
     def end(self) -> None:
         """Forget what nobody reads any more; what has changed is settled."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from topology.facts import LiveNetwork, View, live_network
+from topology.facts import LiveNetwork, Relation, View, live_network
 from topology.gateway_values import GatewayBinding, NoUpstream, Outage
 from topology.values import Chassis, Network, Port, Router, Segment, Subnet
 
@@ -54,11 +54,19 @@ def gateway(view: View, router_id: str) -> Gateway | None:
     )
 
 
+def says_where_its_gateway_is(view: View, router_id: str) -> Iterable[tuple[Any, str]]:
+    """Say of the external network of a router's gateway that the router is there."""
+    own = view.ask(gateway, router_id)
+    return ((("gateways", own.network.id), router_id),) if own is not None else ()
+
+
+GATEWAYS = Relation(Router, says_where_its_gateway_is)
+"""The routers with a gateway on each external network, which may be all that there are."""
+
+
 def gateways_on(view: View, network_id: str) -> tuple[str, ...]:
     """Return the ids of the routers with a gateway on an external network, sorted."""
-    ports = (view.get(Port, port_id) for port_id in view.find_ids(Port, "gateway_on", network_id))
-    ids = {port.device_id for port in ports if port is not None}
-    return tuple(router_id for router_id in sorted(ids) if view.ask(gateway, router_id) is not None)
+    return view.gather(GATEWAYS, ("gateways", network_id))
 
 
 def is_door(view: View, chassis_id: str, network_id: str) -> bool:

@@ -3,10 +3,11 @@
 Facts as in ``topology.facts``.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from topology.doors import active_gateway, floating, forwarded_to, gateway_chassis
-from topology.facts import LiveNetwork, View
+from topology.facts import LiveNetwork, Relation, View
 from topology.gateway import answers, gateway, gateways_on
 from topology.interfaces import interfaces, live_interface
 from topology.provider import interface_door, interface_doors, provider_interfaces
@@ -32,13 +33,6 @@ class Presence(NamedTuple):
     addresses: tuple[str, ...]
     prefixes: tuple[str, ...]
     upstream: tuple[str, ...]
-
-
-def presences(view: View, network_id: str) -> tuple[Presence, ...]:
-    """Return all of a network: routers' gateways first."""
-    owners = [f"router/{router_id}" for router_id in view.ask(gateways_on, network_id)]
-    owners += [f"port/{port_id}" for port_id in view.ask(provider_interfaces, network_id)]
-    return tuple(found for owner in owners if (found := view.ask(presence, owner)) is not None)
 
 
 def presence(view: View, owner: str) -> Presence | None:
@@ -118,6 +112,21 @@ def standing(view: View, owner_id: str) -> Standing:
             for address in own.addresses
         ),
     )
+
+
+def says_where_it_is(view: View, router_id: str) -> Iterable[tuple[Any, str]]:
+    """Say of each physical network where a router is found as whom it is there."""
+    return tuple((("present", own.network.id), own.owner) for own in view.ask(standing, router_id).presences)
+
+
+PRESENT = Relation(Router, says_where_it_is)
+"""Who is found on each physical network, as owners of presences."""
+
+
+def presences(view: View, network_id: str) -> tuple[Presence, ...]:
+    """Return all of a network: routers' gateways first."""
+    owners = sorted(view.gather(PRESENT, ("present", network_id)), key=lambda owner: not owner.startswith("router/"))
+    return tuple(found for owner in owners if (found := view.ask(presence, owner)) is not None)
 
 
 def _site_of(view: View, row: FloatingIP) -> Site | None:

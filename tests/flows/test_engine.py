@@ -16,6 +16,7 @@ from flows.features import flooding
 from flows.flow import Flow
 from flows.pipeline import DELIVERY
 from flows.units import Unit
+from topology.facts import Relation
 from topology.gateway_values import (
     GETTING_READY,
     LETTING_GO,
@@ -582,3 +583,23 @@ def test_what_one_fact_stops_to_read_while_another_begins_is_followed() -> None:
             engine.update(changes)
         changes.clear()
     assert engine.ask(outer, "n") == "web"
+
+
+def test_a_followed_fact_that_a_relation_asks_for_as_well_has_moved() -> None:
+    def named(view: Any, network_id: str) -> str:
+        network = view.get(Network, network_id)
+        return network.name if network is not None else ""
+
+    relation = Relation(Network, lambda view, network_id: ((("named", view.ask(named, network_id)), network_id),))
+    store, changes = Store(), []
+    store.watch(changes.append)
+    for name in ("first", "second"):
+        with store.transaction() as tx:
+            tx.put(Network("n", "t", 1, Segment("geneve", 100), name=name))
+        if name == "first":
+            engine = Engine(store, (), followed=[(Network, named)])
+            assert engine.view.gather(relation, ("named", "first")) == ("n",) and engine.take_moved(named) == {"n"}
+        else:
+            engine.update(changes)
+        changes.clear()
+    assert engine.take_moved(named) == {"n"} and engine.view.gather(relation, ("named", "second")) == ("n",)

@@ -10,6 +10,7 @@ from flows.delta import DesiredTable
 from flows.engine import Engine
 from flows.flow import Flow
 from flows.units import EVERYONE, Unit
+from sdnapp.controller import FOLLOWED
 from tests.clouds import SimulatedCloud
 from tests.flows.test_engine import delivery, small_cloud, tables
 from topology import facts
@@ -44,6 +45,24 @@ def test_others_ask_while_many_changes_are_followed_and_nothing_is_amiss_for_it(
         # As rows are taken note of, and as each is followed, and whatever it concerns.
         assert len(turns) > 20 * 10
         assert tables(engine) == tables(Engine(store))
+
+
+def test_an_external_network_with_many_routers_is_not_looked_at_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("topology.turns.STRIDE", 1)
+    longest = {}
+    for many in (3, 30):
+        cloud = SimulatedCloud()
+        cloud.doors(("hv3",))
+        world = cloud.external()
+        for number in range(many):
+            cloud.gateway(cloud.router(f"r{number}"), world, f"203.0.113.{20 + number}")
+        runs = [0]
+        engine = Engine(cloud.store, followed=FOLLOWED, filled=False)
+        engine._give_way = engine._memo._give_way = lambda engine=engine, runs=runs: runs.append(engine.runs.total())  # type: ignore[misc]
+        engine.fill()
+        longest[many] = max(after - before for before, after in pairwise(runs))
+        assert tables(engine) == tables(cloud.engine)
+    assert longest[30] <= longest[3]
 
 
 def test_much_that_is_counted_at_once_is_counted_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
