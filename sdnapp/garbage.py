@@ -14,8 +14,9 @@ import gc
 import time
 from typing import Any
 
-FIRST, LEAST, MOST = 1_000, 250, 5_000
-"""New objects between two collections of the youngest: at first, and at least and at most later."""
+FIRST, LEAST, MOST = 1_000, 250, 1_000
+"""New objects between two collections of the youngest: at first, and at least and at most later. More would not be
+cheaper, and a table that is being filled meanwhile, which is looked at with all that is in it, would be larger."""
 OLDER, OLDEST = 2, 1
 """Collections of the next older come after more than so many, full ones after more than so many of those: every ninth
 to twelfth collection is a full one."""
