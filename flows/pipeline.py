@@ -312,6 +312,7 @@ EXTERNAL_ADDRESSES = Table(
         "icmp": 110,
         "block": 100,
         "refused": 60,
+        "own": 55,
         "routed": 50,
     },
     next=("inbound_nat", "transit_output", "drops"),

@@ -226,6 +226,16 @@ def a_router_without_translation_routes_both_ways(cloud: Cloud) -> None:
 
 
 @story
+def what_a_router_does_not_answer_ends_at_its_address_outside_also_without_translation(cloud: Cloud) -> None:
+    net = outward(cloud, ("hv1",), ("hv1",))
+    cloud.change(net.hub, enable_snat=False)
+    timestamp = icmp_echo(net.one.mac_address, net.to_red.mac_address, address(net.one), OUTSIDE).but(icmp_type=13)
+    for times in (1, 2):
+        assert nothing(cloud.inject("one@hv1", timestamp))
+        assert cloud.dropped(net.one)["not_translated"] == times
+
+
+@story
 def within_an_address_scope_nothing_is_translated_and_none_leads_to_another(cloud: Cloud) -> None:
     net, blue = outward(cloud), lan(cloud, "blue", 2)
     plain = cloud.port("plain", blue, "10.0.2.11", "hv2")

@@ -60,6 +60,10 @@ def to_router(view: View, router_id: str) -> Published:
         to_it: dict[str, int | str] = {"network": network, "eth_dst": own.mac_address}
         if not own.snat:
             yield here, flow(EXTERNAL_ADDRESSES, "routed", FEATURE, owner, *routed, **to_it)
+            for address in own.addresses:
+                # Routed, it would come back here: its way out leads to this router itself.
+                ends = drop("not_translated")
+                yield here, flow(EXTERNAL_ADDRESSES, "own", FEATURE, owner, *ends, ipv4_dst=address, **to_it)
         for prefix in view.ask(spared, router_id):
             yield here, flow(EXTERNAL_ADDRESSES, "routed", FEATURE, owner, *routed, ipv4_dst=prefix, **to_it)
 
