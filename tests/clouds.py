@@ -105,11 +105,13 @@ class Cloud(ABC):
 
     # What a story builds
 
-    def network(self, name: str, kind: str = "geneve", *, vlan: int = 100, **values: Any) -> Network:
-        """Create a network: an overlay, a VLAN of physnet1, or all that is untagged on physnet2."""
+    def network(
+        self, name: str, kind: str = "geneve", *, vlan: int = 100, wire: str | None = None, **values: Any
+    ) -> Network:
+        """Create a network: an overlay, a VLAN of physnet1, or all that is untagged on physnet2; or of another wire."""
         segments = {
-            "vlan": Segment("vlan", vlan, "physnet1"),
-            "flat": Segment("flat", None, "physnet2"),
+            "vlan": Segment("vlan", vlan, wire or "physnet1"),
+            "flat": Segment("flat", None, wire or "physnet2"),
         }
         segment = segments.get(kind) or Segment(kind, next(self._vnis))
         return self.put(Network(name, f"tenant of {name}", next(self._numbers), segment, **values))

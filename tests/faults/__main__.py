@@ -1,4 +1,4 @@
-"""``./run faults [--seed S] [--count N]``: plants faults, and writes into docs/isolation.md how many were found."""
+"""``./run faults [--seed S] [--count N] [--rules]``: plants faults, and tells docs/isolation.md how many were found."""
 
 import argparse
 import sys
@@ -11,14 +11,17 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.clouds import SimulatedCloud
-from tests.faults.planting import plant
+from tests.faults.planting import ALL_TABLES, RULE_TABLES, plant
 from tests.faults.search import Effect, Known, deep_stack, effect
 from tests.isolation.clouds import filled
 from tests.isolation.judge import Case, Judge
 from tests.isolation.traffic import all_traffic
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "isolation.md"
-MARK = "<!-- What follows is written by ./run faults. -->"
+MARKS = {
+    False: "<!-- What follows, to the next such line, is written by ./run faults. -->",
+    True: "<!-- What follows is written by ./run faults --rules. -->",
+}
 FAULTS_A_CLOUD, EXAMPLES = 20, 3
 Found = Counter[tuple[str, str, Effect]]
 """How many faults, by table, by what was done, and by what became of them."""
@@ -29,17 +32,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="run faults", description="Plant faults in flows; count those found.")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=600, metavar="N", help="how many faults, rounded up to twenties")
+    parser.add_argument("--rules", action="store_true", help="only where rules of security groups are")
     options = parser.parse_args()
-    found, packets = plant_many(options.seed, -(-options.count // FAULTS_A_CLOUD))
-    report = f"`./run faults --seed {options.seed} --count {options.count}`:\n\n{told(found, packets)}"
+    tables = RULE_TABLES if options.rules else ALL_TABLES
+    found, packets = plant_many(options.seed, -(-options.count // FAULTS_A_CLOUD), tables)
+    command = f"./run faults --seed {options.seed} --count {options.count}{' --rules' if options.rules else ''}"
+    report = f"`{command}`:\n\n{told(found, packets)}"
     print(report)
-    DOCUMENT.write_text(DOCUMENT.read_text().partition(MARK)[0] + f"{MARK}\n\n{report}")
+    DOCUMENT.write_text(written(DOCUMENT.read_text(), report, options.rules))
     return 0
 
 
+def written(text: str, report: str, rules: bool) -> str:
+    """Return the document with a report in the place of the last one of its kind."""
+    before, mark, after = text.partition(MARKS[rules])
+    following = "" if rules else "\n" + "".join(after.partition(MARKS[True])[1:])
+    return f"{before}{mark}\n\n{report}{following}"
+
+
 @deep_stack()
-def plant_many(number: int, examples: int) -> tuple[Found, float]:
-    """Plant twenty faults, one at a time, in each of some random clouds; return what became of them.
+def plant_many(number: int, examples: int, tables: frozenset[str] = ALL_TABLES) -> tuple[Found, float]:
+    """Plant twenty faults, one at a time, in tables of each of some random clouds; return what became of them.
 
     Returns, too, how many packets were sent in a cloud on average. Prints each harmful fault that is missed.
     """
@@ -50,7 +63,7 @@ def plant_many(number: int, examples: int) -> tuple[Found, float]:
         known = Known(cloud, cases)
         packets += sum(map(len, cases))
         for _ in range(FAULTS_A_CLOUD):
-            fault = plant(cloud, random)
+            fault = plant(cloud, random, tables)
             became, packet = effect(known, fault, random)
             found[fault.table, fault.done, became] += 1
             if packet:

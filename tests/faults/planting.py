@@ -1,16 +1,25 @@
 """One flow of a cloud weakened at random."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
-from flows.actions import Goto, SetField, Track
+from flows.actions import Goto, Resubmit, SetField, Track
 from flows.flow import Flow, Term, field_named
 from flows.pipeline import REGISTERS, TABLES
 from flows.simulated_connections import Connections
 from flows.simulated_switch import Switch
 from tests.clouds import CHASSIS, SimulatedCloud
+
+ALL_TABLES = frozenset(table.name for table in TABLES if table.name != "drops")
+"""Where flows are weakened: all but where they only count what is dropped."""
+RULE_TABLES = frozenset({"group_rules", "remote_members", "permissions"})
+"""What security groups permit, and whose members they name; what ``connections`` does with copies only counts."""
+TRIES = 300
+"""After so many flows that cannot be weakened in a way, another way is taken."""
+Way = Callable[[Flow, list[Flow], Random], list[Flow | None]]
 
 
 class Fault(NamedTuple):
@@ -37,15 +46,24 @@ class Fault(NamedTuple):
         return [*(flow for flow in flows if flow.key != self.changed.key), self.changed]
 
 
-def plant(cloud: SimulatedCloud, random: Random) -> Fault:
+def plant(cloud: SimulatedCloud, random: Random, tables: frozenset[str] = ALL_TABLES) -> Fault:
     """Weaken a flow at random: every way is as likely as any other, and so is every table where it can be done.
 
-    Flows that only count what is dropped are left out, and what a switch would refuse.
+    Of flows that only count what is dropped, and of what a switch would refuse, it takes none. Raises LookupError
+    where it finds nothing to weaken in these tables.
     """
-    done, weaken = random.choice(list(_WAYS.items()))
-    while True:
+    for done, weaken in random.sample(list(_WAYS.items()), len(_WAYS)):
+        if (fault := _planted(cloud, random, {TABLES[name].number for name in tables}, done, weaken)) is not None:
+            return fault
+    raise LookupError(f"nothing can be weakened in {', '.join(sorted(tables))}")
+
+
+def _planted(cloud: SimulatedCloud, random: Random, tables: set[int], done: str, weaken: Way) -> Fault | None:
+    for _ in range(TRIES):
         chassis = random.choice(CHASSIS)
-        flows = [flow for flow in cloud.flows(chassis).values() if flow.table != TABLES["drops"].number]
+        flows = [flow for flow in cloud.flows(chassis).values() if flow.table in tables]
+        if not flows:
+            continue
         table = random.choice(sorted({flow.table for flow in flows}))
         alike = sorted((flow for flow in flows if flow.table == table), key=str)
         chosen = random.choice(alike)
@@ -53,6 +71,7 @@ def plant(cloud: SimulatedCloud, random: Random) -> Fault:
             fault = Fault(chassis, chosen, done, changed)
             if _is_taken(chassis, fault.held(cloud)):
                 return fault
+    return None
 
 
 def _is_taken(chassis: str, flows: list[Flow]) -> bool:
@@ -96,11 +115,17 @@ def _remove_drop(flow: Flow, alike: list[Flow], random: Random) -> list[Flow | N
 
 
 def _skip_table(flow: Flow, alike: list[Flow], random: Random) -> list[Flow | None]:
-    last = flow.actions[-1] if flow.actions else None
-    if not isinstance(last, Goto | Track):
+    leading = [place for place, action in enumerate(flow.actions) if isinstance(action, Goto | Track | Resubmit)]
+    if not leading:
         return []
-    beyond = [name for name in TABLES[last.table].next if name != "drops"]
-    return [replace(flow, actions=(*flow.actions[:-1], Goto(random.choice(beyond))))] if beyond else []
+    place = random.choice(leading)
+    left = flow.actions[place]
+    assert isinstance(left, Goto | Track | Resubmit)
+    beyond = [name for name in TABLES[left.table].next if name != "drops"]
+    if not beyond:
+        return []
+    on = (Resubmit if isinstance(left, Resubmit) else Goto)(random.choice(beyond))
+    return [replace(flow, actions=(*flow.actions[:place], on, *flow.actions[place + 1 :]))]
 
 
 def _change_register(flow: Flow, alike: list[Flow], random: Random) -> list[Flow | None]:

@@ -10,8 +10,8 @@ from flows.actions import Goto, SetField
 from flows.flow import Flow
 from flows.pipeline import TABLES
 from tests.clouds import OPEN, SimulatedCloud
-from tests.faults.__main__ import plant_many, random_cloud, told
-from tests.faults.planting import Fault, plant
+from tests.faults.__main__ import MARKS, plant_many, random_cloud, told, written
+from tests.faults.planting import RULE_TABLES, Fault, plant
 from tests.faults.search import Effect, Known, effect
 from tests.isolation.judge import Judge
 from tests.isolation.traffic import plain, traffic
@@ -92,3 +92,26 @@ def test_the_report_counts_every_fault_once_in_each_table():
     found, packets = plant_many(1, 1)
     assert found.total() == 20 and packets > 1000
     assert "Of 20 faults" in told(found, packets)
+
+
+def test_what_crosses_from_one_physical_network_to_the_same_vlan_of_another_is_found():
+    cloud = SimulatedCloud()
+    for wire, chassis in (("physnet1", "hv1"), ("physnet2", "hv2")):
+        network = cloud.network(f"on {wire}", "vlan", vlan=100, wire=wire)
+        cloud.subnet(network)
+        cloud.port(f"at {wire}", network, "10.0.0.11", chassis)
+    planted = fault(cloud, "classification", "network/on physnet1", without("in_port"), vlan_vid=0x1064)
+    assert became(cloud, planted) is Effect.FOUND
+
+
+def test_faults_are_planted_in_some_tables_only_or_not_at_all(cloud):
+    assert {plant(cloud, Random(number), RULE_TABLES).table for number in range(20)} <= RULE_TABLES
+    with pytest.raises(LookupError, match="paths"):
+        plant(cloud, Random(1), frozenset({"paths"}))
+
+
+def test_each_report_takes_the_place_of_the_last_one_of_its_kind():
+    document = f"read this\n{MARKS[False]}\n\nold\n\n{MARKS[True]}\n\nold rules\n"
+    renewed = written(document, "new\n", rules=False)
+    assert renewed == f"read this\n{MARKS[False]}\n\nnew\n\n{MARKS[True]}\n\nold rules\n"
+    assert written(renewed, "new rules\n", rules=True) == renewed.replace("old rules", "new rules")

@@ -1,10 +1,11 @@
 """Random clouds of several tenants with the same addresses: networks of every kind, chains of routers, gateways."""
 
+from collections import Counter
 from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.clouds import CHASSIS, OPEN, OVERLAYS, Cloud, SimulatedCloud
+from tests.clouds import CHASSIS, OPEN, OVERLAYS, PATCH_PORTS, Cloud, SimulatedCloud
 from tests.isolation.port_rules import ICMP, TCP, UDP
 from topology.gateway_values import Neighbour
 from topology.values import AddressPair, Network, Port, Route, Router, Segment
@@ -13,6 +14,8 @@ TENANTS = ("red", "blue", "pink")
 SHARED_MAC = "00:00:5e:00:01:01"
 MACHINE, MACHINE_MAC = "10.0.1.200", "00:00:5e:00:53:c8"
 """A machine on provider networks that no chassis serves."""
+FIRST_VLAN, WORLDS_VLAN = 100, 300
+"""Tags of networks on physical networks: on each of those, the same."""
 DOORS = ((), ("hv3",), ("hv2", "hv3"))
 """Gateway chassis."""
 WORLDS_SCOPE = "public"
@@ -35,7 +38,9 @@ _now_and_then = st.sampled_from((True, False))
 def clouds(draw: st.DrawFn) -> SimulatedCloud:
     """Two or three tenants, each with two networks of the same prefixes, and mostly a router between them.
 
-    Behind that there may be a second router with a third network, and before it an external network.
+    Behind that there may be a second router with a third network, and before it one of up to two external networks. All
+    external networks have the same addresses. Provider and external networks are on two physical networks, where the
+    same VLANs are networks of their own.
     """
     return draw(filled(SimulatedCloud()))
 
@@ -52,21 +57,29 @@ def filled(draw: st.DrawFn, cloud: SimulatedCloud) -> SimulatedCloud:
             if draw(_mostly):
                 rule = draw(st.sampled_from(TRAFFIC)) | draw(st.sampled_from(remotes))
                 cloud.rule(group, direction, **rule)
-    kinds = iter(draw(st.permutations(["geneve", "geneve", "geneve", "vxlan", "vlan", "flat"])))
-    world = cloud.external("world", "vlan", vlan=300) if draw(_mostly) else None
-    if world is not None and draw(_now_and_then):
-        cloud.pool(world, "world-pool", WORLDS_SCOPE)
-    gateways = draw(st.sampled_from(DOORS)) if world is not None else ()
+    kinds = iter(draw(st.permutations(["geneve", "geneve", "vxlan", "vlan", "vlan", "flat"])))
+    wire, other_wire = draw(st.permutations(sorted(PATCH_PORTS)))
+    worlds = [cloud.external("world", "vlan", vlan=WORLDS_VLAN, wire=wire)] if draw(_mostly) else []
+    if worlds and draw(_now_and_then):
+        kind = draw(st.sampled_from(("vlan", "flat")))
+        worlds.append(cloud.external("beyond", kind, vlan=WORLDS_VLAN, wire=other_wire))
+    for world in worlds:
+        if draw(_now_and_then):
+            cloud.pool(world, f"{world.id}-pool", WORLDS_SCOPE)
+    gateways = draw(st.sampled_from(DOORS)) if worlds else ()
+    vlans = Counter[str]()
     for number, tenant in enumerate(tenants):
         own = [group.id for group in groups if group.id.startswith(tenant)] + [OPEN]
         joined, ports = [], []
         for subnet in (0, 1):
-            kind, vlan = next(kinds), 100 + number
+            kind = next(kinds)
+            at = draw(st.sampled_from((wire, other_wire))) if kind == "vlan" else wire
+            vlans[at] += kind == "vlan"
             routed = kind in OVERLAYS or draw(_now_and_then)
             transit = (
                 {"transit": Segment("geneve", 2000 + 2 * number + subnet)} if routed and kind not in OVERLAYS else {}
             )
-            network = cloud.network(f"{tenant}{subnet}", kind, vlan=vlan, **transit)
+            network = cloud.network(f"{tenant}{subnet}", kind, vlan=FIRST_VLAN + vlans[at] - 1, wire=at, **transit)
             cloud.subnet(network, f"10.0.{subnet}.0/24", gateway_ip=f"10.0.{subnet}.1", enable_dhcp=draw(_mostly))
             if transit:
                 cloud.put(Neighbour(f"{network.id}/{MACHINE}", network.id, MACHINE, MACHINE_MAC))
@@ -78,9 +91,9 @@ def filled(draw: st.DrawFn, cloud: SimulatedCloud) -> SimulatedCloud:
             hub = cloud.router(f"{tenant}-hub", *joined)
             if draw(_now_and_then):
                 _chain(draw, cloud, tenant, hub, [network.id for network in joined], own)
-            if world is not None and draw(_mostly):
+            if worlds and draw(_mostly):
                 inside = [port for port in ports if port.network_id in {network.id for network in joined}]
-                _outward(draw, cloud, number, hub, world, inside)
+                _outward(draw, cloud, number, hub, draw(st.sampled_from(worlds)), inside)
     cloud.doors(gateways)
     return cloud
 
@@ -120,6 +133,8 @@ def _port(draw: st.DrawFn, cloud: Cloud, network: Network, address: str, groups:
     mac, secured = f"fa:16:3e:00:00:{host}", draw(_mostly)
     pairs = ((), (AddressPair("10.0.0.50", SHARED_MAC),), (AddressPair("10.0.0.12", mac),),
              (AddressPair("10.0.1.0/28", mac),), (AddressPair("0.0.0.0/0", mac),))  # fmt: skip
+    # Some have no group, so that nothing but DHCP and ARP passes.
+    some_groups = draw(st.permutations(groups))[: draw(st.sampled_from((0, 1, 1, 1, 2)))]
     return cloud.port(
         f"{network.id}-{host}",
         network,
@@ -128,5 +143,5 @@ def _port(draw: st.DrawFn, cloud: Cloud, network: Network, address: str, groups:
         mac_address=mac,
         port_security_enabled=secured,
         allowed_address_pairs=draw(st.sampled_from(((), *pairs))) if secured else (),
-        security_groups=tuple(draw(st.sets(st.sampled_from(groups), max_size=2))) if secured else (),
+        security_groups=tuple(some_groups) if secured else (),
     )

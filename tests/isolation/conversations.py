@@ -75,7 +75,7 @@ def from_outside(cloud: SimulatedCloud) -> Iterator[Case]:
                 yield (Sent(Outsider(network.id), arp),)
             yield (Sent(Outsider(network.id), packets.arp_reply(mac, asked, macs[0], target)),)
         for to_mac in macs:
-            for target in {*own, *everybody}:
+            for target in sorted({*own, *everybody}):
                 ends = mac, to_mac, source, target
                 yield (Sent(Outsider(network.id), packets.icmp_echo(*ends)),)
                 yield (Sent(Outsider(network.id), packets.tcp(*ends)),)

@@ -22,13 +22,13 @@ from flows.pipeline import (
     ARP_RESPONDER,
     CLASSIFICATION,
     CORE_OUTPUT,
-    EGRESS_TRACKING,
     FORWARDING,
     INBOUND_VERDICT,
     INGRESS_TRACKING,
     PORT_SECURITY,
     ROUTING,
     TABLES,
+    UPSTREAM,
 )
 from tests.clouds import CHASSIS, ENCAP_IPS, TUNNEL_PORTS, UPSTREAM_MAC, SimulatedCloud
 from tests.isolation.attacks import FAR, gateways, honest, instances
@@ -39,12 +39,13 @@ from tests.storytelling import STRANGER, address
 from topology.gateway_values import Translation
 from topology.values import Network, Port
 
-PATHS, BITS = 2, 6
-"""How many targets of a sender are tried, and how many bits of ports for each where all targets are."""
+PATHS = 2
+"""How many targets of a sender are tried."""
+NOBODY = "10.0.7.7"
+"""An address on no network."""
 TARGETS = 4
 """How many instances a router is asked for from each port that is none of its network's."""
 OF_A_NETWORK = tuple(table.number for table in (ARP_RESPONDER, ARP_ANSWER, ADDRESSES, ROUTING, FORWARDING))
-UNFILTERED = (EGRESS_TRACKING.number, INGRESS_TRACKING.number)
 OF_SENDERS = ("eth_src", "ipv4_src", "arp_spa", "arp_sha")
 
 
@@ -70,18 +71,21 @@ class Systematic:
                     yield from self._dropped(chassis, flow, terms)
                 elif flow.table in (PORT_SECURITY.number, ARP_GUARD.number) and "from_port" in terms:
                     yield from self._missed(terms)
-                elif flow.table in UNFILTERED and "udp_dst" in terms:
-                    yield from self._unfiltered(self._here[chassis], flow.table == EGRESS_TRACKING.number, terms)
                 elif flow.table == CLASSIFICATION.number and "tun_id" in terms:
                     yield from self._by_tunnel(chassis, terms)
                 elif flow.table == CORE_OUTPUT.number and "eth_src" in terms:
                     yield from self._as_a_router(chassis, terms)
+                elif flow.table == UPSTREAM.number and "next_hop" in terms:
+                    yield from self._past_translation(chassis, terms)
                 elif flow.table in OF_A_NETWORK and "network" in terms:
                     yield from self._elsewhere(chassis, terms)
                     if flow.table == ROUTING.number:
                         yield from self._routed_from_elsewhere(chassis, terms)
-                    elif flow.actions == (Goto("flooding"),) and terms["eth_dst"].mask is None:
-                        yield from self._beside_a_shared_address(chassis, terms)
+                        yield from self._beside_a_router(chassis, terms)
+                    elif flow.table == FORWARDING.number and "eth_dst" in terms and terms["eth_dst"].mask is None:
+                        yield from self._beside_an_address(chassis, flow, terms)
+        for sender in self._ports:
+            yield from self._asked_by_the_way(sender)
 
     def _paths(self, judge: Judge, sender: Port) -> Iterator[Packet]:
         """Packets of a sender that arrive, or leave for a physical network: of each kind that a target takes, one."""
@@ -189,21 +193,6 @@ class Systematic:
                 for bit in _bits(term) if term is not None else ():
                     yield (Sent(sender, shaped(exact, {name: exact[name] ^ bit})),)
 
-    def _unfiltered(self, here: list[Port], sent: bool, terms: dict[str, Term]) -> Iterator[Case]:
-        """What no security group is asked about, but for one bit of its ports."""
-        wanted = headers(terms)
-        for port in here:
-            for other in self._ports:
-                sender, target = (port, other) if sent else (other, port)
-                macs = [target.mac_address] if port.network_id == other.network_id else gateways(self._cloud, sender)
-                if port.id == other.id or not macs:
-                    continue
-                said = packets.udp(sender.mac_address, macs[0], address(sender), address(target))
-                exact = self._exactly(said, wanted)
-                missed = [(name, bit) for name in ("udp_src", "udp_dst") for bit in _bits(wanted[name])]
-                for name, bit in self._random.sample(missed, BITS):
-                    yield (Sent(sender, shaped(exact, {name: exact[name] ^ bit})),)
-
     def _elsewhere(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
         there = [port for port in self._ports if self._is_on(port, terms["network"])]
         wanted = headers(terms)
@@ -257,13 +246,56 @@ class Systematic:
             if key != terms["network"].value and not network.segment.is_overlay:
                 yield Outsider(network.id), *((UPSTREAM_MAC, FAR) if network.external else (MACHINE_MAC, MACHINE))
 
-    def _beside_a_shared_address(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
-        """What is for nobody, and but for one bit for a MAC address that several have."""
+    def _beside_an_address(self, chassis: str, flow: Flow, terms: dict[str, Term]) -> Iterator[Case]:
+        """What is for a MAC address that somebody has, or that several have, and what is but for one bit."""
+        network = self._networks[terms["network"].value]
+        senders: list[Port | Outsider | Stranger] = [
+            port for port in self._here[chassis] if port.network_id == network.id
+        ]
+        if not network.segment.is_overlay:
+            senders.append(Outsider(network.id))
+        elif not senders:
+            peer = next(encap_ip for name, encap_ip in ENCAP_IPS.items() if name != chassis)
+            key = network.segment.segmentation_id or 0
+            senders.append(Stranger(chassis, network.segment.network_type, key, peer))
+        is_shared = flow.actions == (Goto("flooding"),)
+        beside = senders if is_shared else self._random.sample(senders, min(1, len(senders)))
+        for sender in senders:
+            ends = (sender.mac_address, address(sender)) if isinstance(sender, Port) else (MACHINE_MAC, MACHINE)
+            for bit in (0, *(_bits(terms["eth_dst"]) if sender in beside else ())):
+                to = {"eth_dst": terms["eth_dst"].value ^ bit}
+                yield (Sent(sender, shaped(packets.arp_request(*ends, FAR), to)),)
+
+    def _past_translation(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
+        """What no router can translate, for a next hop outside: what answers nothing, and comes from nobody."""
+        hop = terms["next_hop"].value
         for sender in self._here[chassis]:
-            if self._is_on(sender, terms["network"]):
-                asked = packets.arp_request(sender.mac_address, address(sender), FAR)
-                for bit in _bits(terms["eth_dst"]):
-                    yield (Sent(sender, shaped(asked, {"eth_dst": terms["eth_dst"].value ^ bit})),)
+            for mac in gateways(self._cloud, sender):
+                for source in (address(sender), NOBODY):
+                    said = packets.icmp_echo(sender.mac_address, mac, source, str(IPv4Address(hop)))
+                    yield (Sent(sender, said.but(icmp_type=0)),)
+
+    def _beside_a_router(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
+        """What a router would take, but for one bit of its MAC address."""
+        there = [port for port in self._here[chassis] if self._is_on(port, terms["network"])]
+        said = [
+            (port, packet)
+            for port in there
+            for packet in self._arriving[port.id]
+            if packet["eth_dst"] == terms["eth_dst"].value
+        ]
+        for sender, packet in said[:1]:
+            for bit in _bits(terms["eth_dst"]):
+                yield (Sent(sender, shaped(packet, {"eth_dst": packet["eth_dst"] ^ bit})),)
+
+    def _asked_by_the_way(self, sender: Port) -> Iterator[Case]:
+        """Questions about a neighbour's address, and answers with one's own, that are sent to nobody or to oneself."""
+        for port in self._ports:
+            if port.network_id == sender.network_id and port.id != sender.id:
+                own, other = (sender.mac_address, address(sender)), address(port)
+                for mac in (STRANGER, sender.mac_address):
+                    yield (Sent(sender, packets.arp_request(*own, other).but(eth_dst=mac)),)
+                    yield (Sent(sender, packets.arp_reply(*own, mac, other)),)
 
     def _exactly(self, base: Packet, wanted: dict[str, Term]) -> Packet:
         """A packet that meets these conditions, and is otherwise as it was; what a mask leaves open is at random."""

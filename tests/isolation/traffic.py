@@ -8,6 +8,7 @@ from tests.isolation.attacks import attack, disguised, honest, instances
 from tests.isolation.conversations import answer_to, by_gateways, conversations, from_outside, from_strangers
 from tests.isolation.judge import Case, Judge, Sent
 from tests.isolation.near_flows import NearFlows
+from tests.isolation.near_rules import NearRules
 from tests.isolation.systematic import Systematic
 from topology.values import Port
 
@@ -59,7 +60,8 @@ def traffic(cloud: SimulatedCloud, judge: Judge, random: Random) -> Iterator[Cas
 
 
 def all_traffic(cloud: SimulatedCloud, judge: Judge, random: Random) -> Iterator[Case]:
-    """All that is known to be tried, what each drop keeps back, and what is just beside the flows."""
+    """All that is known to be tried, what each drop keeps back, and what is just beside the rules and the flows."""
     yield from traffic(cloud, judge, random)
     yield from Systematic(cloud, judge, random).all()
+    yield from NearRules(cloud, random).all()
     yield from NearFlows(cloud, random).some(NEAR_FLOWS)

@@ -17,7 +17,7 @@ from tests.real_ovs.real_cloud import RealCloud, real_chassis
 from tests.real_ovs.tracing import TracedCloud
 
 pytestmark = pytest.mark.ovs
-OUTWARD, CONVERSATIONS = 15, 60
+OUTWARD, CONVERSATIONS = 5, 60
 """A cloud with gateways, and how many of its conversations are sent."""
 CASES = 250
 """Of a cloud. Each may come to several switches."""

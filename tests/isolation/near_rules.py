@@ -1,0 +1,193 @@
+"""What the rules of security groups nearly permit: each bit of what they ask for missed once, and asked for by others.
+
+The same for what passes without a rule, as DHCP does.
+
+Who sends such a packet, or receives it, is somebody whom nothing else stops, so that the rule alone decides: an
+instance that may speak as anybody, a machine outside, or whoever has the address that is wanted.
+"""
+
+from collections.abc import Iterator
+from random import Random
+
+from flows import packets
+from flows.fields import FIELDS, FIRST_FRAGMENT
+from flows.flow import Term
+from flows.packets import BROADCAST_MAC, Packet
+from flows.pipeline import EGRESS_TRACKING, INGRESS_TRACKING, PERMISSIONS, REMOTE_MEMBERS
+from tests.clouds import CHASSIS, OPEN, UPSTREAM_MAC, SimulatedCloud
+from tests.isolation.attacks import gateways, instances
+from tests.isolation.clouds import MACHINE, MACHINE_MAC
+from tests.isolation.judge import Case, Outsider, Sent
+from tests.isolation.near_flows import ICMP_ERRORS, headers, shaped
+from tests.isolation.port_rules import ICMP, TCP, UDP, number
+from tests.storytelling import address
+from topology.values import AddressGroup, Network, Port, SecurityGroup, SecurityGroupRule
+
+EGRESS, INGRESS = 0, 1
+DIRECTION_OF = {EGRESS_TRACKING.number: EGRESS, INGRESS_TRACKING.number: INGRESS}
+"""Where rules are asked, and flows let pass what they are not asked about."""
+ENDS = 2
+"""How many who are bound by a rule send or receive what misses it by a bit."""
+OTHERS = 3
+"""From how many others each of them gets what the rule permits from some."""
+
+
+class NearRules:
+    """Makes packets of all rules of security groups, and of their remote groups' members, in a cloud."""
+
+    def __init__(self, cloud: SimulatedCloud, random: Random) -> None:
+        self._cloud, self._random = cloud, random
+        self._ports = instances(cloud)
+        placed = [place.split("@") for place in cloud.placements]
+        self._here = {name: [port for port in self._ports if [port.id, name] in placed] for name in CHASSIS}
+        groups = (*cloud.store.all(SecurityGroup), *cloud.store.all(AddressGroup))
+        self._key = {group.id: group.key for group in groups}
+
+    def all(self) -> Iterator[Case]:
+        """Yield every one."""
+        for chassis in CHASSIS:
+            filtered = [port for port in self._here[chassis] if port.port_security_enabled]
+            for flow in self._cloud.flows(chassis).values():
+                terms = {term.field: term for term in flow.match}
+                if flow.table == PERMISSIONS.number:
+                    bound = [port for port in filtered if terms["security_group"].value in self._groups(port)]
+                    yield from self._missed(bound, terms)
+                    yield from self._exact(filtered, bound, terms)
+                elif flow.table == REMOTE_MEMBERS.number:
+                    group, direction = terms["remote_group"].value, terms["direction"].value
+                    yield from self._missed([port for port in filtered if group in self._asked(port, direction)], terms)
+                elif flow.table in DIRECTION_OF and "udp_dst" in terms:
+                    for port in filtered:
+                        yield from self._unfiltered(port, DIRECTION_OF[flow.table], headers(terms))
+
+    def _groups(self, port: Port) -> set[int]:
+        return {self._key[group] for group in port.security_groups}
+
+    def _asked(self, port: Port, direction: int) -> set[int]:
+        """The remote groups and address groups that a port's rules name."""
+        rules = (
+            rule
+            for group in port.security_groups
+            for rule in self._cloud.store.find(SecurityGroupRule, "security_group", group)
+            if (rule.direction == "ingress") == direction
+        )
+        named = (rule.remote_group_id or rule.remote_address_group_id for rule in rules)
+        return {self._key[each] for each in named if each is not None}
+
+    def _missed(self, bound: list[Port], terms: dict[str, Term]) -> Iterator[Case]:
+        """What those say or get whom a rule binds, by one bit beside it."""
+        wanted = {name: term for name, term in headers(terms).items() if name not in ("direction", "ip_frag")}
+        direction = terms["direction"].value
+        for port in sorted(bound, key=lambda each: len(each.security_groups))[:ENDS]:
+            remote = self._remote(port, terms)
+            base = _meeting(_opening(terms), wanted)
+            for name, term in wanted.items():
+                for bit in _bits(name, term):
+                    if name in ("ipv4_src", "ipv4_dst"):
+                        yield from self._between(port, direction, term.value ^ bit, base)
+                        continue
+                    missed = base[name] ^ bit
+                    if name != "icmp_type" or missed not in ICMP_ERRORS:
+                        yield from self._between(port, direction, remote, shaped(base, {name: missed}))
+            if "ip_frag" in terms:
+                # Of a service that nobody has permitted.
+                yield from self._between(port, direction, remote, _opening(terms, 81).but(ip_frag=FIRST_FRAGMENT))
+
+    def _exact(self, filtered: list[Port], bound: list[Port], terms: dict[str, Term]) -> Iterator[Case]:
+        """What a rule permits: with those whom it does not bind, with others than it names, and the other way."""
+        wanted = {name: term for name, term in headers(terms).items() if name not in ("direction", "ip_frag")}
+        said, direction = _meeting(_opening(terms), wanted), terms["direction"].value
+        for port in filtered:
+            if port not in bound:
+                yield from self._between(port, direction, self._remote(port, terms), said)
+                continue
+            yield from self._between(port, 1 - direction, self._remote(port, terms), said)
+            for other in self._random.sample(self._ports, min(OTHERS, len(self._ports))):
+                if other.id != port.id:
+                    yield from self._between(port, direction, number(address(other)), said)
+
+    def _unfiltered(self, port: Port, direction: int, wanted: dict[str, Term]) -> Iterator[Case]:
+        """What no security group is asked about, but for one bit of its ports."""
+        exact = _meeting(packets.udp(MACHINE_MAC, MACHINE_MAC, MACHINE, MACHINE), wanted)
+        for name in ("udp_src", "udp_dst"):
+            for bit in _bits(name, wanted[name]):
+                yield from self._between(port, direction, None, shaped(exact, {name: exact[name] ^ bit}))
+
+    def _remote(self, port: Port, terms: dict[str, Term]) -> int | None:
+        """An address that a rule is for, of a port's neighbour if one has such an address; None where it is for all."""
+        for term in headers(terms).values():
+            if term.field in ("ipv4_src", "ipv4_dst", "ct_nw_src", "ct_nw_dst"):
+                return term.value
+        group = terms["remote_group"].value
+        members = [port for port in self._ports if group in self._groups(port)]
+        listed = [each.addresses for each in self._cloud.store.all(AddressGroup) if each.key == group]
+        if listed:
+            return number(self._random.choice(listed[0]).partition("/")[0])
+        named = {number(address(each)) for each in members}
+        near = [each for each in map(address, self._near(port)) if number(each) in named]
+        return number(self._random.choice(near or [address(each) for each in members])) if members else None
+
+    def _between(self, port: Port, direction: int, remote: int | None, said: Packet) -> Iterator[Case]:
+        """What a port sends to a remote address, or receives from there."""
+        yield from (self._sent if direction == EGRESS else self._received)(port, remote, said)
+
+    def _sent(self, port: Port, remote: int | None, said: Packet) -> Iterator[Case]:
+        """To somebody who takes whatever comes, out to a physical network, or to all; and to a router."""
+        network = self._cloud.store.get(Network, port.network_id)
+        assert network is not None
+        taking = [each for each in self._near(port) if _takes_all(each)]
+        near = taking[0].mac_address if taking else BROADCAST_MAC if network.segment.is_overlay else MACHINE_MAC
+        target = remote if remote is not None else number(address(taking[0]) if taking else MACHINE)
+        for mac in (near, *gateways(self._cloud, port)[:1]):
+            ends = {"eth_src": port.mac_address, "eth_dst": mac, "ipv4_src": address(port), "ipv4_dst": target}
+            yield (Sent(port, said.but(**ends)),)
+
+    def _received(self, port: Port, remote: int | None, said: Packet) -> Iterator[Case]:
+        """From somebody who may speak as the remote address, or else from a machine outside."""
+        network = self._cloud.store.get(Network, port.network_id)
+        assert network is not None
+        near = self._near(port)
+        sending = [each for each in near if not each.port_security_enabled]
+        sending += [each for each in near if number(address(each)) == remote or remote is None]
+        to = said.but(eth_dst=port.mac_address, ipv4_dst=address(port))
+        if sending:
+            source = address(sending[0]) if remote is None else remote
+            yield (Sent(sending[0], to.but(eth_src=sending[0].mac_address, ipv4_src=source)),)
+        elif not network.segment.is_overlay:
+            mac, source = UPSTREAM_MAC if network.external else MACHINE_MAC, MACHINE if remote is None else remote
+            yield (Sent(Outsider(network.id), to.but(eth_src=mac, ipv4_src=source)),)
+        else:
+            far = [each for each in self._ports if each.network_id != port.network_id]
+            for each in (one for one in far if remote is None or number(address(one)) == remote):
+                for mac in gateways(self._cloud, each)[:1]:
+                    yield (Sent(each, to.but(eth_src=each.mac_address, eth_dst=mac, ipv4_src=address(each))),)
+
+    def _near(self, port: Port) -> list[Port]:
+        return [each for each in self._ports if each.network_id == port.network_id and each.id != port.id]
+
+
+def _takes_all(port: Port) -> bool:
+    return not port.port_security_enabled or OPEN in port.security_groups
+
+
+def _opening(terms: dict[str, Term], port: int = 80) -> Packet:
+    """A packet that opens a connection of the protocol that a rule asks for; its addresses come later."""
+    protocol = (terms.get("ip_proto") or terms.get("ct_nw_proto") or Term("ip_proto", TCP, None)).value
+    ends = MACHINE_MAC, MACHINE_MAC, MACHINE, MACHINE
+    if protocol == ICMP:
+        return packets.icmp_echo(*ends)
+    if protocol == UDP:
+        return packets.udp(*ends, udp_dst=port)
+    return packets.tcp(*ends, tcp_dst=port)
+
+
+def _meeting(packet: Packet, wanted: dict[str, Term]) -> Packet:
+    """A packet with what a rule asks for in it."""
+    return shaped(packet, {name: term.value for name, term in wanted.items()})
+
+
+def _bits(name: str, term: Term) -> list[int]:
+    """The bits of a packet's field that a condition looks at."""
+    full = (1 << FIELDS[name].bits) - 1
+    mask = full if term.mask is None else term.mask & full
+    return [1 << place for place in range(mask.bit_length()) if mask >> place & 1]
