@@ -57,7 +57,8 @@ class FlowTable:
             shelf.highest = max(shelf.highest, flow.priority)
         for shelf in shelves.values():
             for same in shelf.flows.values():
-                same.sort(key=lambda flow: -flow.priority)
+                if len(same) > 1:
+                    same.sort(key=lambda flow: -flow.priority)
         self._shelves = sorted(shelves.values(), key=lambda shelf: -shelf.highest)
 
     def find(self, read: Callable[[str], int]) -> list[Flow]:

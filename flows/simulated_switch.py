@@ -38,6 +38,7 @@ from flows.lookup import MAX_ARP_OP, MAX_TAGS, FlowTable, refusal
 from flows.packets import METADATA, TRANSPORT_FIELDS, Packet
 from flows.pipeline import REGISTERS, TABLES
 from flows.simulated_connections import Connections, Tracked
+from topology.turns import GiveWay, by_turns, nobody_waits
 
 MAX_RESUBMITS = 4096
 """How many tables, counted anew at each visit, Open vSwitch lets one packet see."""
@@ -88,8 +89,10 @@ class Switch:
     """The flow tables and ports of one integration bridge; ``ports`` maps OpenFlow port numbers to names.
 
     ``connections`` is what its connection tracking remembers: by default nothing yet. ``dead`` are ports whose other
-    end does not answer. ``learnt`` are flows that it has added itself, to which it adds. Raises ValueError for a flow
-    that Open vSwitch would refuse, and for two flows with one match and priority.
+    end does not answer. ``learnt`` are flows that it has added itself, to which it adds. With very many flows, others
+    have their turn by ``give_way``, and what they change is not seen; a table is put in order when a packet comes to
+    it. Raises ValueError for a flow that Open vSwitch would refuse, and a packet's walk for two flows of a table with
+    one match and priority.
     """
 
     def __init__(
@@ -101,20 +104,23 @@ class Switch:
         dead: frozenset[int] = frozenset(),
         *,
         learnt: dict[Flow, None] | None = None,
+        give_way: GiveWay = nobody_waits,
     ) -> None:
         self.dead = dead
+        self._give_way = give_way
         self._learnt = learnt if learnt is not None else {}
         self.chassis_id = chassis_id
         self.ports = ports
         self.connections = connections or Connections()
         by_table: dict[int, list[Flow]] = {table.number: [] for table in TABLES}
-        for flow in dict.fromkeys((*flows, *self._learnt)):
+        held = tuple(flows)
+        for flow in by_turns(dict.fromkeys((*held, *self._learnt)) if self._learnt else held, give_way):
             if reason := refusal(flow):
                 raise ValueError(f"chassis {chassis_id}: Open vSwitch refuses {flow} of {flow.owner}: {reason}")
             by_table[flow.table].append(flow)
         self._held = by_table
-        self._tables = {number: FlowTable(held) for number, held in by_table.items()}
-        self._first = min(self._tables)
+        self._tables: dict[int, FlowTable] = {}
+        self._first = min(by_table)
 
     def receive(self, in_port: int, packet: Packet, tun_id: int = 0, tun_src: int = 0, tun_dst: int = 0) -> Passage:
         """Walk a packet that comes in by a port. Raises ValueError for a port that the switch lacks."""
@@ -141,7 +147,7 @@ class Switch:
         if flow not in self._learnt:
             self._learnt[flow] = None
             self._held[flow.table].append(flow)
-            self._tables[flow.table] = FlowTable(self._held[flow.table])
+            self._tables.pop(flow.table, None)
 
     def forget(self, table: int) -> None:
         """Remove the flows that it has learnt in a table."""
@@ -150,10 +156,12 @@ class Switch:
             del self._learnt[flow]
             self._held[table].remove(flow)
         if gone:
-            self._tables[table] = FlowTable(self._held[table])
+            self._tables.pop(table, None)
 
     def table(self, number: int) -> FlowTable:
         """Return a flow table."""
+        if number not in self._tables:
+            self._tables[number] = FlowTable(by_turns(self._held[number], self._give_way))
         return self._tables[number]
 
 

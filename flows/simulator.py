@@ -19,6 +19,7 @@ from flows.packets import Packet
 from flows.pipeline import TABLES
 from flows.simulated_connections import Connections
 from flows.simulated_switch import Emission, Switch
+from topology.turns import GiveWay, by_turns, nobody_waits
 from topology.values import Chassis
 
 MAX_ARRIVALS = 10_000
@@ -120,7 +121,8 @@ class Fabric:
     ``connections`` is what the chassis's connection tracking remembers from other fabrics: by default nothing. ``dead``
     are ports, by chassis, whose other end does not answer. ``learnt`` are the flows that switches have added themselves
     on other fabrics, by chassis, to which those are added that they add here. ``where`` says at which chassis physical
-    networks know a MAC address to be, None where they do not know.
+    networks know a MAC address to be, None where they do not know. By ``give_way`` others have their turn while very
+    many placements are noted, or a switch with very many flows is built.
     Raises ValueError for a placement on a chassis that is not there, and for two things at one OpenFlow port.
     """
 
@@ -134,7 +136,9 @@ class Fabric:
         *,
         learnt: dict[str, dict[Flow, None]] | None = None,
         where: Callable[[int], Container[str] | None] = lambda mac: None,
+        give_way: GiveWay = nobody_waits,
     ) -> None:
+        self._give_way = give_way
         self._dead = dead
         self._where = where
         self._learnt = learnt if learnt is not None else {}
@@ -152,7 +156,7 @@ class Fabric:
                 self._put(row.id, ofport, _Place("patch", name))
             for address, ofport in row.watch_ports:
                 self._put(row.id, ofport, _Place("watch", address))
-        for port_id, (chassis_id, ofport) in placements.items():
+        for port_id, (chassis_id, ofport) in by_turns(placements.items(), give_way):
             if chassis_id not in self._chassis:
                 raise ValueError(f"port {port_id} is placed on chassis {chassis_id}, which is not there")
             self._put(chassis_id, ofport, _Place("port", port_id))
@@ -191,7 +195,9 @@ class Fabric:
             ports = {ofport: str(place) for ofport, place in self._places[chassis_id].items()}
             dead = frozenset(ofport for name, ofport in self._dead if name == chassis_id)
             flows, learnt = self._flows.get(chassis_id, ()), self._learnt.setdefault(chassis_id, {})
-            self._switches[chassis_id] = Switch(chassis_id, flows, ports, self._connections, dead, learnt=learnt)
+            self._switches[chassis_id] = Switch(
+                chassis_id, flows, ports, self._connections, dead, learnt=learnt, give_way=self._give_way
+            )
         return self._switches[chassis_id]
 
     def forget(self, table: str) -> None:

@@ -13,6 +13,7 @@ from flows.simulator import Arrived, Fabric, Step, Walk
 from sdnapp.hostnames import names
 from sdnapp.router_icmp import words_about
 from sdnapp.status import NO_GATEWAY
+from sdnapp.turns import Turns
 from sdnapp.whereabouts import Whereabouts
 from topology import facts
 from topology.doors import gateway_chassis
@@ -44,15 +45,18 @@ class Teller:
 
     @cached_property
     def fabric(self) -> Fabric:
-        """The cloud: all chassis with their flows, and ports where they are."""
-        chassis = self.store.all(Chassis)
-        placements = {}
-        for port_id in {binding.port_id for binding in self.store.all(PortBinding)}:
+        """The cloud: all chassis with their flows, and ports where they are. Others have their turn meanwhile."""
+        turns = Turns()
+        at = {}
+        for port_id in turns.between({binding.port_id for binding in self.store.all(PortBinding)}):
             live = self.engine.ask(facts.live_port, port_id)
             if live is not None:
-                placements[port_id] = (live.chassis_id, live.ofport)
+                # Another may have come to the same place since.
+                at[live.chassis_id, live.ofport] = port_id
+        chassis = self.store.all(Chassis)
         flows = {row.id: self.engine.desired(row.id).values() for row in chassis}
-        return Fabric(chassis, flows, placements, where=self.whereabouts.of_mac)
+        placements = {port_id: place for place, port_id in turns.between(at.items()) if place[0] in flows}
+        return Fabric(chassis, flows, placements, where=self.whereabouts.of_mac, give_way=turns.give_way)
 
     def told(self, walk: Walk, verdict: str, explanation: str) -> dict[str, Any]:
         """Return what every trace says of a packet's walk, as a JSON value."""

@@ -1,18 +1,23 @@
 """``sdnapp trace`` follows a packet through routers, translation and gateways."""
 
+from itertools import count
 from typing import Any
+
+import pytest
 
 from sdnapp.probes import PING, Probe
 from sdnapp.roads import Teller
 from sdnapp.status import NO_GATEWAY
 from sdnapp.tracing import trace
-from tests.clouds import SimulatedCloud
+from sdnapp.turns import Turns
+from tests.clouds import OPEN, SimulatedCloud
 from tests.gateway_stories import FAR, OUTSIDE, floating, outward
 from tests.provider_stories import plant
 from tests.router_stories import chain, joined
 from tests.security_stories import two_ports
 from tests.source_port_stories import use_up
-from topology.values import Chassis, Port
+from topology.turns import STRIDE
+from topology.values import Chassis, Network, Port, SecurityGroup
 
 
 def traced(cloud: SimulatedCloud, to: str) -> dict[str, Any]:
@@ -137,3 +142,31 @@ def test_a_packet_for_which_no_source_port_is_left_tells_why_it_is_dropped() -> 
     assert found["verdict"] == "dropped"
     told = "dropped on hv3, counted as no_source_port of last. No source port of its router's is left for what it"
     assert told in found["explanation"]
+
+
+def test_others_change_what_they_like_while_a_cloud_of_many_is_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = SimulatedCloud()
+    client, _server = two_ports(cloud, cloud.store.get(SecurityGroup, OPEN))
+    network = cloud.store.get(Network, client.network_id)
+    assert network is not None
+    many = [cloud.port(f"p{number}", network, f"10.0.0.{number + 20}", at="hv1") for number in range(100)]
+    cloud.follow()
+    flows = len(cloud.flows("hv1"))
+    gone: list[Port] = []
+    turns = count()
+
+    def give_way(_: Turns) -> None:
+        if next(turns) % 3:
+            gone.append(many.pop(0))
+            cloud.unbind(gone[-1], "hv1")
+        else:
+            many.extend(gone)
+            while gone:
+                cloud.bind(gone.pop(), "hv1")
+        cloud.follow()
+
+    monkeypatch.setattr(Turns, "give_way", give_way)
+    found = of_port(cloud, client.id, "10.0.0.12")
+    assert (found["verdict"], receivers(found)) == ("delivered", [("red-server", "hv2")])
+    # A turn for each port that is bound, for each that has a place, and for each few flows of a chassis.
+    assert next(turns) > 102 + 100 + flows // STRIDE
