@@ -1,8 +1,11 @@
 """Faults are told by what they lead to: harm that the traffic finds or misses, losses, and nothing at all."""
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import Random
+from subprocess import check_output
 
 import pytest
 
@@ -10,10 +13,11 @@ from flows.actions import Goto, SetField
 from flows.flow import Flow
 from flows.pipeline import TABLES
 from tests.clouds import OPEN, SimulatedCloud
+from tests.faults import __main__ as command
 from tests.faults.__main__ import MARKS, plant_many, random_cloud, told, written
 from tests.faults.planting import RULE_TABLES, Fault, plant
 from tests.faults.search import Effect, Known, effect
-from tests.isolation.judge import Judge
+from tests.isolation.judge import Case, Judge
 from tests.isolation.traffic import plain, traffic
 
 
@@ -86,6 +90,44 @@ def test_every_planted_fault_changes_a_flow():
     for _ in range(20):
         planted = plant(cloud, random)
         assert planted.changed != planted.flow and planted.flow in cloud.flows(planted.chassis).values()
+
+
+def test_the_same_faults_are_planted_whatever_is_sent(monkeypatch):
+    planted: list[Fault] = []
+
+    def seen(known: Known, fault: Fault, random: Random) -> tuple[Effect, str]:
+        planted.append(fault)
+        return Effect.NONE, ""
+
+    def more(cloud: SimulatedCloud, judge: Judge, random: Random) -> Iterator[Case]:
+        yield from random.sample(list(plain(cloud)) * 2, 100)
+
+    monkeypatch.setattr(command, "effect", seen)
+    for sent in (lambda cloud, judge, random: list(plain(cloud))[:50], more):
+        monkeypatch.setattr(command, "all_traffic", sent)
+        plant_many(1, 1)
+    assert len(planted) == 40 and planted[:20] == planted[20:]
+
+
+PLANTED = """
+from random import Random
+from tests.faults.__main__ import random_cloud
+from tests.faults.planting import plant
+from tests.isolation.near_flows import NearFlows
+
+cloud, random = random_cloud(1), Random(1)
+for _ in range(20):
+    print(plant(cloud, random))
+for case in NearFlows(cloud, Random(1)).some(500):
+    print([sorted(sent.packet.items()) for sent in case])
+"""
+
+
+def test_the_same_faults_are_planted_and_the_same_is_sent_however_python_hashes():
+    one, other = (
+        check_output([sys.executable, "-c", PLANTED], env={**os.environ, "PYTHONHASHSEED": seed}) for seed in "01"
+    )
+    assert one == other and one.count(b"is now") == 20
 
 
 def test_the_report_counts_every_fault_once_in_each_table():

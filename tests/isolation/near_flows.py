@@ -47,7 +47,7 @@ class NearFlows:
         by_table: dict[int, list[tuple[str, Flow]]] = {}
         seen = set()
         for chassis in CHASSIS:
-            for flow in self._cloud.flows(chassis).values():
+            for flow in flows_in_order(self._cloud, chassis):
                 if flow.match and flow.table != TABLES["drops"].number and flow.key not in seen:
                     seen.add(flow.key)
                     by_table.setdefault(flow.table, []).append((chassis, flow))
@@ -157,6 +157,11 @@ class NearFlows:
         ends = mac, to_mac, source, address(target)
         plain = [packets.icmp_echo(*ends), packets.tcp(*ends), packets.udp(*ends), packets.ipv4(*ends, 132)]
         return random.choice([each for each in plain if _is_of(each, terms)] or plain)
+
+
+def flows_in_order(cloud: SimulatedCloud, chassis: str) -> list[Flow]:
+    """Return a chassis's flows in the same order each time, so that what is drawn for each is the same."""
+    return sorted(cloud.flows(chassis).values(), key=str)
 
 
 def headers(terms: dict[str, Term]) -> dict[str, Term]:

@@ -18,7 +18,7 @@ from tests.clouds import CHASSIS, OPEN, UPSTREAM_MAC, SimulatedCloud
 from tests.isolation.attacks import gateways, instances
 from tests.isolation.clouds import MACHINE, MACHINE_MAC
 from tests.isolation.judge import Case, Outsider, Sent
-from tests.isolation.near_flows import ICMP_ERRORS, headers, shaped
+from tests.isolation.near_flows import ICMP_ERRORS, flows_in_order, headers, shaped
 from tests.isolation.port_rules import ICMP, TCP, UDP, number
 from tests.storytelling import address
 from topology.values import AddressGroup, Network, Port, SecurityGroup, SecurityGroupRule
@@ -47,7 +47,7 @@ class NearRules:
         """Yield every one."""
         for chassis in CHASSIS:
             filtered = [port for port in self._here[chassis] if port.port_security_enabled]
-            for flow in self._cloud.flows(chassis).values():
+            for flow in flows_in_order(self._cloud, chassis):
                 terms = {term.field: term for term in flow.match}
                 if flow.table == PERMISSIONS.number:
                     bound = [port for port in filtered if terms["security_group"].value in self._groups(port)]

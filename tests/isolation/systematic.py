@@ -34,7 +34,7 @@ from tests.clouds import CHASSIS, ENCAP_IPS, TUNNEL_PORTS, UPSTREAM_MAC, Simulat
 from tests.isolation.attacks import FAR, gateways, honest, instances
 from tests.isolation.clouds import MACHINE, MACHINE_MAC
 from tests.isolation.judge import Case, Judge, Outsider, Sent, Stranger
-from tests.isolation.near_flows import headers, shaped
+from tests.isolation.near_flows import flows_in_order, headers, shaped
 from tests.storytelling import STRANGER, address
 from topology.gateway_values import Translation
 from topology.values import Network, Port
@@ -63,7 +63,7 @@ class Systematic:
     def all(self) -> Iterator[Case]:
         """Yield every one."""
         for chassis in CHASSIS:
-            for flow in self._cloud.flows(chassis).values():
+            for flow in flows_in_order(self._cloud, chassis):
                 if not flow.match or flow.table == TABLES["drops"].number:
                     continue
                 terms = {term.field: term for term in flow.match}
