@@ -10,7 +10,8 @@ from subprocess import check_output
 import pytest
 
 from flows.actions import Goto, SetField
-from flows.flow import Flow
+from flows.fields import FIRST_FRAGMENT, LATER_FRAGMENT
+from flows.flow import Flow, Term
 from flows.pipeline import TABLES
 from tests.clouds import OPEN, SimulatedCloud
 from tests.faults import __main__ as command
@@ -18,6 +19,8 @@ from tests.faults.__main__ import MARKS, plant_many, random_cloud, told, written
 from tests.faults.planting import RULE_TABLES, Fault, plant
 from tests.faults.search import Effect, Known, effect
 from tests.isolation.judge import Case, Judge
+from tests.isolation.near_rules import NearRules
+from tests.isolation.systematic import Systematic
 from tests.isolation.traffic import plain, traffic
 
 
@@ -50,6 +53,12 @@ def fault(cloud: SimulatedCloud, table: str, owner: str, change: Callable[[Flow]
 
 def without(field: str) -> Callable[[Flow], Flow]:
     return lambda flow: replace(flow, match=tuple(term for term in flow.match if term.field != field))
+
+
+def of_any_fragment(flow: Flow) -> Flow:
+    """Ask only whether a packet is a fragment, not whether it is a later one."""
+    fragment = Term("ip_frag", FIRST_FRAGMENT, FIRST_FRAGMENT)
+    return replace(flow, match=tuple(fragment if term.field == "ip_frag" else term for term in flow.match))
 
 
 def unasked(flow: Flow) -> Flow:
@@ -144,6 +153,61 @@ def test_what_crosses_from_one_physical_network_to_the_same_vlan_of_another_is_f
         cloud.port(f"at {wire}", network, "10.0.0.11", chassis)
     planted = fault(cloud, "classification", "network/on physnet1", without("in_port"), vlan_vid=0x1064)
     assert became(cloud, planted) is Effect.FOUND
+
+
+def by_rules_alone(cloud: SimulatedCloud, planted: Fault) -> Effect:
+    found, _ = effect(Known(cloud, list(NearRules(cloud, Random(1)).all())), planted, Random(1))
+    return found
+
+
+def test_what_is_for_an_address_of_nobody_is_found_where_only_a_router_keeps_it_back_elsewhere():
+    cloud = SimulatedCloud()
+    red, back = cloud.network("red", "vlan"), cloud.network("back")
+    cloud.subnet(red, "10.0.0.0/24", gateway_ip="10.0.0.1")
+    cloud.subnet(back, "10.0.1.0/24", gateway_ip="10.0.1.1")
+    cloud.port("sender", red, "10.0.0.11", "hv1", security_groups=(OPEN,))
+    cloud.port("target", back, "10.0.1.11", "hv1", security_groups=(OPEN,))
+    cloud.router("hub", red, back)
+    planted = fault(cloud, "port_security", "drop/malformed", lambda flow: None, ipv4_dst=0x7F000000)
+    cases = list(Systematic(cloud, Judge(cloud), Random(1)).all())
+    assert effect(Known(cloud, cases), planted, Random(1))[0] is Effect.FOUND
+
+
+@pytest.mark.parametrize("direction, end", [(0, "ct_nw_dst"), (1, "ct_nw_src")])
+def test_a_member_that_counts_the_other_way_is_found(direction, end):
+    cloud = SimulatedCloud()
+    network = cloud.network("red")
+    cloud.subnet(network)
+    friends = cloud.security_group("friends")
+    for way in ("ingress", "egress"):
+        cloud.rule(friends, way, remote_group_id=friends.id, protocol=6)
+    for number in range(11, 28):
+        cloud.port(f"friend{number}", network, f"10.0.0.{number}", "hv1", security_groups=(friends.id,))
+    cloud.port("stranger", network, "10.0.0.200", "hv1", security_groups=(OPEN,))
+    match = {"direction": direction, end: 0x0A00000B}
+    planted = fault(cloud, "remote_members", "port/friend11", without("direction"), **match)
+    assert by_rules_alone(cloud, planted) is Effect.FOUND
+
+
+@pytest.mark.parametrize(
+    "rule, change, match",
+    [
+        ({"protocol": 1, "port_range_min": 8}, without("ct_tp_src"), {}),
+        ({"protocol": 6, "port_range_min": 80, "port_range_max": 80}, of_any_fragment, {"ip_frag": LATER_FRAGMENT}),
+    ],
+    ids=["any ICMP for pings", "first fragments for later ones"],
+)
+@pytest.mark.parametrize("way", ["ingress", "egress"])
+def test_what_a_rule_permits_of_its_protocol_only_in_part_is_found(rule, change, match, way):
+    cloud = SimulatedCloud()
+    network = cloud.network("red")
+    cloud.subnet(network)
+    bound = cloud.security_group("bound")
+    owner = f"security_group_rule/{cloud.rule(bound, way, **rule).id}"
+    cloud.port("bound", network, "10.0.0.11", "hv1", security_groups=(bound.id,))
+    cloud.port("other", network, "10.0.0.12", "hv1", security_groups=(OPEN,))
+    planted = fault(cloud, "permissions", owner, change, **match)
+    assert by_rules_alone(cloud, planted) is Effect.FOUND
 
 
 def test_faults_are_planted_in_some_tables_only_or_not_at_all(cloud):

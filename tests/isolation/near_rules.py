@@ -19,7 +19,7 @@ from tests.isolation.attacks import gateways, instances
 from tests.isolation.clouds import MACHINE, MACHINE_MAC
 from tests.isolation.judge import Case, Outsider, Sent
 from tests.isolation.near_flows import ICMP_ERRORS, flows_in_order, headers, shaped
-from tests.isolation.port_rules import ICMP, TCP, UDP, number
+from tests.isolation.port_rules import ANSWERED_BY, ICMP, TCP, UDP, holds, number
 from tests.storytelling import address
 from topology.values import AddressGroup, Network, Port, SecurityGroup, SecurityGroupRule
 
@@ -42,6 +42,7 @@ class NearRules:
         self._here = {name: [port for port in self._ports if [port.id, name] in placed] for name in CHASSIS}
         groups = (*cloud.store.all(SecurityGroup), *cloud.store.all(AddressGroup))
         self._key = {group.id: group.key for group in groups}
+        self._named = {group.key: list(self._prefixes(group)) for group in groups}
 
     def all(self) -> Iterator[Case]:
         """Yield every one."""
@@ -59,6 +60,15 @@ class NearRules:
                 elif flow.table in DIRECTION_OF and "udp_dst" in terms:
                     for port in filtered:
                         yield from self._unfiltered(port, DIRECTION_OF[flow.table], headers(terms))
+
+    def _prefixes(self, group: SecurityGroup | AddressGroup) -> Iterator[str]:
+        """The addresses of a group's members."""
+        if isinstance(group, AddressGroup):
+            yield from group.addresses
+            return
+        for port in self._ports:
+            if group.id in port.security_groups:
+                yield from (each.ip_address for each in (*port.fixed_ips, *port.allowed_address_pairs))
 
     def _groups(self, port: Port) -> set[int]:
         return {self._key[group] for group in port.security_groups}
@@ -89,6 +99,9 @@ class NearRules:
                     missed = base[name] ^ bit
                     if name != "icmp_type" or missed not in ICMP_ERRORS:
                         yield from self._between(port, direction, remote, shaped(base, {name: missed}))
+            # Of all that is not a ping by a bit, nothing begins a connection. These do.
+            for question in sorted(set(ANSWERED_BY) - {base["icmp_type"]}) if "icmp_type" in wanted else ():
+                yield from self._between(port, direction, remote, base.but(icmp_type=question))
             if "ip_frag" in terms:
                 # Of a service that nobody has permitted.
                 yield from self._between(port, direction, remote, _opening(terms, 81).but(ip_frag=FIRST_FRAGMENT))
@@ -102,9 +115,16 @@ class NearRules:
                 yield from self._between(port, direction, self._remote(port, terms), said)
                 continue
             yield from self._between(port, 1 - direction, self._remote(port, terms), said)
-            for other in self._random.sample(self._ports, min(OTHERS, len(self._ports))):
-                if other.id != port.id:
-                    yield from self._between(port, direction, number(address(other)), said)
+            others = self._random.sample(self._ports, min(OTHERS, len(self._ports)))
+            # A member that is bound itself might be asked for its own address instead of theirs, and so take all.
+            if self._is_named(terms["remote_group"].value, port):
+                others = [each for each in self._ports if not self._is_named(terms["remote_group"].value, each)]
+            for source in {number(address(other)): None for other in others if other.id != port.id}:
+                yield from self._between(port, direction, source, said)
+
+    def _is_named(self, group: int, port: Port) -> bool:
+        """Whether a port's address is one of a remote group's; the group 0 is none."""
+        return any(holds(prefix, number(address(port))) for prefix in self._named.get(group, ()))
 
     def _unfiltered(self, port: Port, direction: int, wanted: dict[str, Term]) -> Iterator[Case]:
         """What no security group is asked about, but for one bit of its ports."""

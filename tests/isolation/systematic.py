@@ -120,6 +120,15 @@ class Systematic:
             for base in self._bases(sender, terms):
                 packet = self._exactly(base, headers(terms))
                 yield (Sent(sender, packet.tagged(1) if "vlan_vid" in terms else packet),)
+            if flow.table == PORT_SECURITY.number and "ipv4_dst" in terms:
+                yield from self._past_routers(sender, terms)
+
+    def _past_routers(self, sender: Port, terms: dict[str, Term]) -> Iterator[Case]:
+        """What is for addresses of nobody, to each neighbour, to all and to machines outside: routers would stop it."""
+        near = [port.mac_address for port in self._ports if port.network_id == sender.network_id]
+        for said in honest(self._cloud, sender, sender):
+            for mac in sorted({*near, BROADCAST_MAC, MACHINE_MAC} - {sender.mac_address}):
+                yield (Sent(sender, self._exactly(said.but(eth_dst=mac), headers(terms))),)
 
     def _still_for_outside(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
         """What a router's chassis gets for source ports of its own, and for no connection."""
