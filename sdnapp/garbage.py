@@ -25,6 +25,16 @@ AIM = 0.005
 machine says nothing about the step."""
 
 
+def set_aside() -> None:
+    """Let collections pass over what is there now, and over large containers above all.
+
+    For one that is new and has, or is about to be given, very much: it would be looked at as a whole, each time until a
+    full collection has seen it. A dictionary counts from its first entry on. What is in a cycle just now and in use by
+    nobody stays for good, so this is for what is rare, as a chassis that attaches.
+    """
+    gc.freeze()
+
+
 class Garbage:
     """Sets aside what full collections have seen. One for a process: a second one takes the first one's place."""
 

@@ -18,6 +18,7 @@ from os_ken.lib import hub
 from os_ken.lib.dpid import dpid_to_str
 
 from flows.flow import Flow
+from sdnapp.garbage import set_aside
 from sdnapp.openflow.messages import (
     ECHO_REQUEST,
     ERROR,
@@ -92,7 +93,7 @@ class Connection:
         self.datapath = datapath
         self.datapath_id: str = dpid_to_str(datapath.id)
         self.address = address_text(datapath.address)
-        self.session = Session(give_way=Turns().give_way)
+        self.session = Session(give_way=Turns().give_way, set_aside=set_aside)
         self.packets_dropped = 0
         self._packets: list[PacketIn] = []
         """Those that nobody has been told about yet."""

@@ -26,7 +26,8 @@ class Reading:
     """A read-back under way: of what meters there may be, of those that there are, and of flows."""
 
     xid: int
-    known: dict[int, Flow]
+    known: dict[int, Flow] = field(default_factory=dict)
+    """What the switch should hold, by cookie."""
     learnt: set[tuple[int, int, int]] = field(default_factory=set)
     """Table, priority and cookie of what the switch may have learnt by itself."""
     found: dict[Flow, FlowEntry] = field(default_factory=dict)

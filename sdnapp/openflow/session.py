@@ -30,7 +30,7 @@ owner and not tried again until it is desired anew; the rest goes out in a new b
 size is halved each time, so that many bad flows, or a switch that does not say what it dislikes, end in a finite time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -112,9 +112,14 @@ Effect = Send | Confirmed | Rejected | Broken | Unmetered | Reconciled | Outlive
 class Session:
     """One switch, from when it is connected to when it is not."""
 
-    def __init__(self, first_xid: int = 1, give_way: GiveWay = nobody_waits) -> None:
-        """``give_way`` lets others than this session have their turn (``topology.turns``)."""
-        self._give_way = give_way
+    def __init__(
+        self, first_xid: int = 1, give_way: GiveWay = nobody_waits, set_aside: Callable[[], None] = lambda: None
+    ) -> None:
+        """``give_way`` lets others than this session have their turn (``topology.turns``).
+
+        ``set_aside`` is called where tables are there that are, or will be, very large (``sdnapp.garbage``).
+        """
+        self._give_way, self._set_aside = give_way, set_aside
         self.revision: int | None = None
         """The latest revision that the switch has confirmed."""
         self.last_error: str | None = None
@@ -178,8 +183,7 @@ class Session:
 
         No two flows may have the same key.
         """
-        known: dict[int, Flow] = {}
-        learnt: set[tuple[int, int, int]] = set()
+        reading = Reading(self._take_xids(3))
         self._is_assigned, self._desired_revision, self._unanswered = True, revision, True
         self._meters, self._differs, self._refused = Meters(), {}, set()
         self._stale, self._outlived, self._outlived_told = [], [], False
@@ -187,13 +191,15 @@ class Session:
             # What is read back behind it shows what has become of it.
             self._mods_since_confirmed += len(self._bundle)
             self._bundle = None
-        for flow in by_turns(flows, self._give_way):
-            known[flow.cookie] = flow
+        for place, flow in enumerate(by_turns(flows, self._give_way)):
+            reading.known[flow.cookie] = flow
+            if not place:
+                self._set_aside()
             self._meters.want(flow)
             if (learner := flow.learner) is not None:
-                learnt.add((TABLES[learner.table].number, learner.priority, learner.cookie))
-        self._reading = Reading(self._take_xids(3), known, learnt)
-        return [Send(self._reading.requests())]
+                reading.learnt.add((TABLES[learner.table].number, learner.priority, learner.cookie))
+        self._reading = reading
+        return [Send(reading.requests())]
 
     def update(self, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> list[Effect]:
         """Change what the switch shall hold; removals come first. Does nothing before ``assign``.
@@ -277,6 +283,7 @@ class Session:
         if self.revision is None:
             lacking = [flow for flow, desired in self._differs.items() if desired]
             self._tally = Tally(read, lacking, removed=len(self._outlived))
+        self._set_aside()
         return self._send_difference()
 
     def clear_out(self) -> list[Effect]:

@@ -20,6 +20,7 @@ from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
 from os_ken.lib import hub
 
 from flows.flow import Flow
+from sdnapp.garbage import set_aside
 from sdnapp.openflow import messages, meter_messages
 from sdnapp.openflow.connection import PROBE, Callbacks, Connection, Step
 from sdnapp.openflow.counts import Counts, counts_of, packets_of
@@ -124,6 +125,7 @@ class Switches:
     def assign(self, datapath_id: str, flows: Iterable[Flow], revision: int) -> None:
         """Bring a switch to exactly these flows, no two of which have one key. Its first assignment reads it back."""
         flows = tuple(flows)
+        set_aside()
         self.recognise(datapath_id)
         self._post(datapath_id, lambda session: session.assign(flows, revision))
 

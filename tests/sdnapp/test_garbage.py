@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sdnapp.garbage import AIM, FIRST, LEAST, MOST, Garbage
+from sdnapp.garbage import AIM, FIRST, LEAST, MOST, Garbage, set_aside
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +66,13 @@ def test_a_second_one_takes_the_place_of_the_first() -> None:
     before = len(gc.callbacks)
     Garbage()
     assert len(gc.callbacks) == before
+
+
+def test_a_dictionary_that_is_set_aside_with_its_first_entry_is_looked_at_no_more() -> None:
+    aside: dict[int, list[int]] = {0: [0]}
+    set_aside()
+    later: dict[int, list[int]] = {0: [0]}
+    for number in range(10):
+        aside[number] = later[number] = [number]
+    looked_at = [id(each) for each in gc.get_objects()]
+    assert id(aside) not in looked_at and id(later) in looked_at

@@ -1,5 +1,6 @@
 """A session brings a switch to the desired flows, whatever the switch answers."""
 
+import gc
 from dataclasses import replace
 from typing import cast
 
@@ -8,6 +9,7 @@ import pytest
 from flows.actions import Action, Controller, Meter, Move, Output, SetField
 from flows.flow import Flow, Term
 from flows.pipeline import TABLES
+from sdnapp import garbage
 from sdnapp.openflow.encoding import encode_match
 from sdnapp.openflow.meter_messages import METER_MOD
 from sdnapp.openflow.receipt import Receipt
@@ -103,6 +105,16 @@ def test_others_have_their_turn_while_meters_are_written_and_while_what_was_dele
     turns.clear()
     wire.deliver()
     assert wire.confirmed[-1] == Confirmed(2, count) and len(turns) >= count
+
+
+def test_the_garbage_collector_does_not_look_at_the_tables_of_a_read_back() -> None:
+    wire, flows = Wire(), [a_flow(place) for place in range(1, 301)]
+    for set_aside, tables in (lambda: None, 1), (garbage.set_aside, 0):
+        wire.session = Session(set_aside=set_aside)
+        wire.assign(flows)
+        # Referrers are sought among what it looks at.
+        assert sum(isinstance(each, dict) and len(each) == 300 for each in gc.get_referrers(flows[0])) == tables
+    gc.unfreeze()
 
 
 def test_an_empty_delta_is_confirmed_without_a_message() -> None:
