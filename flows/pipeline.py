@@ -150,9 +150,10 @@ EGRESS_TRACKING = Table(
     28,
     "egress_tracking",
     "Looks up the connection that the packet of a filtered port belongs to, in a zone that is the port's own. "
-    "What a stateless group permits, what asks a DHCP server, and what is not IPv4 needs no connection.",
-    match=frozenset({"allowed", "filtered", "eth_type", "udp_src", "udp_dst"}),
-    priorities={"permitted": 120, "dhcp": 110, "filtered": 100},
+    "What a stateless group permits, what asks a DHCP server, and what is not IPv4 needs no connection. Fragments of "
+    "UDP are looked up all the same: only so they show their ports.",
+    match=frozenset({"allowed", "filtered", "eth_type", "ip_proto", "ip_frag", "udp_src", "udp_dst"}),
+    priorities={"fragments": 130, "permitted": 120, "dhcp": 110, "filtered": 100},
     next=("egress_filter", "routing"),
     miss="routing",
 )
@@ -161,10 +162,22 @@ EGRESS_FILTER = Table(
     "egress_filter",
     "Asks the security groups of the port that sends: their egress rules about a connection that others answer, "
     "their ingress rules about one that the packet is an answer in. Most ports have one group, which is known by now. "
-    "Invalid packets are dropped.",
-    match=frozenset({"from_port", "one_group", "eth_type", "ct_state"}),
-    priorities={"groups": 100, "group": 90},
-    next=("egress_verdict", "group_rules", "drops"),
+    "Invalid packets are dropped, and so is what only DHCP servers send, if it came in fragments.",
+    match=frozenset(
+        {
+            "from_port",
+            "one_group",
+            "allowed",
+            "eth_type",
+            "ip_frag",
+            "ct_state",
+            "ct_nw_proto",
+            "ct_tp_src",
+            "ct_tp_dst",
+        }
+    ),
+    priorities={"server": 120, "permitted": 110, "groups": 100, "group": 90},
+    next=("egress_verdict", "routing", "group_rules", "drops"),
     unmatched="egress_rules",
 )
 EGRESS_VERDICT = Table(

@@ -31,7 +31,7 @@ from flows.actions import (
     Translate,
     Untrack,
 )
-from flows.fields import ETH_TYPE_VLAN, VLAN_PRESENT
+from flows.fields import ETH_TYPE_VLAN, LATER_FRAGMENT, VLAN_PRESENT
 from flows.flow import Flow, field_named, learnt_by
 from flows.hashing import HASHED, way_of
 from flows.lookup import MAX_ARP_OP, MAX_TAGS, FlowTable, refusal
@@ -226,7 +226,9 @@ class _State:
         if tracked.original is not None:
             source, target, protocol, tp_src, tp_dst = tracked.original
             self._fields |= {"ct_nw_src": source, "ct_nw_dst": target, "ct_nw_proto": protocol}
-            self._fields |= {"ct_tp_src": tp_src, "ct_tp_dst": tp_dst}
+            if self._fields.get("ip_frag") != LATER_FRAGMENT:
+                # Open vSwitch reads these with the packet's own ports, which a later fragment lacks.
+                self._fields |= {"ct_tp_src": tp_src, "ct_tp_dst": tp_dst}
 
     def read(self, name: str) -> int:
         """Return the value of a field or register; 0 for a field that the packet lacks."""

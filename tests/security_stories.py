@@ -456,6 +456,27 @@ def fragments_fare_as_their_datagram_does(cloud: Cloud) -> None:
     assert reached(cloud.inject(here, *packets.in_two(udp(client, server, 61)))) == []
 
 
+def no_instance_is_a_dhcp_server_in_fragments_either(cloud: Cloud) -> None:
+    """Not in the list of stories: a real switch keeps what is left of a datagram, and lets it go in a later story."""
+    for kind in ("stateful", "stateless"):
+        group = cloud.security_group(kind, EGRESS, {}, stateful=kind == "stateful")
+
+        def pair_of(what: str, kind: str = kind, group: SecurityGroup = group) -> tuple[Port, Port, str, str]:
+            # Fragments of one pair's datagrams would be taken for those of others.
+            client, sender = two_ports(cloud, group, f"{kind}-{what}")
+            return client, sender, f"{client.id}@hv1", f"{sender.id}@hv2"
+
+        client, sender, there, here = pair_of("any")
+        assert reached(cloud.inject(here, *packets.in_two(udp(sender, client, 5000)))) == [there, there]
+        client, sender, there, here = pair_of("offer")
+        assert reached(cloud.inject(here, *packets.in_two(udp(sender, client, 68)))) == []
+        client, sender, there, here = pair_of("asked")
+        assert reached(cloud.inject(there, *packets.in_two(udp(client, sender, 67, 68)))) == [here, here]
+        assert reached(cloud.inject(here, *packets.in_two(udp(sender, client, 68, 67)))) == []
+        client, sender, there, here = pair_of("one")
+        assert reached(cloud.inject(here, packets.in_two(udp(sender, client, 68))[0])) == [], "others may be to come"
+
+
 @story
 def a_stateless_group_that_asks_for_ports_permits_no_fragments(cloud: Cloud) -> None:
     group = cloud.security_group("dns", {"protocol": UDP, "port_range_min": 53, "port_range_max": 60}, stateful=False)

@@ -16,7 +16,7 @@ from flows.actions import REMEMBERED, Action, Commit, Goto, Resubmit, SetField, 
 from flows.declarations import Table
 from flows.drops import drop
 from flows.features.source_ports import MOST_ATTEMPTS
-from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4
+from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4, FIRST_FRAGMENT, IP_PROTO_UDP
 from flows.flow import flow
 from flows.pipeline import (
     CONNECTIONS,
@@ -137,6 +137,7 @@ def all_filtered(view: View) -> Published:
             actions = (*_rules_of(direction, stateful=True), Resubmit("group_rules"), Goto(verdict))
             match: dict[str, int | str] = {"one_group": 1, "eth_type": ETH_TYPE_IPV4, "ct_state": state}
             yield EVERYONE, flow(table, "group", FEATURE, f"table/{table.name}", *actions, **match)
+    yield from _fragments()
     yield from _exceptions(EGRESS_TRACKING, AFTER_EGRESS, udp_src=DHCP_CLIENT, udp_dst=DHCP_SERVER)
     yield from _exceptions(INGRESS_TRACKING, AFTER_INGRESS, udp_src=DHCP_SERVER, udp_dst=DHCP_CLIENT)
     arp = flow(INGRESS_TRACKING, "arp", FEATURE, "table/ingress_tracking", Goto(AFTER_INGRESS), eth_type=ETH_TYPE_ARP)
@@ -165,6 +166,28 @@ def _permitted() -> Published:
     for direction, reason in ((EGRESS, "egress_connections"), (INGRESS, "ingress_connections")):
         of_it = {"direction": DIRECTION_NUMBERS[direction]}
         yield EVERYONE, flow(CONNECTIONS, "refused", FEATURE, owner, *drop(reason), **of_it)
+
+
+def _fragments() -> Published:
+    """No DHCP server in fragments either: until they are put together, no table sees their ports.
+
+    What a stateless group permits is put together for that alone.
+    """
+    fragments = f"{FIRST_FRAGMENT}/{FIRST_FRAGMENT}"
+    permitted: dict[str, int | str] = {"allowed": 1, "eth_type": ETH_TYPE_IPV4}
+    udp: dict[str, int | str] = {"ip_proto": IP_PROTO_UDP, "ip_frag": fragments}
+    look = Track("zone", "egress_filter")
+    yield EVERYONE, flow(EGRESS_TRACKING, "fragments", FEATURE, "table/egress_tracking", look, **permitted, **udp)
+    for state, port in (("+trk-inv-rpl", "ct_tp_dst"), ("+trk-inv+rpl", "ct_tp_src")):
+        to_client: dict[str, int | str] = {"ip_frag": fragments, "ct_nw_proto": IP_PROTO_UDP, port: DHCP_CLIENT}
+        refused = drop("dhcp_server")
+        yield (
+            EVERYONE,
+            flow(EGRESS_FILTER, "server", FEATURE, "drop/dhcp_server", *refused, **to_client, ct_state=state),
+        )
+    go_on = SetField("allowed", 0), Untrack(), Goto(AFTER_EGRESS)
+    owner = f"table/{EGRESS_FILTER.name}"
+    yield EVERYONE, flow(EGRESS_FILTER, "permitted", FEATURE, owner, *go_on, **permitted, ct_state="+trk-inv")
 
 
 def _exceptions(table: Table, goes_on: str, **dhcp: int) -> Published:
