@@ -163,19 +163,8 @@ EGRESS_FILTER = Table(
     "Asks the security groups of the port that sends: their egress rules about a connection that others answer, "
     "their ingress rules about one that the packet is an answer in. Most ports have one group, which is known by now. "
     "Invalid packets are dropped, and so is what only DHCP servers send, if it came in fragments.",
-    match=frozenset(
-        {
-            "from_port",
-            "one_group",
-            "allowed",
-            "eth_type",
-            "ip_frag",
-            "ct_state",
-            "ct_nw_proto",
-            "ct_tp_src",
-            "ct_tp_dst",
-        }
-    ),
+    match=frozenset({"from_port", "one_group", "allowed", "eth_type", "ip_frag"})
+    | {"ct_state", "ct_nw_proto", "ct_tp_src", "ct_tp_dst"},
     priorities={"server": 120, "permitted": 110, "groups": 100, "group": 90},
     next=("egress_verdict", "routing", "group_rules", "drops"),
     unmatched="egress_rules",
