@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from flows import packets
-from flows.fields import ETH_TYPE_RARP, LATER_FRAGMENT
+from flows.fields import ETH_TYPE_RARP, FIRST_FRAGMENT, LATER_FRAGMENT
 from flows.packets import BROADCAST_MAC, TRANSPORT_FIELDS, Packet
 from tests.clouds import UPSTREAM, Cloud
 from tests.isolation.clouds import MACHINE, SHARED_MAC
@@ -103,6 +103,10 @@ def _a_later_fragment(cloud: Cloud, sender: Port, victim: Port, packet: Packet) 
     return packet.without(*TRANSPORT_FIELDS).but(**_if_ip(packet, ip_frag=LATER_FRAGMENT))
 
 
+def _a_first_fragment(cloud: Cloud, sender: Port, victim: Port, packet: Packet) -> Packet:
+    return packet.but(**_if_ip(packet, ip_frag=FIRST_FRAGMENT))
+
+
 def _if_ip(packet: Packet, **changes: str | int) -> dict[str, str | int]:
     return changes if "ipv4_src" in packet else {}
 
@@ -129,6 +133,7 @@ TRICKS: tuple[Trick, ...] = (
     _as_its_victims_neighbour,
     _on_the_victims_vlan,
     _a_later_fragment,
+    _a_first_fragment,
     *(_with(eth_dst=mac) for mac in (BROADCAST_MAC, "01:00:5e:00:00:fb", SHARED_MAC, SERVICE_MAC)),
     *(_with(eth_src=mac) for mac in (STRANGER, SHARED_MAC, "fa:16:3e:00:00:12")),
     *(_with(ipv4_src=source) for source in ("10.0.0.1", "10.0.0.12", "10.0.1.11", "10.0.0.50", "198.51.100.7")),

@@ -190,6 +190,9 @@ def shaped(packet: Packet, fields: dict[str, int]) -> Packet:
     """Return a packet with other fields; those that its protocol lacks stay out, those that it needs come in."""
     fields.pop("vlan_vid", None)
     protocol = fields.get("ip_proto", packet.get("ip_proto"))
+    if "ip_frag" in fields:
+        # The other bits say nothing.
+        fields["ip_frag"] &= LATER_FRAGMENT
     if fields.get("ip_frag", 0) & 2:
         packet, fields["ip_frag"] = packet.without(*packets.TRANSPORT_FIELDS), LATER_FRAGMENT
         fields = {name: value for name, value in fields.items() if name not in packets.TRANSPORT_FIELDS}

@@ -189,6 +189,9 @@ def addresses(port: Port) -> set[int]:
 
 
 def _udp_ports(packet: Packet) -> tuple[int | None, int | None]:
+    if packet.get("ip_frag", 0):
+        # They do not show them: DHCP is nobody's in fragments.
+        return None, None
     return packet.get("udp_src"), packet.get("udp_dst")
 
 
