@@ -45,7 +45,7 @@ class Fabric:
     """
 
     def __init__(self, hypervisors: int = 3, *, dummies: bool = False) -> None:
-        """``dummies``: let interfaces of ``type=dummy`` be plugged, too: idle ones that cost next to nothing."""
+        """``dummies``: let interfaces of ``type=dummy`` be plugged, too: idle ones that cost it little."""
         self.fence = Fence()
         self.network = Mininet(topo=None, build=False, controller=None, link=Cable)
         self.hypervisors: dict[str, Hypervisor] = {}
