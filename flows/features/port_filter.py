@@ -128,9 +128,10 @@ def all_filtered(view: View) -> Published:
     filtered: dict[str, int | str] = {"filtered": 1, "eth_type": ETH_TYPE_IPV4}
     track = Track("zone", "egress_filter")
     yield EVERYONE, flow(EGRESS_TRACKING, "filtered", FEATURE, "table/egress_tracking", track, **filtered)
-    # What was looked up for the sender, perhaps in the same zone, must not be taken for what is asked now.
-    track_anew, owner = (Untrack(), Track("zone", "ingress_filter")), "table/ingress_tracking"
-    yield EVERYONE, flow(INGRESS_TRACKING, "filtered", FEATURE, owner, *track_anew, **filtered)
+    # In another zone than the sender's it is looked up anew, whatever is known of it; a port that sends to itself has
+    # the same zone for the same packet. So nothing has to be forgotten between, which costs an action for each packet.
+    look_up, owner = Track("zone", "ingress_filter"), "table/ingress_tracking"
+    yield EVERYONE, flow(INGRESS_TRACKING, "filtered", FEATURE, owner, look_up, **filtered)
     yield EVERYONE, flow(INGRESS_TRACKING, "other", FEATURE, owner, *drop("ingress_rules"), filtered=1)
     for table in (EGRESS_FILTER, INGRESS_FILTER):
         for state, direction, verdict in _sides(table):

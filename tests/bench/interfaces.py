@@ -1,6 +1,5 @@
 """The interfaces of one chassis, by its OVSDB: what a compute system's agent does, with a connection that stays."""
 
-import json
 import re
 import socket
 import time
@@ -9,6 +8,7 @@ from typing import Any
 
 from hypervisor import Hypervisor
 
+from tests.bench.json_rpc import call
 from tests.bench.machine import ProcessTree
 
 _AT_ONCE = 500
@@ -103,20 +103,3 @@ class Interfaces:
         if failed := [each for each in answer if isinstance(each, dict) and "error" in each]:
             raise RuntimeError(f"{self._hypervisor.name}: {failed[0]}")
         return answer
-
-
-def call(end: socket.socket, request: Any) -> Any:
-    """Send a JSON-RPC request to an Open vSwitch program and return the result. Raises RuntimeError with the error."""
-    end.sendall(json.dumps(request).encode())
-    text = b""
-    while received := end.recv(1 << 20):
-        text += received
-        if text.endswith(b"}"):
-            try:
-                answer = json.loads(text)
-            except ValueError:
-                continue
-            if answer.get("error"):
-                raise RuntimeError(str(answer["error"]))
-            return answer["result"]
-    raise RuntimeError("the server has hung up")

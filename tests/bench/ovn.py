@@ -18,7 +18,7 @@ from fabric import CONTROLLER, MANAGEMENT, Fabric
 from hypervisor import PHYSICAL_NETWORK
 from stations import CommandFailed, Station
 
-from tests.bench.interfaces import call
+from tests.bench.json_rpc import call
 from tests.bench.machine import ProcessTree
 from tests.bench.planes import (
     ICMP,
@@ -180,11 +180,14 @@ class Ovn(ControlPlane):
         )
 
     def lead_outside(self, tenant: Tenant) -> None:
-        address = self._outside_address()
+        address, port = self._outside_address(), f"{tenant.router}-{_OUTSIDE.id}"
+        smallest = min(network.mtu for network in (*tenant.networks, _OUTSIDE))
         self._run(
             *self._join(tenant.router, _OUTSIDE, self._mac(), address),
+            # So that senders of larger packets are told (RFC 1191), as Neutron has it by default from 2025.1 on.
+            ["lrp-set-options", port, f"gateway_mtu={smallest}"],
             *(
-                ["lrp-set-gateway-chassis", f"{tenant.router}-{_OUTSIDE.id}", gateway, str(20 - rank)]
+                ["lrp-set-gateway-chassis", port, gateway, str(20 - rank)]
                 for rank, gateway in enumerate(self._gateways)
             ),
             ["lr-route-add", tenant.router, "0.0.0.0/0", UPSTREAM],

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -11,18 +12,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from tests.bench.json_rpc import call
 from tests.bench.ways import Way, until_listening
 
 if TYPE_CHECKING:
     from hypervisor import Hypervisor
     from stations import Instance
 
-TCP_OPTIONS = ()
+TCP_OPTIONS = ("-w", "96K")
+"""A window that the sockets of switches have room for: one of 128 KiB loses packets, without `-w` very many."""
 UDP_OPTIONS = ("-u", "-b", "0", "-l", "64")
 """As many packets of 64 bytes as one sender can send."""
 _HEADERS = 66
 """Bytes of each TCP packet on an interface that are no payload: Ethernet 14, IPv4 20, TCP with timestamps 32."""
 _PORT = 5201
+_PATIENCE = 20.0
 _SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -113,13 +117,31 @@ def arrived(station: "Instance") -> Arrived:
     raise LookupError(f"{station.name} has no eth0")
 
 
-def work(hypervisor: "Hypervisor") -> Work:
-    """Return what a chassis's switch has done so far."""
-    shown = hypervisor.run("ovs-appctl", "dpif-netdev/pmd-stats-show")
-    received = (line.rpartition(":")[2] for line in shown.splitlines() if "packets received:" in line)
-    tasks = Path(f"/proc/{hypervisor.daemons['ovs-vswitchd'].pid}/task")
-    on_processors = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir())
-    return Work(sum(map(int, received)), on_processors / 1e9)
+class Worker:
+    """One switch, asked what it has done so far. Use it as a context manager.
+
+    Its control socket stays open: a process for each question would take time from what is measured.
+    """
+
+    def __init__(self, hypervisor: "Hypervisor") -> None:
+        self._tasks = Path(f"/proc/{hypervisor.daemons['ovs-vswitchd'].pid}/task")
+        (control,) = hypervisor.directory.glob("ovs-vswitchd.*.ctl")
+        self._control = socket.socket(socket.AF_UNIX)
+        self._control.settimeout(_PATIENCE)
+        self._control.connect(str(control))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._control.close()
+
+    def work(self) -> Work:
+        """Return what it has done so far."""
+        shown: str = call(self._control, {"method": "dpif-netdev/pmd-stats-show", "params": [], "id": 0})
+        received = (line.rpartition(":")[2] for line in shown.splitlines() if "packets received:" in line)
+        on_processors = sum(int((task / "schedstat").read_text().split()[0]) for task in self._tasks.iterdir())
+        return Work(sum(map(int, received)), on_processors / 1e9)
 
 
 def microseconds_a_packet(done: Sequence[Work]) -> float:

@@ -253,6 +253,22 @@ def test_an_answer_to_its_sender_is_looked_up_anew_in_the_same_zone(switch):
         assert left == simulated_left and [port for port, _ in left] == [2], "a reply"
 
 
+def test_a_connection_that_one_zone_knows_is_new_to_another_though_nothing_was_forgotten_between(switch):
+    # What the receiver's flows count on, within a chassis: nothing stays of what the sender's zone has said.
+    asked = udp(MACS[0], MACS[1], ADDRESSES[0], ADDRESSES[1], udp_src=7, udp_dst=8)
+    answer = udp(MACS[1], MACS[0], ADDRESSES[1], ADDRESSES[0], udp_src=8, udp_dst=7)
+    there, anew = entry(SetField("zone", 31), Track("zone", NAMES[1]), eth_type=0x0800), SetField("zone", 32)
+    flows = [
+        there,
+        entry(Commit("zone"), anew, Track("zone", NAMES[2]), table=NAMES[1], eth_type=0x0800, ct_state=(0x21, 0x21)),
+        entry(anew, Track("zone", NAMES[2]), table=NAMES[1], eth_type=0x0800, priority=0),
+        entry(Output(2), table=NAMES[2], eth_type=0x0800, ct_state=(0x21, 0x3B), ct_mark=0),
+        entry(Output(3), table=NAMES[2], priority=0),
+    ]
+    exchange = conversation(switch, flows, (1, asked), (1, asked), (1, answer))
+    assert exchange == [[(2, asked)], [(2, asked)], [(2, answer)]]
+
+
 def test_a_packet_begins_anew_so_often_and_no_more(switch):
     most = 8 if version() >= (3, 3) else MAX_PASSES
     for times in (MAX_PASSES, most, most + 1):
