@@ -10,7 +10,7 @@ from flows.simulator import Delivery, Walk
 from tests.clouds import BLOCK, CHASSIS, UPSTREAM, UPSTREAM_MAC, Cloud, SimulatedCloud
 from tests.router_stories import arrives, interface, lan
 from tests.storytelling import address, nothing, reached, story
-from topology.addressing import chassis_mac
+from topology.addressing import SERVICE_MAC, chassis_mac
 from topology.gateway_values import Neighbour, Translation
 from topology.values import FixedIP, FloatingIP, Network, Port, Router, SubnetPool
 
@@ -189,6 +189,21 @@ def a_router_answers_echo_requests_from_outside_and_from_inside(cloud: Cloud) ->
 
 
 @story
+def who_sends_to_his_own_source_port_outside_hears_himself_and_nobody_else_does(cloud: Cloud) -> None:
+    """It is an answer in his own connection: from the router's address and port, to the same."""
+    net = outward(cloud)
+    block = block_of(cloud, net.hub, "hv1")
+    sent = ask_far(net, net.one, OUTSIDE, udp_src=40000, udp_dst=block)
+    walk = cloud.inject("one@hv1", sent)
+    assert [(place, source_of(each), each["udp_src"]) for place, each in walk.deliveries] == [
+        ("one@hv1", OUTSIDE, block)
+    ]
+    assert not outside(walk)
+    walk = cloud.inject("two@hv2", ask_far(net, net.two, OUTSIDE, udp_src=40000, udp_dst=block))
+    assert not walk.deliveries and not outside(walk), "which is another's"
+
+
+@story
 def one_gateway_chassis_at_a_time_answers_arp_for_a_routers_address(cloud: Cloud) -> None:
     net = outward(cloud, CHASSIS, CHASSIS)
     answers = outside(cloud.inject_physical(FLAT, arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE)))
@@ -342,6 +357,16 @@ def a_floating_ip_is_where_its_instance_is_if_there_is_a_door(cloud: Cloud) -> N
         assert outside(cloud.inject("one@hv1", answer)) == [(site, seen(answer, mac, each.address))]
         sent = ask_far(net, net.one, udp_src=1234, udp_dst=8)
         assert outside(cloud.inject("one@hv1", sent)) == [(site, seen(sent, mac, each.address))]
+
+
+@story
+def nobody_outside_sends_as_one_chassis_hands_on_to_another(cloud: Cloud) -> None:
+    """For the MAC address that frames have between chassis, past the gateway."""
+    net = outward(cloud, ("hv3",), ("hv1", "hv3"))
+    each = floating(cloud, net, 20, net.one)
+    begun = from_far(net, mac_of(cloud, each), each.address, udp_src=7, udp_dst=53)
+    assert reached(cloud.inject_physical(FLAT, begun)) == ["one@hv1"]
+    assert nothing(cloud.inject_physical(FLAT, begun.but(eth_dst=SERVICE_MAC)))
 
 
 @story

@@ -204,6 +204,17 @@ def every_address_of_a_router_answers_pings(cloud: Cloud) -> None:
 
 
 @story
+def what_no_router_forwards_ends_there(cloud: Cloud) -> None:
+    net = joined(cloud)
+    # Else it would be dropped before, as nobody's.
+    free = cloud.port("free", net.red, "10.0.1.13", "hv1", port_security_enabled=False)
+    cloud.change(net.hub, routes=(Route("0.0.0.0/0", "10.0.2.12"),))
+    assert reached(cloud.inject("free@hv1", ping(free, net.to_red, "192.0.2.1"))) == ["two@hv2"]
+    for target in ("0.1.2.3", "127.0.0.1", "169.254.1.1", "224.0.0.5", "240.0.0.1", "255.255.255.255"):
+        assert nothing(cloud.inject("free@hv1", ping(free, net.to_red, target))), target
+
+
+@story
 def what_a_router_cannot_do_the_controller_reports(cloud: Cloud) -> None:
     net = joined(cloud)
     by_routes, by_output = [("router/hub", "routes")], [("router/hub", "router_output")]
@@ -220,6 +231,8 @@ def what_a_router_cannot_do_the_controller_reports(cloud: Cloud) -> None:
                   packets.tcp(net.one.mac_address, net.to_red.mac_address, "10.0.1.11", "10.0.1.1")):  # fmt: skip
         walk = cloud.inject("one@hv1", knock)
         assert reached(walk) == [] and reported(walk) == by_routes
+        # At once, and not when it has been routed there again and again until its time is over.
+        assert [packet["ip_ttl"] for _, _, packet in walk.to_controller] == [knock["ip_ttl"]]
     cloud.unbind(net.two, "hv2")
     walk = cloud.inject("one@hv1", ping(net.one, net.to_red, "10.0.2.12"))
     assert reported(walk) == by_output, "an instance that is plugged in nowhere"
@@ -240,11 +253,12 @@ class Chain(NamedTuple):
     transit: Network
 
 
-def chain(cloud: Cloud) -> Chain:
-    red, blue, transit = lan(cloud, "red", 1), lan(cloud, "blue", 2), lan(cloud, "transit", 7)
-    one, two = cloud.port("one", red, "10.0.1.11", "hv1"), cloud.port("two", blue, "10.0.2.12", "hv2")
-    west = cloud.router("west", red, routes=(("10.0.2.0/24", "10.0.7.20"),))
-    east = cloud.router("east", blue, routes=(("0.0.0.0/0", "10.0.7.10"),))
+def chain(cloud: Cloud, name: str = "") -> Chain:
+    red, blue, transit = (lan(cloud, f"{name}{each}", n) for each, n in (("red", 1), ("blue", 2), ("transit", 7)))
+    one = cloud.port(f"{name}one", red, "10.0.1.11", "hv1")
+    two = cloud.port(f"{name}two", blue, "10.0.2.12", "hv2")
+    west = cloud.router(f"{name}west", red, routes=(("10.0.2.0/24", "10.0.7.20"),))
+    east = cloud.router(f"{name}east", blue, routes=(("0.0.0.0/0", "10.0.7.10"),))
     cloud.interface(west, transit, "10.0.7.10")
     cloud.interface(east, transit, "10.0.7.20")
     return Chain(one, two, west, east, red, blue, transit)
@@ -268,6 +282,17 @@ def routers_in_a_chain_are_passed_on_the_first_chassis(cloud: Cloud) -> None:
     cloud.change(net.east, routes=())
     assert reached(cloud.inject("one@hv1", there)) == ["two@hv2"]
     assert reported(cloud.inject("two@hv2", back)) == [("router/east", "routes")], "there is no way back now"
+
+
+@story
+def tenants_with_the_same_routers_in_a_chain_stay_apart(cloud: Cloud) -> None:
+    nets = chain(cloud), chain(cloud, "another ")
+    for net in nets:
+        there = ping(net.one, interface(cloud, net.west, net.red), "10.0.2.12")
+        assert reached(cloud.inject(f"{net.one.id}@hv1", there)) == [f"{net.two.id}@hv2"]
+    cloud.change(nets[0].east, routes=())
+    back = ping(nets[1].two, interface(cloud, nets[1].east, nets[1].blue), "10.0.1.11")
+    assert reached(cloud.inject("another two@hv2", back)) == ["another one@hv1"]
 
 
 @story
@@ -323,6 +348,8 @@ def several_next_hops_share_the_connections(cloud: Cloud) -> None:
     before = chosen()
     assert set(before.values()) == {f"{door.id}@hv2" for door in doors}
     assert chosen() == before, "one connection, one way"
+    left = {p["ip_ttl"] for t in targets for _, p in cloud.inject("one@hv1", ping(net.one, net.to_red, t)).deliveries}
+    assert left == {63}, "each way is one hop"
     cloud.unbind(doors[1], "hv2")
     after = chosen()
     assert set(after.values()) == {"door20@hv2", "door22@hv2"}, "one that is not there is left out"

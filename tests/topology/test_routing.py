@@ -42,3 +42,17 @@ def test_all_networks_of_a_router_share_what_their_packets_reach() -> None:
     assert first == ({"hub"}, {network.id for network in networks}, set())
     assert all(each is first for each in others), "there once, and not for each network"
     assert cloud.engine.ask(routing.reach_from, "alone") == (set(), {"alone"}, set())
+
+
+def test_errors_come_from_the_address_of_the_longest_prefix_towards_their_receiver() -> None:
+    cloud = SimulatedCloud()
+    hub = cloud.router("hub", routes=(("0.0.0.0/0", "10.0.0.9"), ("10.9.0.0/16", "10.0.1.9")))
+    for number in range(2):
+        network = cloud.network(f"n{number}")
+        cloud.subnet(network, f"10.0.{number}.0/24")
+        cloud.interface(hub, network, f"10.0.{number}.1")
+    towards = {
+        target: routing.address_towards(cloud.engine.view, "hub", target)
+        for target in ("10.0.0.5", "10.0.1.5", "10.9.0.5", "8.8.8.8")
+    }
+    assert towards == {"10.0.0.5": "10.0.0.1", "10.0.1.5": "10.0.1.1", "10.9.0.5": "10.0.1.1", "8.8.8.8": "10.0.0.1"}

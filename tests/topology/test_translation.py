@@ -29,7 +29,7 @@ from topology import translation
 from topology.facts import View
 from topology.gateway_values import PortBlock, Translation
 from topology.placement import forget
-from topology.port_blocks import PORTS, SHARE, SIZES, SPARE, Span, blocks_left, largest, left, room_for
+from topology.port_blocks import PORTS, SHARE, SIZES, SPARE, Span, blocks_left, doubled, largest, left, room_for
 from topology.translation import every_owner, grow, settle, taken_of, used_up
 from topology.values import Claim, FixedIP, Port
 from topology.values import Counter as Count
@@ -171,7 +171,8 @@ def test_a_block_grows_in_place_up_to_a_share_of_the_address(cloud: SimulatedClo
 
 def test_growth_leaves_ports_to_chassis_that_have_none(cloud: SimulatedCloud, net: Outward) -> None:
     anew(cloud)
-    cloud.put(Translation("hub@hv3", "hub", "hv3", 9, OUTSIDE, SHARE * 3, SHARE // 2))
+    # With all that three may have, less than that would be left.
+    cloud.put(Translation("hub@hv3", "hub", "hv3", 9, OUTSIDE, SHARE * 3, SHARE))
     for _ in range(20):
         grown(cloud, ("hub", "hv1"), ("hub", "hv2"))
     taken = taken_of(cloud.store.all(Translation), OUTSIDE)
@@ -179,6 +180,12 @@ def test_growth_leaves_ports_to_chassis_that_have_none(cloud: SimulatedCloud, ne
     assert len({port for span in taken for port in range(span.first, span.first + span.ports)}) == sum(
         span.ports for span in taken
     ), "nobody has another's ports"
+
+
+def test_no_block_grows_into_the_well_known_ports() -> None:
+    first, second = Span(PORTS, PORTS), Span(2 * PORTS, PORTS)
+    assert doubled(first, [first]) is None
+    assert doubled(second, [first, second]) == Span(2 * PORTS, 2 * PORTS)
 
 
 def test_who_has_no_block_comes_first(cloud: SimulatedCloud, net: Outward) -> None:
