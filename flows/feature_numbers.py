@@ -34,6 +34,7 @@ FEATURES: dict[str, Feature] = {
         Feature("provider_routing", 17, "Routers on physical networks, and where these find them."),
         Feature("inbound_nat", 16, "From external addresses to instances."),
         Feature("fences", 32, "Gateway chassis that others have replaced, and that the controller cannot reach."),
+        Feature("physical_answers", 33, "ARP of physical networks for routers' and floating addresses."),
         Feature("arp_guard", 10, "No port speaks for the address of another in ARP."),
     )
 }

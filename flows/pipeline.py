@@ -40,11 +40,13 @@ PHYSICAL_ARP = Table(
     "ARP of a physical network that routers are on, as its doors hear it: requests for routers' and floating addresses "
     "are answered where the address is, what neighbours say goes to the controller, and so does what others say for "
     "such an address. A gateway chassis that hands an address over passes on what it is asked; one that the controller "
-    "cannot reach is silenced here.",
-    match=frozenset({"network", "fenced", "arp_op", "arp_spa", "arp_sha", "arp_tpa", "arp_tha"}),
+    "cannot reach is silenced here. What is sent to such an address's own MAC address, another one answers if the "
+    "first ones are dead.",
+    match=frozenset({"network", "fenced", "eth_dst", "arp_op", "arp_spa", "arp_sha", "arp_tpa", "arp_tha"}),
     priorities={
         "silenced": 120,
         "claimed": 115,
+        "probe": 112,
         "answer": 110,
         "confirmed": 105,
         "told": 100,
@@ -59,10 +61,11 @@ PHYSICAL_ANSWER = Table(
     "physical_answer",
     "An answer to ARP for a router's or floating address leaves by the network's own way. While the controller cannot "
     "reach a gateway chassis, its secret goes out after each answer: where it has heard the question, too, it has "
-    "answered this one, and answers no more.",
-    match=frozenset({"network", "arp_op"}),
-    priorities={"silencing": 100},
-    next=("core_output",),
+    "answered this one, and answers no more. A question is answered here if all that would answer before this chassis "
+    "are dead, and else goes on.",
+    match=frozenset({"network", "door", "arp_op", "arp_tpa"}),
+    priorities={"standing_in": 120, "passing": 110, "silencing": 100, "request": 90},
+    next=("routing", "core_output", "transit_output"),
     miss="core_output",
 )
 PORT_SECURITY = Table(
@@ -553,7 +556,7 @@ REGISTERS: dict[str, Register] = {
         Register("too_big", 9, 16, 1, "1 when it is larger than its way on takes.", "routes", "external_addresses"),
         Register("attempt", 9, 17, 2, "Which source ports it has been tried with.", "source_nat", "ingress_verdict"),
         Register("translating", 9, 21, 1, "1 when its source must become a router's.", "source_nat", "external_source"),
-        Register("door", 9, 0, 16, "Watch port of the gateway chassis by which it leaves.", "doors", "door_choice"),
+        Register("door", 9, 0, 16, "Watch port of a gateway chassis that is alive.", "physical_arp", "door_choice"),
         Register("fenced", 9, 19, 1, "1 where others have this chassis's roles.", "classification", "fences"),
         Register("generation", 10, 0, 32, "Since when (`Fence` rows) it is asked.", "classification", "fences"),
         Register(

@@ -51,7 +51,8 @@ DESCRIPTION = (
     "`world` and `blue` are in one address scope: `hub` translates nothing between these, and routes nothing to `red`.",
     "`servers`: the security group of `web`, `db`, `proxy` and `scope`. They may begin any connection, and receive "
     "those of one another, HTTP from anybody, and pings from the address group `offices` (198.51.100.0/24).",
-    "`hv2` was handing over the gateway of `open` to `hv1` as the controller lost it; nobody has taken its roles yet.",
+    "`hv2` was handing over the gateway of `open` to `hv1`, and getting that of `hub`, as the controller lost it; "
+    "nobody has taken its roles yet.",
     "`probes`: a stateless security group of `scope`, which may exchange SNMP with `servers`.",
 )
 
@@ -105,7 +106,7 @@ TRANSLATIONS = (
 
 
 STANDING = {"router/hub": "hv2", "router/open": "hv1", "port/line-plant": "hv1", "port/line-lab": "hv2"}
-HANDED_OVER = {"router/open": ("hv2", PASSING_ON)}
+HANDED_OVER = {"router/open": ("hv2", PASSING_ON), "router/hub": ("hv1", PASSING_ON)}
 """By whom, and which step it is."""
 
 

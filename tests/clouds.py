@@ -224,6 +224,12 @@ class Cloud(ABC):
         for _ in range(PATIENCE):
             self.look(is_heard=is_heard)
 
+    def fail(self, name: str) -> None:
+        """Let a chassis fail, which nobody but the other chassis notices."""
+        self._kept[name] = []
+        self.follow()
+        self._hear(name, is_heard=False)
+
     def look(self, *, is_heard: bool = True) -> None:
         """Let the controller look after its gateway chassis."""
         self._outages.tick()
@@ -235,6 +241,7 @@ class Cloud(ABC):
     def regain(self, name: str) -> None:
         """Let a chassis return, with flows as of now."""
         del self._kept[name]
+        self._hear(name, is_heard=True)
         self.follow()
         self.look()
 
@@ -323,7 +330,7 @@ class Cloud(ABC):
 
     def held(self, chassis: str) -> list[Flow]:
         """Return the flows that a chassis holds."""
-        return self._kept.get(chassis) or list(self.engine.desired(chassis).values())
+        return self._kept[chassis] if chassis in self._kept else list(self.engine.desired(chassis).values())
 
     def flows(self, chassis: str) -> Mapping[Any, Flow]:
         """Return the flows that a chassis should hold."""
@@ -338,6 +345,10 @@ class Cloud(ABC):
     @abstractmethod
     def limit_connections(self, limit: int) -> None:
         """Let each zone of connection tracking remember so many connections and no more."""
+
+    @abstractmethod
+    def _hear(self, name: str, *, is_heard: bool) -> None:
+        """Let the other chassis hear one by BFD, or not."""
 
     @abstractmethod
     def _plug(self, place: str, chassis: str) -> int:
@@ -454,6 +465,9 @@ class SimulatedCloud(Cloud):
         flows = {name: self.held(name) for name in CHASSIS}
         dead = frozenset((name, WATCH_PORTS[each]) for each in self.dead for name in CHASSIS)
         return Fabric(self.store.all(Chassis), flows, self.placements, self._connections, dead, learnt=self._learnt)
+
+    def _hear(self, name: str, *, is_heard: bool) -> None:
+        (self.dead.discard if is_heard else self.dead.add)(name)
 
     def dropped(self, port: Port) -> Counter[str]:
         return Counter({reason: count for (key, reason), count in self._counted.items() if key == port.key})

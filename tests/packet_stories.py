@@ -4,7 +4,8 @@ Each story takes an empty ``tests.clouds.Cloud`` and holds on the simulator and 
 of every packet (isolation, no copy sent twice, nothing returned to the core) the cloud checks at each one. Here is
 connectivity; ``tests.address_stories`` has ARP, spoofing and DHCP, ``tests.router_stories`` routers,
 ``tests.gateway_stories`` their gateways, ``tests.source_port_stories`` the ports that they translate with,
-``tests.fence_stories`` lost gateway chassis, ``tests.handover_stories`` replaced ones,
+``tests.fence_stories`` lost gateway chassis, ``tests.handover_stories`` replaced ones, ``tests.stand_in_stories``
+failed ones that the controller knows nothing of,
 ``tests.provider_stories`` routers on physical networks,
 ``tests.virtual_address_stories`` addresses that move, ``tests.packet_size_stories`` MTUs,
 ``tests.security_stories`` security groups, ``tests.spoofing_stories`` attackers' tricks, ``tests.trace_stories`` what
@@ -23,6 +24,7 @@ import tests.router_stories
 import tests.security_stories
 import tests.source_port_stories
 import tests.spoofing_stories
+import tests.stand_in_stories
 import tests.trace_stories
 import tests.virtual_address_stories  # noqa: F401 - all add their stories to the list
 from flows import packets

@@ -80,6 +80,14 @@ def watched(view: View, chassis_id: str) -> tuple[str, ...]:
     return tuple(sorted(address for address in found - {own.encap_ip} if address is not None))
 
 
+def watch_ports(view: View, chassis_id: str, others: Iterable[str], own: Gateway) -> dict[str, int]:
+    """Return the ports by which a chassis watches some gateway chassis of a router's; 0 where it does not."""
+    chassis = view.get(Chassis, chassis_id)
+    ports = dict(chassis.watch_ports) if chassis is not None else {}
+    addresses = {each: view.ask(encap_ip, each, own.transit.network_type) for each in others}
+    return {each: ports.get(address or "", 0) for each, address in addresses.items()}
+
+
 def ways_out(view: View, router_id: str, chassis_id: str) -> tuple[str, ...]:
     """Return the gateway chassis by which a chassis sends for a router, the one in service first, down to itself."""
     active = view.ask(active_gateway, router_id)

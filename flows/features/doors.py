@@ -4,7 +4,7 @@ Frames of an external network travel between chassis as they are on the network 
 that a gateway hands to the chassis that translates are for ``SERVICE_MAC``, so that they can only go inwards.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from flows.actions import Action, CheckLarger, FirstAlive, Goto, Output, SetField
 from flows.control_budget import REPORTED, to_controller
@@ -23,7 +23,7 @@ from flows.pipeline import (
 )
 from flows.units import Published, Unit, on_chassis
 from topology.addressing import SERVICE_MAC
-from topology.doors import gateway_chassis, networks_in_transit, translators, ways_out
+from topology.doors import gateway_chassis, networks_in_transit, translators, watch_ports, ways_out
 from topology.facts import View, encap_ip, live_network
 from topology.gateway import Gateway, gateway, gateways_on
 from topology.packet_size import largest_in
@@ -66,7 +66,7 @@ def way_out(view: View, router_id: str, chassis_id: str) -> Published:
         yield from _by_itself(view, own, chassis)
         return
     roads = {each: road for each in ways if (road := _road(view, own, chassis_id, each))}
-    watching = _watching(view, own, chassis, ways)
+    watching = watch_ports(view, chassis_id, ways, own)
     alive = [each for each in ways if watching[each] and each in roads]
     last = roads.get(chassis_id) or roads.get(ways[0])
     if last is None:
@@ -87,7 +87,7 @@ def _by_itself(view: View, own: Gateway, chassis: Chassis) -> Published:
     leaving: dict[str, int | str] = {"interface": own.key}
     road, asking = _road(view, own, chassis.id, chassis.id), ask_fence(view, chassis.id)
     others = [each for each in view.ask(gateway_chassis, own.router_id) if each != chassis.id]
-    watching = _watching(view, own, chassis, others)
+    watching = watch_ports(view, chassis.id, others, own)
     others = [each for each in others if watching[each]]
     if not asking or not others:
         yield here, flow(DOORS, "here", FEATURE, owner, *road, **leaving)
@@ -98,13 +98,6 @@ def _by_itself(view: View, own: Gateway, chassis: Chassis) -> Published:
     for each in others:
         other = _road(view, own, chassis.id, each)
         yield here, flow(DOOR_CHOICE, "alive", FEATURE, owner, *other, door=watching[each], **leaving)
-
-
-def _watching(view: View, own: Gateway, chassis: Chassis, doors: Iterable[str]) -> dict[str, int]:
-    """Return the ports by which a chassis watches some gateway chassis; 0 where it does not."""
-    ports = dict(chassis.watch_ports)
-    addresses = {each: view.ask(encap_ip, each, own.transit.network_type) for each in doors}
-    return {each: ports.get(address or "", 0) for each, address in addresses.items()}
 
 
 def _road(view: View, own: Gateway, chassis_id: str, door: str) -> tuple[Action, ...]:

@@ -89,6 +89,12 @@ class RealChassis:
         # Else what the datapath has cached from the flows before is settled in the background, within half a second.
         self.ovs.appctl("revalidator/purge")
 
+    def hear(self, name: str, *, is_heard: bool) -> None:
+        """Say whether a chassis is heard by the port that watches it."""
+        self.ovs.appctl("netdev-dummy/set-admin-state", f"watch-{name}", "up" if is_heard else "down")
+        # The switch looks at its ports between two commands.
+        self.ovs.appctl("revalidator/purge")
+
     def forget(self) -> None:
         """Remove the flows that the switch has learnt."""
         self.ovs.ofctl("del-flows", BRIDGE, f"table={FENCES.number}")
@@ -158,6 +164,8 @@ class RealCloud(SimulatedCloud):
         for real in self._real.values():
             real.install(())
             real.forget()
+            for name in self.dead:
+                real.hear(name, is_heard=True)
             real.ovs.appctl("dpctl/flush-conntrack")
             if self._connections.limit is not None:
                 real.ovs.appctl("dpctl/ct-del-limits", DATAPATH, f"zone={','.join(map(str, ZONES))}")
@@ -196,6 +204,11 @@ class RealCloud(SimulatedCloud):
         super().follow()
         for name, chassis in self._real.items():
             chassis.install(self.held(name))
+
+    def _hear(self, name: str, *, is_heard: bool) -> None:
+        super()._hear(name, is_heard=is_heard)
+        for real in self._real.values():
+            real.hear(name, is_heard=is_heard)
 
     def _plug(self, place: str, chassis: str) -> int:
         ofport = super()._plug(place, chassis)

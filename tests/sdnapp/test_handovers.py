@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from flows.fields import ARP_REPLY
 from flows.flow import Flow
-from flows.packets import arp_request
+from flows.packets import Packet, arp_request
 from flows.simulator import Fabric
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
@@ -24,6 +24,7 @@ from sdnapp.responders import Responders
 from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FLAT, OUTSIDE, outward
 from tests.real_ovs.frames import from_bytes
+from tests.stand_in_stories import probe
 from topology.gateway_values import (
     GETTING_READY,
     LETTING_GO,
@@ -65,7 +66,7 @@ class World:
 
     def __init__(self) -> None:
         cloud = SimulatedCloud()
-        outward(cloud, CHASSIS, CHASSIS)
+        self.mac = outward(cloud, CHASSIS, CHASSIS).out.mac_address
         self.store, self.switches = cloud.store, SlowSwitches()
         self.learnt: dict[str, dict[Flow, None]] = {}
         with self.store.transaction() as tx:
@@ -116,11 +117,17 @@ class World:
 
     @property
     def answering(self) -> list[str]:
-        return answers(self.fabric)
+        return self.answers(self.fabric)
 
     def answering_late(self, name: str) -> bool:
         """Return whether a chassis answers by itself what has waited until now, and others have heard before."""
-        return answers(self.fabric_of(name)) == [name]
+        return self.answers(self.fabric_of(name)) == [name]
+
+    def answers(self, fabric: Fabric) -> list[str]:
+        """Return who answers, whether it is asked by broadcast or by unicast that the network floods."""
+        found = answers(fabric, arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE))
+        assert answers(fabric, probe(self.mac)) == found, "all who could answer live"
+        return found
 
     @property
     def binding(self) -> GatewayBinding:
@@ -180,8 +187,8 @@ class World:
             tx.put(replace(row, description=f"{row.description}."))
 
 
-def answers(fabric: Fabric) -> list[str]:
-    walk = fabric.inject_physical(FLAT, arp_request(UPSTREAM_MAC, UPSTREAM, OUTSIDE))
+def answers(fabric: Fabric, question: Packet) -> list[str]:
+    walk = fabric.inject_physical(FLAT, question)
     return [frame.chassis_id for frame in walk.on_physical if frame.packet["arp_op"] == ARP_REPLY]
 
 
