@@ -141,6 +141,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             *(self._store, self._switches, self._responders, self._changed.set),
             certified=credentials is not None,
             give_way=Turns().give_way,
+            send_off=lambda: hub.sleep(0),
             snat_block_size=self._options.snat_block_size,
             admits=limit.admits,
             are_joined=self._hear_one_another,

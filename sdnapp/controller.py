@@ -67,6 +67,7 @@ class Controller:
         *,
         certified: bool = False,
         give_way: GiveWay = nobody_waits,
+        send_off: Callable[[], None] = lambda: None,
         snat_block_size: int = port_blocks.PORTS,
         admits: Callable[[str], bool] = lambda chassis_id: True,
         are_joined: Callable[[str, str], bool] = lambda one, other: True,
@@ -74,6 +75,7 @@ class Controller:
         """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``.
 
         ``give_way`` lets others have their turn in the midst of long work (``topology.turns``).
+        ``send_off`` lets what switches have been told be sent, before what else is to be done.
         ``certified``: every switch and every database has shown a certificate in the name of its chassis.
         ``snat_block_size``: source ports of a chassis's first block on a router's external addresses.
         ``admits``: whether a chassis that reports no database may be one more.
@@ -100,7 +102,7 @@ class Controller:
         self._failures: dict[Any, str] = {}
         self._look_again = False
         """Whether it may be other datapaths than before that are chassis."""
-        self._give_way = give_way
+        self._give_way, self._send_off = give_way, send_off
         self._engine_is_sound = False
         """Whether the engine is up to date but for the changes. It is filled when there is first need of it."""
         self._nothing_is_known = False
@@ -139,6 +141,8 @@ class Controller:
             self._steady.let_go()
         self._make_durable()
         self._tell_all(deltas)
+        if deltas:
+            self._send_off()
         rows = [row for change in changes for row in change.rows]
         changes.clear()
         concerns_ports = any(row.kind is Port for row in rows)
@@ -177,7 +181,8 @@ class Controller:
             let_go(flows, self._give_way)
 
     def _tell_all(self, deltas: Mapping[str, Delta]) -> None:
-        for chassis_id, delta in deltas.items():
+        """Tell attached chassis, first those with little to do: what takes long to encode holds up nobody else."""
+        for chassis_id, delta in sorted(deltas.items(), key=lambda each: len(each[1].added) + len(each[1].removed)):
             if self.datapath_of(chassis_id) is not None and chassis_id not in self._astray:
                 self._tell(chassis_id, delta)
                 self._give_way()

@@ -17,6 +17,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -150,6 +151,8 @@ class SqliteStorage:
     def flush(self) -> None:
         """Return when every commit so far is on the disk. Raises StorageError, from then on always, if one is not."""
         wanted = self._written
+        if self._flushed >= wanted and not self._failure:
+            return
         # Whoever comes while another waits for the disk finds, when it is his turn, that somebody has waited for him.
         with self._flushing:
             if self._failure:
@@ -158,7 +161,7 @@ class SqliteStorage:
                 return
             wanted = self._written
             try:
-                self._aside(self._sync)
+                self._aside(partial(self._sync, wanted))
             except OSError as error:
                 # What the system could not write it may have forgotten: a second attempt would prove nothing.
                 self._failure = (
@@ -166,15 +169,16 @@ class SqliteStorage:
                     "with the power: nothing more is written until the controller is started anew"
                 )
                 raise StorageError(self._failure) from error
-            self._flushed = wanted
 
-    def _sync(self) -> None:
-        """Wait for the disk, and fold the log into the file now and then. Runs in a thread of its own."""
+    def _sync(self, wanted: int) -> None:
+        """Wait for the disk, for so many commits; fold the log into the file now and then. In a thread of its own."""
         log = os.open(f"{self._path}-wal", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.fdatasync(log)
         finally:
             os.close(log)
+        # Here, as whoever is in the midst of a pass has nothing to wait for when it ends, and goes on at once.
+        self._flushed = wanted
         if self._unfolded >= FOLD_AFTER:
             self._unfolded = 0
             try:

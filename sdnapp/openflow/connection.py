@@ -269,7 +269,9 @@ class Connection:
                     break
             else:
                 self._outgoing.popleft()
-        self.datapath.send(b"".join(piece))
+        data = b"".join(piece)
+        if not send_at_once(self.datapath, data):
+            self.datapath.send(data)
         hub.sleep(0)
 
     def _take(self, step: Step) -> None:

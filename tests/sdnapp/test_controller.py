@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from flows.packets import dhcp_discover
 from flows.simulator import Fabric
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
+from sdnapp.handovers import Handovers
 from sdnapp.operations import Operations
 from sdnapp.responders import Responders
 from tests.sdnapp.controlled_world import FakeSwitches, World
@@ -93,6 +95,40 @@ def test_a_change_makes_it_wait_for_every_chassis_that_hosts_the_network(world: 
     assert world.status("p2") == "ACTIVE", "another port is not concerned"
     world.confirm("b")
     assert world.status("p1") == "ACTIVE"
+
+
+def test_who_has_little_to_do_is_told_first_and_all_of_it_is_sent_off_before_the_rest(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+
+    class Switches(FakeSwitches):
+        def update(self, datapath_id: str, *difference: Any) -> None:
+            super().update(datapath_id, *difference)
+            happened.append(datapath_id[0])
+
+    monkeypatch.setattr(Handovers, "follow", lambda *anything: happened.append("the rest"))
+    world.switches = Switches()
+    world.controller = Controller(
+        *(world.store, world.switches, world.controller.responders),
+        send_off=lambda: happened.append("sent off"),
+    )
+    for name, port in ("a", "p1"), ("b", "p2"):
+        world.report(name, port)
+        world.connect(name)
+    world.confirm("a", "b")
+    for name, port in ("a", "p1"), ("b", "p2"):
+        world.report(name)
+        world.confirm("a", "b")
+        happened.clear()
+        world.report(name, port)
+        world.confirm("a", "b")
+        other = "b" if name == "a" else "a"
+        assert happened == [other, name, "sent off", "the rest"]
+    happened.clear()
+    world.change(Network, "n", name="lan")
+    world.controller.catch_up()
+    assert happened == ["the rest"], "nobody was told anything"
 
 
 def test_a_chassis_is_told_of_no_change_that_does_not_concern_it_and_has_it_all_the_same(world: World) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -125,6 +126,30 @@ def test_one_wait_for_the_disk_serves_all_commits_before_it(path):
         for each in (first, *others):
             each.result(10)
     assert len(waits) == 2, "the one under way, and one for all who came meanwhile"
+    storage.close()
+
+
+def test_who_comes_when_the_disk_is_done_waits_for_nobody(path):
+    synced, returned = threading.Event(), threading.Event()
+
+    def aside(act):
+        act()
+        synced.set()
+        assert returned.wait(10)
+
+    storage = SqliteStorage(path, aside)
+    storage.commit({}, {"a/1": "one"})
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(storage.flush)
+        assert synced.wait(10)
+        threads.submit(storage.flush).result(5)
+        assert not first.done()
+        storage.commit({}, {"a/2": "two"})
+        later = threads.submit(storage.flush)
+        time.sleep(0.05)
+        assert not later.done(), "what came later is not on the disk"
+        returned.set()
+        later.result(10)
     storage.close()
 
 

@@ -105,6 +105,20 @@ def test_what_is_told_first_and_last(connection: Connection, told: Told, datapat
     assert datapath.state == DEAD_DISPATCHER
 
 
+def test_what_need_not_wait_is_written_by_who_made_it(connection: Connection, datapath: FakeDatapath) -> None:
+    wire: list[bytes] = []
+
+    def write(data: bytes) -> int:
+        wire.append(data)
+        return len(data)
+
+    datapath.send_q = SimpleNamespace(getting=lambda: 1, qsize=lambda: 0)
+    datapath.socket = SimpleNamespace(fd=SimpleNamespace(send=write))
+    connection.post(lambda session: session.assign([], 1))
+    until(lambda: wire, "the request of a read-back is written")
+    assert not datapath.sent, "nobody else had to be woken for it"
+
+
 def request(xid: int) -> bytes:
     return messages.flow_stats_request(xid, 9)
 
