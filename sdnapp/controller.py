@@ -46,8 +46,16 @@ class SwitchPort(Protocol):
         """Bring a switch to exactly these flows."""
         ...
 
-    def update(self, datapath_id: str, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> None:
-        """Apply a difference to a switch that has been assigned."""
+    def update(
+        self,
+        datapath_id: str,
+        added: Iterable[Flow],
+        removed: Iterable[Flow],
+        revision: int,
+        *,
+        may_wait: bool = False,
+    ) -> None:
+        """Apply a difference to a switch that has been assigned; one that ``may_wait`` shortly goes with the next."""
         ...
 
     def refuse(self, datapath_id: str, reason: str) -> None:
@@ -275,10 +283,17 @@ class Controller:
         if datapath_id is None:
             return  # It has gone meanwhile.
         try:
-            self._switches.update(datapath_id, delta.added, delta.removed, self.engine.revision)
+            self._switches.update(
+                *(datapath_id, delta.added, delta.removed, self.engine.revision), may_wait=self._may_wait(delta)
+            )
         except Exception:
             LOG.exception("chassis %s could not be told of a change: it will be given all of its flows", chassis_id)
             self._astray.add(chassis_id)
+
+    def _may_wait(self, delta: Delta) -> bool:
+        """Return whether no packet needs a difference yet: nothing but flows of ports that are nowhere, and more."""
+        owners = (flow.owner.partition("/") for flow in by_turns(delta.added, self._give_way))
+        return not delta.removed and all(kind == "port" and is_nowhere(self.store, id_) for kind, _, id_ in owners)
 
     def _assign(self, chassis_id: str) -> None:
         """Have an attached chassis hold exactly what it should, whatever it was told before."""

@@ -57,6 +57,9 @@ PACKETS_WAITING = 1000
 """Packets to send that may wait for a slow switch; more are dropped, and whoever asked will ask again."""
 PACKETS_AT_ONCE = 32
 """Packets of a switch that are taken before others have their turn."""
+COMPANY = 0.01
+"""Seconds that a difference may wait for the next, which often follows: whoever makes a port plugs it in. After each
+change of its flows a switch looks at all of its ports, and what comes meanwhile waits for that."""
 OUTLIVING = 10.0
 """Seconds for which flows of another shape outlive the change: more than Open vSwitch takes to look at all that it has
 cached, and packets to come out of connection tracking."""
@@ -105,6 +108,8 @@ class Connection:
         self._inbox: Any = hub.Queue()
         self._outgoing: deque[Iterator[bytes]] = deque()
         self._closed = False
+        self._is_waiting = False
+        """For company (``wait_for_company``)."""
         self._heard = hub.Event()
         self._is_asked = False
         """Whether the switch has been asked for a sign of life, and has said nothing since then."""
@@ -138,6 +143,16 @@ class Connection:
     def post(self, step: Step) -> None:
         """Have a step of the session taken and its effects carried out, soon."""
         self._inbox.put(lambda: self._take(step))
+
+    def wait_for_company(self) -> None:
+        """Have what the session keeps waiting sent soon, if nothing else comes with which it can go."""
+        if not self._is_waiting:
+            self._is_waiting = True
+            hub.spawn_after(COMPANY, self._wait_no_longer)
+
+    def _wait_no_longer(self) -> None:
+        self._is_waiting = False
+        self.post(Session.send_waiting)
 
     def send(self, data: bytes) -> None:
         """Send a message: at once where that needs no waiting, or else soon, unless too many wait already."""

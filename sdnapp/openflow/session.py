@@ -15,9 +15,9 @@ affair. All others are deleted by the very match that was read, all that lack ar
 differs.
 
 *Sending.* A difference goes out as one bundle (OpenFlow extension 230), applied in order and wholly or not at all,
-followed by a barrier. There is one bundle at a time; what changes meanwhile is gathered for the next. A bundle is not
-limited in size: an upgrade that changes every flow must never leave packets between two half tables. The first time
-that a revision is confirmed, a receipt says what was read and what was sent for it.
+followed by a barrier. There is one bundle at a time; what changes meanwhile, and what may wait, is gathered for the
+next. A bundle is not limited in size: an upgrade that changes every flow must never leave packets between two half
+tables. The first time that a revision is confirmed, a receipt says what was read and what was sent for it.
 
 *Another shape.* A packet that has been through connection tracking goes on in the table, and with the registers, that a
 flow named before the change. So what is found in tables that this pipeline does not have, as after an upgrade that has
@@ -201,10 +201,13 @@ class Session:
         self._reading = reading
         return [Send(reading.requests())]
 
-    def update(self, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> list[Effect]:
+    def update(
+        self, added: Iterable[Flow], removed: Iterable[Flow], revision: int, *, may_wait: bool = False
+    ) -> list[Effect]:
         """Change what the switch shall hold; removals come first. Does nothing before ``assign``.
 
-        What is removed must have been desired, and what is added not.
+        What is removed must have been desired, and what is added not. What ``may_wait`` goes with the next bundle,
+        whatever makes one, or with ``send_waiting``.
         """
         if not self._is_assigned:
             return []
@@ -218,6 +221,10 @@ class Session:
             self._meters.want(flow)
             self._turn(flow, desired=True)
         self._desired_revision, self._unanswered = revision, True
+        return [] if may_wait else self._send_difference()
+
+    def send_waiting(self) -> list[Effect]:
+        """Send what was kept waiting, if it has not been sent with something else."""
         return self._send_difference()
 
     def _turn(self, flow: Flow, *, desired: bool) -> None:

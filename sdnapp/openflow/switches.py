@@ -129,10 +129,24 @@ class Switches:
         self.recognise(datapath_id)
         self._post(datapath_id, lambda session: session.assign(flows, revision))
 
-    def update(self, datapath_id: str, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> None:
-        """Apply a difference to a switch that has been assigned; nothing happens to others."""
+    def update(
+        self,
+        datapath_id: str,
+        added: Iterable[Flow],
+        removed: Iterable[Flow],
+        revision: int,
+        *,
+        may_wait: bool = False,
+    ) -> None:
+        """Apply a difference to a switch that has been assigned; nothing happens to others.
+
+        One that ``may_wait`` goes with the next, or alone after ``connection.COMPANY`` seconds.
+        """
         added, removed = tuple(added), tuple(removed)
-        self._post(datapath_id, lambda session: session.update(added, removed, revision))
+        if (connection := self._by_id.get(datapath_id)) is not None:
+            connection.post(lambda session: session.update(added, removed, revision, may_wait=may_wait))
+            if may_wait:
+                connection.wait_for_company()
 
     def recognise(self, datapath_id: str) -> None:
         """Take note that a switch is a chassis, so that no other connection ever takes its place."""

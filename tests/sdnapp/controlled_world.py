@@ -27,6 +27,8 @@ class FakeSwitches:
         self.assignments = 0
         self.failing: set[str] = set()
         """Names of methods that fail."""
+        self.waiting: set[str] = set()
+        """Datapath ids of those whose latest difference may wait."""
         self.refused: dict[str, str] = {}
         self.counted: dict[str, Counts | None] = {}
 
@@ -37,9 +39,18 @@ class FakeSwitches:
         self.tables[datapath_id] = {flow.key: flow for flow in flows}
         self.revisions[datapath_id] = revision
 
-    def update(self, datapath_id: str, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> None:
+    def update(
+        self,
+        datapath_id: str,
+        added: Iterable[Flow],
+        removed: Iterable[Flow],
+        revision: int,
+        *,
+        may_wait: bool = False,
+    ) -> None:
         if "update" in self.failing:
             raise RuntimeError("update")
+        (self.waiting.add if may_wait else self.waiting.discard)(datapath_id)
         for flow in removed:
             del self.tables[datapath_id][flow.key]
         self.tables[datapath_id] |= {flow.key: flow for flow in added}

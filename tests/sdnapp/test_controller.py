@@ -25,6 +25,7 @@ from topology.values import (
     Network,
     Port,
     Router,
+    SecurityGroupRule,
     Segment,
 )
 
@@ -103,8 +104,8 @@ def test_who_has_little_to_do_is_told_first_and_all_of_it_is_sent_off_before_the
     happened: list[str] = []
 
     class Switches(FakeSwitches):
-        def update(self, datapath_id: str, *difference: Any) -> None:
-            super().update(datapath_id, *difference)
+        def update(self, datapath_id: str, *difference: Any, **options: bool) -> None:
+            super().update(datapath_id, *difference, **options)
             happened.append(datapath_id[0])
 
     monkeypatch.setattr(Handovers, "follow", lambda *anything: happened.append("the rest"))
@@ -129,6 +130,41 @@ def test_who_has_little_to_do_is_told_first_and_all_of_it_is_sent_off_before_the
     world.change(Network, "n", name="lan")
     world.controller.catch_up()
     assert happened == ["the rest"], "nobody was told anything"
+
+
+def test_only_what_no_packet_needs_may_wait_for_more(world: World) -> None:
+    with world.store.transaction() as tx:
+        tx.put(SecurityGroupRule("members", "red", "open", "ingress", remote_group_id="open"))
+    world.report("a", "p1")
+    world.connect("a")
+    world.confirm("a")
+    at = "a" * 16
+
+    def waits_with(row: Any) -> bool:
+        """Write a row, None for no port, and return whether what follows from it may wait."""
+        before = world.switches.revisions[at]
+        with world.store.transaction() as tx:
+            if row is not None:
+                tx.put(row)
+            else:
+                tx.delete(Port, "p3")
+        world.controller.catch_up()
+        assert world.switches.revisions[at] > before, "it was told"
+        return at in world.switches.waiting
+
+    address = (FixedIP("s", "10.0.0.8"),)
+    new = Port("p3", "red", "n", 3, "fa:16:3e:00:00:03", fixed_ips=address, security_groups=("open",))
+    assert waits_with(new), "a member more, which is nowhere"
+    assert not waits_with(replace(new, fixed_ips=(FixedIP("s", "10.0.0.9"),))), "another is a member no more"
+    assert not waits_with(None), "nor is this one"
+    assert not waits_with(replace(new, device_owner=ROUTER_INTERFACE, device_id="r")), "a router's is everywhere"
+    assert not waits_with(None)
+    assert waits_with(new)
+    world.report("b", "p3")
+    world.controller.catch_up()
+    assert at not in world.switches.waiting, "it is plugged in"
+    rule = SecurityGroupRule("ping", "red", "open", "ingress", protocol=1)
+    assert not waits_with(rule), "it is for ports that are there"
 
 
 def test_a_chassis_is_told_of_no_change_that_does_not_concern_it_and_has_it_all_the_same(world: World) -> None:

@@ -85,11 +85,11 @@ def test_one_chassis_that_cannot_be_told_does_not_keep_a_change_from_others(worl
     update = world.switches.update
     refuse = {"a" * 16, "b" * 16}
 
-    def once(datapath_id: str, *rest: Any) -> None:
+    def once(datapath_id: str, *rest: Any, **options: bool) -> None:
         if datapath_id in refuse:
             refuse.clear()
             raise RuntimeError("the first to be told")
-        update(datapath_id, *rest)
+        update(datapath_id, *rest, **options)
 
     world.switches.update = once  # type: ignore[method-assign]
     world.change(Port, "p1", mac_address="fa:16:3e:00:01:01")

@@ -73,9 +73,9 @@ def test_switches_hear_of_a_change_when_the_disk_has_it() -> None:
     told = []
 
     class Switches(FakeSwitches):
-        def update(self, *args: object) -> None:
+        def update(self, *args: object, **options: object) -> None:
             told.append(disk.confirmed)
-            super().update(*args)  # type: ignore[arg-type]
+            super().update(*args, **options)  # type: ignore[arg-type]
 
     world = World()
     store, switches = Store(disk), Switches()

@@ -51,7 +51,15 @@ class SlowSwitches:
         self._told[datapath_id] = {flow.key: flow for flow in flows}
         self.waiting[datapath_id].append((revision, self._told[datapath_id]))
 
-    def update(self, datapath_id: str, added: Iterable[Flow], removed: Iterable[Flow], revision: int) -> None:
+    def update(
+        self,
+        datapath_id: str,
+        added: Iterable[Flow],
+        removed: Iterable[Flow],
+        revision: int,
+        *,
+        may_wait: bool = False,
+    ) -> None:
         gone = {flow.key for flow in removed}
         kept = {key: flow for key, flow in self._told[datapath_id].items() if key not in gone}
         self._told[datapath_id] = kept | {flow.key: flow for flow in added}

@@ -85,7 +85,10 @@ def test_others_have_their_turn_between_chassis_that_are_told() -> None:
     world.report("b", "p2")
     world.confirm("a", "b")
     update = world.switches.update
-    world.switches.update = lambda *each: (order.append("told"), update(*each))[1]  # type: ignore[method-assign]
+    world.switches.update = lambda *each, **options: (  # type: ignore[method-assign]
+        order.append("told"),
+        update(*each, **options),
+    )[1]
     world.controller._give_way = lambda: order.append("turn")
     world.change(Network, "n", admin_state_up=False)
     world.controller.catch_up()

@@ -119,6 +119,18 @@ def test_what_need_not_wait_is_written_by_who_made_it(connection: Connection, da
     assert not datapath.sent, "nobody else had to be woken for it"
 
 
+def test_what_waits_for_company_is_sent_soon_once(connection: Connection, datapath: FakeDatapath) -> None:
+    connection.post(lambda session: session.assign([], 1))
+    connection.post(nothing_read)
+    until(lambda: connection.session.revision == 1, "in sync")
+    before = len(datapath.messages())
+    for number in (2, 3):
+        connection.post(lambda session, n=number: session.update([a_flow(n)], [], n, may_wait=True))  # type: ignore[misc]
+        connection.wait_for_company()
+    until(lambda: connection.session.bundles == 1, "it is sent, though nothing came with which it could go")
+    until(lambda: len(datapath.messages()) == before + 5, "an opening, two flows, a commit and a barrier")
+
+
 def request(xid: int) -> bytes:
     return messages.flow_stats_request(xid, 9)
 

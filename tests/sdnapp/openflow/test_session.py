@@ -160,6 +160,24 @@ def test_a_delta_that_cancels_out_is_confirmed_with_the_bundle() -> None:
     assert wire.confirmed == [Confirmed(3, 1)]
 
 
+def test_what_may_wait_goes_with_the_next_bundle_or_alone_when_it_has_waited() -> None:
+    wire = Wire()
+    wire.assign([a_flow(1)])
+    wire.settle()
+    wire.update([a_flow(2)], revision=2, may_wait=True)
+    wire.settle()
+    assert wire.switch.table == table_of([a_flow(1)]) and wire.confirmed[-1].revision == 1
+    wire.update([a_flow(3)], revision=3)
+    wire.settle()
+    assert wire.switch.table == table_of(map(a_flow, (1, 2, 3))) and wire.confirmed[-1] == Confirmed(3, 2)
+    assert wire.session.bundles == 2, "one for both"
+    wire.update([a_flow(4)], revision=4, may_wait=True)
+    wire.perform(wire.session.send_waiting())
+    wire.settle()
+    assert wire.switch.table == table_of(map(a_flow, (1, 2, 3, 4))) and wire.confirmed[-1] == Confirmed(4, 1)
+    assert wire.session.send_waiting() == [], "nothing waits"
+
+
 def test_a_bad_flow_is_named_and_the_rest_lands() -> None:
     for how in ("disliked_at_once", "disliked_at_commit"):
         wire = Wire()

@@ -40,10 +40,14 @@ class AnyHistory(RuleBasedStateMachine):
         self.history.append(frozenset(after))
         return [*(after - before)], [*(before - after)]
 
-    @rule(changes=st.lists(st.one_of(FLOW, PLACES), max_size=4))
-    def update(self, changes: list[Flow | int]) -> None:
+    @rule(changes=st.lists(st.one_of(FLOW, PLACES), max_size=4), may_wait=st.booleans())
+    def update(self, changes: list[Flow | int], may_wait: bool) -> None:
         added, removed = self.desire(changes)
-        self.wire.update(added, removed, self.revision)
+        self.wire.update(added, removed, self.revision, may_wait=may_wait)
+
+    @rule()
+    def send_waiting(self) -> None:
+        self.wire.perform(self.wire.session.send_waiting())
 
     @rule(changes=st.lists(st.one_of(FLOW, PLACES), max_size=4))
     def assign(self, changes: list[Flow | int]) -> None:
@@ -98,6 +102,7 @@ class AnyHistory(RuleBasedStateMachine):
     def settles(self) -> None:
         if not self.assigned:
             self.assign([])
+        self.send_waiting()
         self.wire.settle()
         session, switch = self.wire.session, self.wire.switch
         assert session.state is State.IN_SYNC

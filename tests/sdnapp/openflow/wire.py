@@ -66,8 +66,10 @@ class Wire:
     def assign(self, flows: Iterable[Flow], revision: int = 1) -> None:
         self.perform(self.session.assign(flows, revision))
 
-    def update(self, added: Iterable[Flow] = (), removed: Iterable[Flow] = (), revision: int = 2) -> None:
-        self.perform(self.session.update(added, removed, revision))
+    def update(
+        self, added: Iterable[Flow] = (), removed: Iterable[Flow] = (), revision: int = 2, *, may_wait: bool = False
+    ) -> None:
+        self.perform(self.session.update(added, removed, revision, may_wait=may_wait))
 
     def deliver(self, count: int = 1) -> None:
         for _ in range(count):
