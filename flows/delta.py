@@ -97,8 +97,12 @@ class DesiredTable(Mapping[Key, Flow]):
                 added.append(now)
             if before is not None:
                 removed.append(before)
-        let_go(self._before, give_way)
+        self.forget_before(give_way)
         return Delta(tuple(added), tuple(removed))
+
+    def forget_before(self, give_way: GiveWay = nobody_waits) -> None:
+        """Go on from here, whatever has changed: a table that is just filled differs from nothing."""
+        let_go(self._before, give_way)
 
 
 class _Flows(ValuesView[Flow]):

@@ -142,10 +142,18 @@ class Engine:
         for relation in RELATIONS:
             self._memo.introduce(relation)
         self._run_once()
-        self.update([Change(self._store.revision, tuple(by_turns(_every_row(self._store), self._give_way)))])
+        every = Change(self._store.revision, tuple(by_turns(_every_row(self._store), self._give_way)))
+        for table in self._follow([every]).values():
+            table.forget_before(self._give_way)
 
     def update(self, changes: Iterable[Change]) -> dict[str, Delta]:
         """Follow changes of the store; return the difference for each chassis that has one."""
+        touched = self._follow(changes)
+        deltas = {chassis_id: table.take_delta(self._give_way) for chassis_id, table in touched.items()}
+        return {chassis_id: delta for chassis_id, delta in deltas.items() if delta.added or delta.removed}
+
+    def _follow(self, changes: Iterable[Change]) -> dict[str, DesiredTable]:
+        """Follow changes of the store; return the tables of chassis that may differ from before."""
         rows: list[RowChange] = []
         for change in changes:
             rows.extend(change.rows)
@@ -172,8 +180,7 @@ class Engine:
         # What has gone with the change goes from memory, too, and not all at once.
         let_go(suspects, self._give_way)
         touched, self._touched = self._touched, {}
-        deltas = {chassis_id: table.take_delta(self._give_way) for chassis_id, table in touched.items()}
-        return {chassis_id: delta for chassis_id, delta in deltas.items() if delta.added or delta.removed}
+        return touched
 
     def _arrange(self, units: Iterable[Unit]) -> None:
         """Group units by when they run; those that are ``together`` are one."""
@@ -276,7 +283,7 @@ class Engine:
             difference[pair] = difference.get(pair, 0) + 1
         for pair in by_turns(_pairs(before), self._give_way):
             difference[pair] = difference.get(pair, 0) - 1
-        for (audience, flow), times in by_turns(difference.items(), self._give_way):
+        for (audience, flow), times in by_steps(difference.items(), self._give_way, self._tables_of):
             if not times:
                 continue
             for chassis_id, table in self._subscribers.get(audience, {}).items():
@@ -290,6 +297,11 @@ class Engine:
             del publishers[cell]
             if not publishers:
                 del self._publishers[audience]
+
+    def _tables_of(self, difference: tuple[tuple[Audience, Flow], int]) -> int:
+        """Return how many tables a difference is written to, at least one."""
+        (audience, _), _ = difference
+        return len(self._subscribers.get(audience, ())) or 1
 
     def _subscribe(self, chassis_id: str) -> None:
         """Bring those audiences of a chassis up to date that a fact names."""

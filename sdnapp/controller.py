@@ -7,6 +7,7 @@ sends that, and the confirmation makes port status true. Nothing here opens a so
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import chain
 from typing import Any, Protocol
 
 from flows.delta import Delta
@@ -24,7 +25,7 @@ from topology.placement import Plugged, forget, observe
 from topology.presence import OWNERS, standing
 from topology.steady import Steady
 from topology.storage import StorageError
-from topology.store import Change, Store
+from topology.store import Change, RowChange, Store
 from topology.turns import GiveWay, by_turns, let_go, nobody_waits
 from topology.values import Chassis, FloatingIP, Port, PortBinding, Router
 
@@ -146,14 +147,14 @@ class Controller:
         try:
             deltas = self._follow(changes)
         finally:
-            self._steady.let_go()
+            self._steady.let_go(self._give_way)
         self._make_durable()
         self._tell_all(deltas)
         if deltas:
             self._send_off()
-        rows = [row for change in changes for row in change.rows]
+        rows = list(by_turns(chain.from_iterable(change.rows for change in changes), self._give_way))
         changes.clear()
-        concerns_ports = any(row.kind is Port for row in rows)
+        concerns_ports = self._concerned(rows)
         let_go(rows, self._give_way)
         self._forget(deltas)
         return concerns_ports
@@ -165,6 +166,7 @@ class Controller:
         """
         changes, self._changes = self._changes, []
         deltas = self._follow(changes) if changes or not self._engine_is_sound else {}
+        concerns_ports = self._concerned(chain.from_iterable(change.rows for change in changes))
         self._settle()
         self._report_failures()
         look_again, self._look_again = self._look_again, False
@@ -173,12 +175,19 @@ class Controller:
         self._tell_all({each: delta for each, delta in deltas.items() if each not in fresh})
         for chassis_id in sorted(self._astray):
             self._assign(chassis_id)
+            self._give_way()
         self.realization.reached(self.engine.revision)
         if self._handovers.may_go_on():
             self._reconsider()
         self._moved()
         self._forget(deltas)
-        return any(row.kind is Port for change in changes for row in change.rows)
+        return concerns_ports
+
+    def _concerned(self, rows: Iterable[RowChange]) -> bool:
+        """Return whether some of the rows that have changed are ports; chassis among them are looked for anew."""
+        kinds = {row.kind for row in by_turns(rows, self._give_way)}
+        self._look_again |= Chassis in kinds
+        return Port in kinds
 
     def _forget(self, deltas: dict[str, Delta]) -> None:
         """Let go of differences in slices: with them go flows that nobody else has any more."""
@@ -213,6 +222,8 @@ class Controller:
                 self.responders.follow(deltas.values(), self._give_way)
                 return deltas
         self._engine_is_sound = False
+        # Changes that say of chassis may be lost with it.
+        self._look_again = True
         self._astray.update(self._attachments.chassis())
         self._nothing_is_known = not self.realization.is_any_in_sync()
         try:
@@ -468,7 +479,6 @@ class Controller:
 
     def _note(self, change: Change) -> None:
         self._changes.append(change)
-        self._look_again |= any(row.kind is Chassis for row in change.rows)
         self._wake()
 
     def _reconsider(self) -> None:
@@ -489,6 +499,7 @@ class Controller:
         for chassis_id in moves.found:
             self._attachments.forget_former_selves(chassis_id)
             self._assign(chassis_id)
+            self._give_way()
         return moves.found
 
     def _detached(self, chassis_id: str) -> None:

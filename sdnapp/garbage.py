@@ -7,12 +7,15 @@ young, and what is still there after a full collection is set aside for good (``
 left a cycle behind later, stays; that is little.
 
 Each full collection looks at what has come since the one before. How much that is follows from how long it took, so
-that a slow machine makes smaller steps.
+that a slow machine makes smaller steps. Python counts how many more have come than gone, so that where very much goes
+it would come late, and meet ten times as many; and it never counts how many a list has. So who does long work has the
+youngest looked at in each of its turns (``look``), when the tables that it fills are small.
 """
 
 import gc
 import time
-from typing import Any
+from collections import deque
+from typing import Any, ClassVar
 
 FIRST, LEAST, MOST = 1_000, 250, 1_000
 """New objects between two collections of the youngest: at first, and at least and at most later. More would not be
@@ -23,6 +26,11 @@ to twelfth collection is a full one."""
 AIM = 0.005
 """Seconds that a full collection should take at most: of the thread's processor time, as what others take of a busy
 machine says nothing about the step."""
+TOGETHER = 5
+"""Full collections come after so many times as many objects, too, where turns are taken."""
+LARGE = 1_000
+"""A table that has more, and may soon have many more, is set aside as soon as it is seen."""
+_TABLES = frozenset({dict, list, set, tuple, deque})
 
 
 def set_aside() -> None:
@@ -35,17 +43,37 @@ def set_aside() -> None:
     gc.freeze()
 
 
+def look() -> None:
+    """Look at the youngest, after a turn of long work; nothing, where nobody has begun with ``Garbage``."""
+    if Garbage.present is not None:
+        Garbage.present.look()
+
+
 class Garbage:
     """Sets aside what full collections have seen. One for a process: a second one takes the first one's place."""
+
+    present: ClassVar["Garbage | None"] = None
+    """The one of this process."""
 
     def __init__(self) -> None:
         self.young = FIRST
         """New objects between two collections of the youngest, now."""
+        self._left = 0
+        """Objects that were there after a turn of long work, since the last full collection."""
         self._started = 0.0
         gc.callbacks[:] = [each for each in gc.callbacks if not isinstance(getattr(each, "__self__", None), Garbage)]
         gc.callbacks.append(self._collecting)
         gc.set_threshold(self.young, OLDER, OLDEST)
         gc.freeze()
+        Garbage.present = self
+
+    def look(self) -> None:
+        """Look at the youngest, and at all that are not set aside if these are many, or one of them is large."""
+        youngest = gc.get_objects(generation=0)
+        self._left += len(youngest)
+        is_large = any(type(each) in _TABLES and len(each) > LARGE for each in youngest)
+        del youngest
+        gc.collect(2 if is_large or self._left > self.young * TOGETHER else 0)
 
     def _collecting(self, phase: str, info: dict[str, Any]) -> None:
         """Python calls this before and after each collection, in the thread that happens to do it."""
@@ -55,6 +83,7 @@ class Garbage:
             self._started = time.thread_time()
             return
         gc.freeze()
+        self._left = 0
         self.took(time.thread_time() - self._started)
 
     def took(self, seconds: float) -> None:

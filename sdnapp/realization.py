@@ -113,16 +113,18 @@ class Realization:
                     del progress.rejected[flow.owner]
 
     def confirmed(self, chassis_id: str, revision: int) -> None:
-        """The chassis has confirmed by barrier all up to a revision."""
+        """The chassis has confirmed by barrier all up to a revision. Others have their turn before that counts."""
         progress = self._chassis.get(chassis_id)
         if progress is None or revision < progress.since:
             # What it was told before it was given all of its flows says nothing about those.
             return
+        for owner in by_turns(list(progress.pending), self._give_way):
+            if progress.pending.get(owner, revision + 1) <= revision:
+                del progress.pending[owner]
         progress.state = SILENT if progress.state == SILENT else IN_SYNC
         progress.confirmed = max(progress.confirmed, revision)
         while progress.told and progress.told[0].revision <= revision:
             progress.told.popleft()
-        progress.pending = {owner: at for owner, at in progress.pending.items() if at > revision}
 
     def rejected(self, chassis_id: str, flow: Flow, reason: str) -> None:
         """The switch refused a flow, and goes without it until another takes its place or the switch returns."""

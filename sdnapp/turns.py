@@ -8,12 +8,20 @@ from typing import Any, TypeVar
 
 from os_ken.lib import hub
 
+from sdnapp import garbage
+
 T = TypeVar("T")
 
 SLICE = 0.002
 """Seconds of work between two turns of others, each of which costs some 40 us."""
 _SORTED_AT_ONCE = 500
 """A millisecond or two."""
+
+
+def let_others() -> None:
+    """Let others have their turn, where work that makes much has gone on for long enough for certain."""
+    hub.sleep(0)
+    garbage.look()
 
 
 class Turns:
@@ -28,6 +36,7 @@ class Turns:
         if now - self._since >= SLICE:
             hub.sleep(0)
             self._since = time.monotonic()
+            garbage.look()
 
     def between(self, items: Iterable[T]) -> Iterator[T]:
         """Yield items, and let others have their turn in between."""

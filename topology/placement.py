@@ -1,12 +1,12 @@
 """What chassis report about themselves, stored beside intent: chassis rows and port bindings."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 from topology.allocation import claim_in_turn, release
 from topology.store import Store, Transaction
-from topology.turns import GiveWay, nobody_waits
+from topology.turns import GiveWay, by_turns, nobody_waits
 from topology.values import Chassis, PortBinding
 
 AT_ONCE = 100
@@ -37,22 +37,26 @@ def observe(
     ``changed`` are the ids of the ports of which something else was recorded by the last report; None where that is not
     known.
     """
+    known = store.get(Chassis, chassis.id)
+    # One that has been forgotten since then has lost all that the last report recorded.
+    wanted, gone = _difference(store, chassis.id, plugged, changed if known is not None else None, give_way)
     with store.transaction() as tx:
-        known = tx.get(Chassis, chassis.id)
-        # One that has been forgotten since then has lost all that the last report recorded.
-        standing = _standing(tx, chassis.id, changed if known is not None else None)
-        ids = plugged.keys() if changed is None or known is None else plugged.keys() & changed
-        # A binding of a version without zones has none: it needs one, or tenants would share zone 0.
-        settled = {id_: Plugged(each.ofport, each.interface) for id_, each in standing.items() if each.zone}
-        wanted = sorted((id_, plugged[id_]) for id_ in ids if settled.get(id_) != plugged[id_])
-        if known != chassis:
-            tx.put(chassis)
-        gone = sorted(id_ for id_ in standing if id_ not in plugged)
-        for port_id in gone[:AT_ONCE]:
-            _unbind(tx, standing[port_id])
-        _bind(tx, chassis.id, wanted[:AT_ONCE])
-    _unbind_some_at_a_time(store, [standing[port_id].id for port_id in gone[AT_ONCE:]], give_way)
-    for start in range(AT_ONCE, len(wanted), AT_ONCE):
+        before = tx.get(Chassis, chassis.id)
+        if known is None or before is not None:
+            if before != chassis:
+                tx.put(chassis)
+            _unbind(tx, gone[:AT_ONCE])
+            _bind(tx, chassis.id, wanted[:AT_ONCE])
+            del wanted[:AT_ONCE], gone[:AT_ONCE]
+    if known is not None and before is None:
+        # It has been forgotten meanwhile, and is there again.
+        observe(store, chassis, plugged, give_way)
+        return
+    for start in range(0, len(gone), AT_ONCE):
+        give_way()
+        with store.transaction() as tx:
+            _unbind(tx, gone[start : start + AT_ONCE])
+    for start in range(0, len(wanted), AT_ONCE):
         give_way()
         with store.transaction() as tx:
             if tx.get(Chassis, chassis.id) is None:
@@ -61,22 +65,28 @@ def observe(
             _bind(tx, chassis.id, wanted[start : start + AT_ONCE])
 
 
-def _unbind_some_at_a_time(store: Store, binding_ids: Sequence[str], give_way: GiveWay) -> None:
-    for start in range(0, len(binding_ids), AT_ONCE):
-        give_way()
-        with store.transaction() as tx:
-            for binding_id in binding_ids[start : start + AT_ONCE]:
-                # The chassis, and all that it held, may have been forgotten meanwhile.
-                if (binding := tx.get(PortBinding, binding_id)) is not None:
-                    _unbind(tx, binding)
+def _difference(
+    store: Store, chassis_id: str, plugged: Mapping[str, Plugged], changed: Collection[str] | None, give_way: GiveWay
+) -> tuple[list[tuple[str, Plugged]], list[str]]:
+    """Return what a chassis has that is not recorded so, and the ids of bindings of what it has not.
 
-
-def _standing(tx: Transaction, chassis_id: str, port_ids: Collection[str] | None) -> dict[str, PortBinding]:
-    """Return the bindings of a chassis by port: those of some ports, or all."""
-    if port_ids is None:
-        return {binding.port_id: binding for binding in tx.find(PortBinding, "chassis", chassis_id)}
-    found = {port_id: tx.get(PortBinding, _binding_id(port_id, chassis_id)) for port_id in port_ids}
-    return {port_id: binding for port_id, binding in found.items() if binding is not None}
+    That is of all ports, or of those that have ``changed``.
+    """
+    wanted, gone = [], []
+    for port_id in by_turns(sorted(plugged.keys() if changed is None else plugged.keys() & changed), give_way):
+        binding = store.get(PortBinding, _binding_id(port_id, chassis_id))
+        ofport, interface = plugged[port_id]
+        # A binding of a version without zones has none: it needs one, or tenants would share zone 0.
+        if binding is None or not binding.zone or (binding.ofport, binding.interface) != (ofport, interface):
+            wanted.append((port_id, plugged[port_id]))
+    recorded: Iterable[str] = store.find_ids(PortBinding, "chassis", chassis_id)
+    if changed is not None:
+        recorded = sorted(_binding_id(port_id, chassis_id) for port_id in changed)
+    for binding_id in by_turns(recorded, give_way):
+        binding = store.get(PortBinding, binding_id)
+        if binding is not None and binding.port_id not in plugged:
+            gone.append(binding_id)
+    return wanted, gone
 
 
 def _bind(tx: Transaction, chassis_id: str, wanted: Iterable[tuple[str, Plugged]]) -> None:
@@ -99,14 +109,16 @@ def _binding_id(port_id: str, chassis_id: str) -> str:
 def forget(store: Store, chassis_id: str) -> None:
     """Remove a chassis and its bindings: it has left for good."""
     with store.transaction() as tx:
-        for binding in tx.find(PortBinding, "chassis", chassis_id):
-            _unbind(tx, binding)
+        _unbind(tx, tx.find_ids(PortBinding, "chassis", chassis_id))
         tx.delete(Chassis, chassis_id)
 
 
-def _unbind(tx: Transaction, binding: PortBinding) -> None:
-    release(tx, zones_of(binding.chassis_id), binding.zone)
-    tx.delete(PortBinding, binding.id)
+def _unbind(tx: Transaction, binding_ids: Iterable[str]) -> None:
+    for binding_id in binding_ids:
+        # The chassis, and all that it held, may have been forgotten meanwhile.
+        if (binding := tx.get(PortBinding, binding_id)) is not None:
+            release(tx, zones_of(binding.chassis_id), binding.zone)
+            tx.delete(PortBinding, binding_id)
 
 
 def zones_of(chassis_id: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from topology.index import Index
 from topology.store import Store
+from topology.turns import GiveWay, let_go, nobody_waits
 from topology.values import Row
 
 R = TypeVar("R", bound=Row)
@@ -53,12 +54,13 @@ class Steady:
         self._store.keep_for(self)
         self._revision = self._store.revision
 
-    def let_go(self) -> None:
-        """Read the store as it is, again."""
+    def let_go(self, give_way: GiveWay = nobody_waits) -> None:
+        """Read the store as it is, again, and then forget what was kept."""
         self._store.keep_for(None)
         self._revision = None
-        self._rows.clear()
-        self._ids.clear()
+        (rows, self._rows), (ids, self._ids) = (self._rows, {}), (self._ids, {})
+        let_go(rows, give_way)
+        let_go(ids, give_way)
 
     @property
     def revision(self) -> int:

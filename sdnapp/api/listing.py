@@ -3,7 +3,7 @@
 import sys
 import urllib.parse
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge, nsmallest
 from ipaddress import ip_network
@@ -223,7 +223,9 @@ def _converted(resource: Resource[Any], name: str, value: str) -> Any:
 
 
 def _page(ctx: Context, resource: Resource[Any], query: Query, among: Sequence[str] | None) -> list[Any]:
-    groups = [among] if among is not None else _candidates(ctx, resource, query.filters)
+    def groups() -> Groups:
+        return [among] if among is not None else _candidates(ctx, resource, query.filters)
+
     marker = _marker(ctx, resource, query.marker)
     if not query.sorts or query.sorts == (("id", True),):
         rows = _page_by_id(ctx, resource, query, groups, marker)
@@ -281,21 +283,35 @@ def _there(ctx: Context, resource: Resource[Any], ids: Iterable[str]) -> Iterato
     return (row for row_id in ids if (row := ctx.store.get(resource.row, row_id)) is not None)
 
 
+def _at_one_moment(ctx: Context, resource: Resource[Any], groups: Callable[[], Groups]) -> list[Any]:
+    """Return the rows of all groups as they are at one moment, though others have their turn meanwhile."""
+    revision = ctx.store.revision
+    rows = list(Turns().between(_there(ctx, resource, _in_order(groups()))))
+    if ctx.store.revision != revision:
+        # Somebody has written. What has just been looked at is in the processor's caches: it takes far less time now.
+        rows = list(_there(ctx, resource, _in_order(groups())))
+    return rows
+
+
 def _matching(ctx: Context, resource: Resource[Any], query: Query, rows: Iterable[Any]) -> Iterator[Any]:
     for row in Turns().between(rows):
         if resource.may_see(ctx, row) and all(condition.matches(ctx, row) for condition in query.filters):
             yield row
 
 
-def _page_by_id(ctx: Context, resource: Resource[Any], query: Query, groups: Groups, marker: Any) -> list[Any]:
-    backwards = bool(query.page_reverse and query.limit)
-    rows = _there(ctx, resource, _in_order(groups, marker.id if marker is not None else None, backwards=backwards))
-    if query.limit:
-        return list(islice(_matching(ctx, resource, query, rows), query.limit))
-    return list(_matching(ctx, resource, query, list(rows)))
+def _page_by_id(
+    ctx: Context, resource: Resource[Any], query: Query, groups: Callable[[], Groups], marker: Any
+) -> list[Any]:
+    if not query.limit:
+        return list(_matching(ctx, resource, query, _at_one_moment(ctx, resource, groups)))
+    after = marker.id if marker is not None else None
+    rows = _there(ctx, resource, _in_order(groups(), after, backwards=query.page_reverse))
+    return list(islice(_matching(ctx, resource, query, rows), query.limit))
 
 
-def _page_by_keys(ctx: Context, resource: Resource[Any], query: Query, groups: Groups, marker: Any) -> list[Any]:
+def _page_by_keys(
+    ctx: Context, resource: Resource[Any], query: Query, groups: Callable[[], Groups], marker: Any
+) -> list[Any]:
     sorts = query.sorts if "id" in dict(query.sorts) else (*query.sorts, ("id", True))
     backwards = query.page_reverse and query.limit
     getters = [
@@ -310,7 +326,7 @@ def _page_by_keys(ctx: Context, resource: Resource[Any], query: Query, groups: G
             parts.append(part if ascending else _Descending(part))
         return tuple(parts)
 
-    rows = list(_there(ctx, resource, _in_order(groups)))
+    rows = _at_one_moment(ctx, resource, groups)
     keyed: Iterable[tuple[tuple[Any, ...], Any]] = ((key(row), row) for row in _matching(ctx, resource, query, rows))
     if marker is not None:
         after = key(marker)

@@ -44,7 +44,7 @@ from sdnapp.openflow.session import (
 from sdnapp.openflow.stream import send_at_once
 from sdnapp.ovsdb.targets import address_text
 from sdnapp.tls import peer_name
-from sdnapp.turns import Turns
+from sdnapp.turns import Turns, let_others
 
 if TYPE_CHECKING:
     from os_ken.controller.controller import Datapath
@@ -287,7 +287,7 @@ class Connection:
         data = b"".join(piece)
         if not send_at_once(self.datapath, data):
             self.datapath.send(data)
-        hub.sleep(0)
+        let_others()
 
     def _take(self, step: Step) -> None:
         if self.session.state is State.HELD:

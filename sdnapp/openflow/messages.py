@@ -32,6 +32,7 @@ BARRIER_REPLY = 21
 """Types of messages (OpenFlow 1.3.5, section 7.1.1)."""
 
 MULTIPART_FLOW = 1
+MULTIPART_PORTS = 13
 """Types of multipart messages (section 7.3.5); those about meters are in ``meter_messages``."""
 MORE_REPLIES = 1
 EVERY_TABLE = 0xFF
@@ -63,6 +64,8 @@ _PACKET_IN = struct.Struct("!8x7xBQ2xH")
 _PACKET_IN_MATCH_AT = HEADER_SIZE + 16
 _PACKET_OUT = struct.Struct("!BBHIIIH6xHHIH6x")
 _U32 = struct.Struct("!I")
+_PORTS_AT, _PORT_SIZE = HEADER_SIZE + 8, 64
+"""Where a reply begins to say which ports there are, and octets of each (sections 7.3.5.7 and 7.2.1)."""
 
 
 class MalformedMessage(ValueError):
@@ -200,6 +203,20 @@ def read_multipart_kind(data: bytes) -> int:
     if len(data) < HEADER_SIZE + 8:
         raise MalformedMessage(f"multipart reply of {len(data)} bytes")
     return int.from_bytes(data[HEADER_SIZE : HEADER_SIZE + 2], "big")
+
+
+def shorter(data: bytes, most: int) -> Iterator[bytes]:
+    """Yield a reply that says which ports a switch has as replies of so many ports each, any other message as it is."""
+    step = most * _PORT_SIZE
+    is_ours = data[0] == VERSION and data[1] == MULTIPART_REPLY
+    if not is_ours or len(data) <= _PORTS_AT + step or read_multipart_kind(data) != MULTIPART_PORTS:
+        yield data
+        return
+    (xid,) = _U32.unpack_from(data, 4)
+    for start in range(_PORTS_AT, len(data), step):
+        more = more_replies_follow(data) or start + step < len(data)
+        head = struct.pack("!HHxxxx", MULTIPART_PORTS, MORE_REPLIES if more else 0)
+        yield message(MULTIPART_REPLY, xid, head + data[start : start + step])
 
 
 def read_bundle_control(data: bytes) -> tuple[int, int] | None:

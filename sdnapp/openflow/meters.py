@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from flows.actions import Meter
 from flows.flow import Flow
 from sdnapp.openflow.meter_messages import ADD, DELETE, MODIFY
+from topology.turns import GiveWay, by_turns, nobody_waits
 
 
 class Meters:
@@ -53,10 +54,10 @@ class Meters:
             self._unsure.add(meter.number)
             self._idle.add(meter.number)
 
-    def take_lacking(self) -> list[tuple[int, Meter]]:
+    def take_lacking(self, give_way: GiveWay = nobody_waits) -> list[tuple[int, Meter]]:
         """Return the commands that desired flows wait for, with their meters; they count as carried out now."""
         commands = []
-        for number in sorted(self._unsure):
+        for number in by_turns(sorted(self._unsure), give_way):
             named, held = self._named.get(number), self._held.get(number)
             meter = max(named) if isinstance(named, Counter) else named
             if meter is not None and meter != held and self.supported:
@@ -65,11 +66,12 @@ class Meters:
         self._unsure.clear()
         return commands
 
-    def take_idle(self) -> list[tuple[int, Meter]]:
+    def take_idle(self, give_way: GiveWay = nobody_waits) -> list[tuple[int, Meter]]:
         """Return the commands that remove what no flow names. The switch must hold no flow beyond the desired ones."""
-        gone = [number for number in sorted(self._idle) if number in self._held and number not in self._named]
+        idle = by_turns(sorted(self._idle), give_way)
+        gone = [number for number in idle if number in self._held and number not in self._named]
         self._idle.clear()
-        return [(DELETE, self._held.pop(number)) for number in gone]
+        return [(DELETE, self._held.pop(number)) for number in by_turns(gone, give_way)]
 
     def refused(self, meter: Meter) -> None:
         """The switch does not take a meter, so that it will not take the flows either that name it."""

@@ -288,10 +288,14 @@ class Session:
             if flow not in reading.found:
                 self._turn(flow, desired=True)
         if self.revision is None:
-            lacking = [flow for flow, desired in self._differs.items() if desired]
+            differing = by_turns(self._differs.items(), self._give_way)
+            lacking = [flow for flow, desired in differing if desired]
             self._tally = Tally(read, lacking, removed=len(self._outlived))
         self._set_aside()
-        return self._send_difference()
+        effects = self._send_difference()
+        for read_back in (reading.found, reading.stale, reading.known):
+            let_go(read_back, self._give_way)
+        return effects
 
     def clear_out(self) -> list[Effect]:
         """Remove what is of another shape's tables."""
@@ -358,13 +362,13 @@ class Session:
         for flow, desired in by_turns(self._differs.items(), self._give_way):
             (added if desired else removed).append(flow)
         self._stale, self._differs = [], {}
-        effects = self._send_meters(self._meters.take_lacking())
+        effects = self._send_meters(self._meters.take_lacking(self._give_way))
         if stale or removed or added:
             return [*effects, self._bundle_of(stale, removed, added)]
         self._limit = None
         if not self._outlived:
             # A switch that loses a meter loses the flows that name it.
-            effects += self._send_meters(self._meters.take_idle())
+            effects += self._send_meters(self._meters.take_idle(self._give_way))
         if self._unanswered:
             self._unanswered = False
             effects += self._confirm(self._desired_revision)

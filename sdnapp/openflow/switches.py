@@ -31,6 +31,7 @@ from sdnapp.openflow.session import State
 from sdnapp.openflow.stream import tap
 from sdnapp.ovsdb.targets import address_text
 from sdnapp.tls import Credentials
+from sdnapp.turns import let_others
 
 LOG = logging.getLogger(__name__)
 
@@ -302,7 +303,7 @@ class Switches:
         elif kind == messages.MULTIPART_REPLY:
             self._take_multipart(connection, xid, data)
             # Hundreds of these may lie ready in the socket; others must have their turn between them.
-            hub.sleep(0)
+            let_others()
         return True
 
     def _take_multipart(self, connection: Connection, xid: int, data: bytes) -> None:

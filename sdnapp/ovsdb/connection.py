@@ -23,13 +23,13 @@ from sdnapp.ovsdb.session import PROBE, PeerLost, Session, Timing
 from sdnapp.ovsdb.steps import Plan, Step
 from sdnapp.ovsdb.targets import address_text
 from sdnapp.tls import peer_name
-from sdnapp.turns import Turns
+from sdnapp.turns import Turns, let_others
 from topology.placement import Plugged
 from topology.values import Chassis
 
 LOG = logging.getLogger(__name__)
 
-_RECEIVE = 256 * 1024
+_RECEIVE = 32 * 1024
 """Bytes read at once. All that has come by then is applied before anything is reported."""
 _DEEPEST = 32
 """Lists and objects in one another, of a message: a switch's have ten at most."""
@@ -195,7 +195,7 @@ class Connection:
                     raise PeerLost("closed by the switch")
                 changed = self._session.receive(data, time.monotonic())
                 # A peer that always has more to say must not keep the others waiting.
-                hub.sleep(0)
+                let_others()
             now = time.monotonic()
             self._session.tick(now)
             changed |= self.chassis_id is not None and self._watched != self._callbacks.watched(self.chassis_id)

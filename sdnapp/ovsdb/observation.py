@@ -103,7 +103,8 @@ class Observer:
 
     def _take_changed(self) -> frozenset[str]:
         before, self._before = self._before, {}
-        return frozenset(port_id for port_id, claim in before.items() if self._plugged.get(port_id) != claim)
+        claims = by_turns(before.items(), self._give_way)
+        return frozenset(port_id for port_id, claim in claims if self._plugged.get(port_id) != claim)
 
     def _take(self, key: Uuid, interface: Interface) -> None:
         if is_owned(interface.external_ids):

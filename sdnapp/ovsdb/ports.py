@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sdnapp.ovsdb import operations as ops
 from sdnapp.ovsdb.datapath import type_of
-from sdnapp.ovsdb.naming import OWNED, is_owned, patch_ports, tunnel_port, watch_port
+from sdnapp.ovsdb.naming import OWNED, PREFIX, is_owned, patch_ports, tunnel_port, watch_port
 from sdnapp.ovsdb.operations import Operation
 from sdnapp.ovsdb.replica import Replica
 from sdnapp.ovsdb.rows import Bridge, Interface, Port, Uuid
@@ -156,7 +156,14 @@ def _correct(result: Plan, replica: Replica, port: Port, wanted: WantedPort) -> 
 
 
 def _places(replica: Replica) -> Iterator[Place]:
+    """Yield where those ports are that the controller made, or that have a name such as it gives."""
     for bridge_key, bridge in replica.rows(Bridge).items():
-        for key in sorted(bridge.ports):
-            if port := replica.get(Port, key):
-                yield Place(bridge_key, bridge.name, key, port)
+        found = ((key, replica.get(Port, key)) for key in bridge.ports)
+        # Those of instances are thousands.
+        ours = {key: port for key, port in found if port is not None and _may_be_ours(port)}
+        for key in sorted(ours):
+            yield Place(bridge_key, bridge.name, key, ours[key])
+
+
+def _may_be_ours(port: Port) -> bool:
+    return port.name.startswith(PREFIX) or is_owned(port.external_ids)

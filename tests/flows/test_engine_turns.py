@@ -1,5 +1,7 @@
 """Whatever is much in the engine's work is done in slices, between which others have their turn."""
 
+import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -101,17 +103,63 @@ def test_others_have_their_turn_while_all_rows_are_listed_for_a_start(monkeypatc
     store, _, _ = small_cloud()
     turns: list[None] = []
     before: list[int] = []
-    update = Engine.update
+    follow = Engine._follow
 
     def watched(engine: Engine, changes: Any) -> Any:
         before.append(len(turns))
-        return update(engine, changes)
+        return follow(engine, changes)
 
     monkeypatch.setattr(Engine, "_run_once", lambda engine: turns.clear())
-    monkeypatch.setattr(Engine, "update", watched)
+    monkeypatch.setattr(Engine, "_follow", watched)
     Engine(store, (), give_way=lambda: turns.append(None), filled=False).fill()
     rows = sum(len(store.ids(kind.row)) for kind in KINDS)
     assert before == [rows // 5] and rows > 60
+
+
+def test_a_table_that_is_filled_at_a_start_is_no_difference_and_what_it_was_is_forgotten_in_slices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("topology.turns.STRIDE", 1)
+    store, _, _ = small_cloud()
+    forgetting: list[bool] = []
+    engine = Engine(store, give_way=lambda: forgetting.append(_is_within(DesiredTable.forget_before)), filled=False)
+    engine.fill()
+    flows = sum(len(engine.desired(chassis.id)) for chassis in store.all(Chassis))
+    assert forgetting.count(True) >= flows > 100
+    assert engine.update([]) == {}
+
+
+def test_a_flow_that_many_chassis_hold_is_as_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("topology.turns.STRIDE", 10)
+    store, changes, counted, turns, chassis = Store(), [], [0], [0], 30
+    store.watch(changes.append)
+
+    def unit(view: Any, network_id: str) -> Any:
+        for number in range(20):
+            yield EVERYONE, delivery(network_id, number)
+
+    with store.transaction() as tx:
+        for number in range(chassis):
+            tx.put(Chassis(f"c{number}"))
+    engine = Engine(store, (Unit(unit, over=Network),), give_way=lambda: turns.append(counted[0]))
+    changes.clear()
+    with store.transaction() as tx:
+        tx.put(Network("n1", "t", 1, Segment("geneve", 101)))
+    count = DesiredTable.count
+
+    def counting(table: DesiredTable, flow: Flow, times: int) -> None:
+        counted[0] += 1
+        count(table, flow, times)
+
+    monkeypatch.setattr(DesiredTable, "count", counting)
+    engine.update(changes)
+    assert counted[0] == 20 * chassis
+    assert max(after - before for before, after in pairwise(turns)) == chassis, "a turn after each of them"
+
+
+def _is_within(function: Callable[..., Any]) -> bool:
+    """Whether whoever asks was called from a function, however far above."""
+    return any(frame.f_code is function.__code__ for frame, _ in traceback.walk_stack(None))
 
 
 def test_others_have_their_turn_between_things_in_a_row_that_come_and_that_go() -> None:

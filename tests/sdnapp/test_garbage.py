@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sdnapp.garbage import AIM, FIRST, LEAST, MOST, Garbage, set_aside
+from sdnapp.garbage import AIM, FIRST, LARGE, LEAST, MOST, Garbage, look, set_aside
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +17,7 @@ def settings() -> Iterator[None]:
     gc.set_threshold(*thresholds)
     gc.callbacks[:] = callbacks
     gc.unfreeze()
+    Garbage.present = None
 
 
 def full_collections() -> int:
@@ -76,3 +77,40 @@ def test_a_dictionary_that_is_set_aside_with_its_first_entry_is_looked_at_no_mor
         aside[number] = later[number] = [number]
     looked_at = [id(each) for each in gc.get_objects()]
     assert id(aside) not in looked_at and id(later) in looked_at
+
+
+def test_what_is_young_after_a_turn_is_looked_at_however_much_has_gone_meanwhile() -> None:
+    Garbage()
+    going: list[Any] = [[] for _ in range(20_000)]
+    gc.collect()
+    kept: list[Any] = []
+    for turn in range(4):
+        for _ in range(5_000):
+            # Python counts how many more have come than gone, and is none the wiser.
+            kept.append([])
+            going.pop()
+        if turn == 2:
+            assert len(gc.get_objects(0)) > 10_000
+            look()
+        assert turn < 2 or len(gc.get_objects(0)) <= 5_000 + MOST
+    assert len(kept) == 20_000
+
+
+def test_a_table_that_has_grown_large_by_the_end_of_a_turn_is_set_aside() -> None:
+    Garbage()
+    rows = [[number] for number in range(5 * LARGE)]
+    gc.collect()
+    small, large = rows[:LARGE], rows[: LARGE + 1]
+    look()
+    looked_at = [id(each) for each in gc.get_objects()]
+    assert id(large) not in looked_at
+    small = rows[:LARGE]
+    look()
+    assert id(small) in [id(each) for each in gc.get_objects()], "which costs no more than the others"
+    assert len(small) < len(large)
+
+
+def test_nobody_looks_where_nobody_has_begun() -> None:
+    kept = [[]]  # type: ignore[var-annotated]
+    look()
+    assert id(kept) in [id(each) for each in gc.get_objects(0)]

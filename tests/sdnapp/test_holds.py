@@ -95,7 +95,7 @@ def test_of_a_request_the_job_is_what_answers_it(holds: Holds) -> None:
 
     class Services(StandInServices):
         def now(self) -> datetime:
-            compute(0.002)
+            compute(0.02)
             main.switch()
             return super().now()
 
@@ -105,4 +105,4 @@ def test_of_a_request_the_job_is_what_answers_it(holds: Holds) -> None:
     asking.switch(app)
     while not asking.dead:
         asking.switch()
-    assert holds.by_clock.ever.job == "sdnapp.api.controller.Controller.create"
+    assert holds.by_processor.ever.job == "sdnapp.api.controller.Controller.create"

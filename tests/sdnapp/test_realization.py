@@ -172,3 +172,17 @@ def test_a_difference_of_several_revisions_confirms_none_of_them_before_it_is_th
     assert realization.progress("a").confirmed == 6 and not realization.is_realized(7)
     realization.confirmed("a", 8)
     assert realization.is_realized(8)
+
+
+def test_others_have_their_turn_while_much_is_confirmed_and_it_is_so_when_all_of_it_is() -> None:
+    seen: list[bool] = []
+    realization, many = Realization(lambda: seen.append(realization.is_realized(7))), 4 * STRIDE
+    realization.connected("a", 1)
+    realization.confirmed("a", 1)
+    realization.changed("a", change(*(flow_of(f"port/{number}", number) for number in range(many))), 7)
+    realization.reached(7)
+    seen.clear()
+    realization.confirmed("a", 7)
+    assert seen == 4 * [False]
+    assert realization.is_realized(7)
+    assert realization.standing("a", [f"port/{number}" for number in range(many)]) == CONFIRMED

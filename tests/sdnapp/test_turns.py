@@ -25,3 +25,16 @@ def test_others_have_their_turn_while_items_are_put_in_order(monkeypatch: pytest
     in_order = Turns().in_order(range(100, 0, -1), lambda number: number)
     assert len(given_way) == 10
     assert list(in_order) == list(range(1, 101)) and len(given_way) == 110
+
+
+def test_the_youngest_objects_are_looked_at_in_each_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(turns.hub, "sleep", lambda seconds: looked.append("others"))
+    monkeypatch.setattr(turns.garbage, "look", lambda: looked.append("garbage"))
+    turn = Turns()
+    turn.give_way()
+    assert not looked
+    monkeypatch.setattr(turns, "SLICE", 0.0)
+    turn.give_way()
+    turns.let_others()
+    assert looked == ["others", "garbage"] * 2

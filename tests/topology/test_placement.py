@@ -107,7 +107,7 @@ def test_many_claims_are_recorded_some_at_a_time(store: Store) -> None:
     store.watch(changes.append)
     seen: list[int] = []
     observe(store, A, plugged, lambda: seen.append(len(store.all(PortBinding))))
-    assert seen == [AT_ONCE, 2 * AT_ONCE]
+    assert seen == [0, AT_ONCE, 2 * AT_ONCE], "while what differs is looked for, and twice while it is written"
     assert len(changes) == 3 and all(len(change.rows) <= 3 * AT_ONCE for change in changes)
     assert claims(store) == {f"{id_}@a": tuple(where) for id_, where in plugged.items()}
     zones = {binding.zone for binding in store.all(PortBinding)}
@@ -158,4 +158,4 @@ def test_many_ports_that_go_are_forgotten_some_at_a_time() -> None:
     observe(store, Chassis("a"), {"p0": Plugged(1, "tap0")}, lambda: turns.append(None))
     assert [row.port_id for row in store.all(PortBinding)] == ["p0"]
     removed = [sum(row.after is None and row.kind is PortBinding for row in change.rows) for change in changes]
-    assert sum(removed) == 3 * AT_ONCE - 1 and max(removed) <= AT_ONCE and len(turns) == 2
+    assert sum(removed) == 3 * AT_ONCE - 1 and max(removed) <= AT_ONCE and len(turns) == 3

@@ -69,3 +69,14 @@ def test_a_moment_is_between_transactions_and_one_at_a_time():
     assert first.get(Port, "port-1") is not None
     first.let_go()
     assert first.get(Port, "port-1") is None
+
+
+def test_what_was_kept_is_forgotten_in_slices_when_the_moment_is_over(monkeypatch):
+    monkeypatch.setattr("topology.turns.STRIDE", 1)
+    store, turns = Store(), []
+    steady = Steady(store)
+    steady.hold()
+    with store.transaction() as tx:
+        tx.put(port())
+    steady.let_go(lambda: turns.append(steady.get(Port, "port-1") is not None))
+    assert len(turns) > 2 and all(turns), "and whoever reads meanwhile reads the store"

@@ -23,6 +23,7 @@ from sdnapp.api.quotas import Quotas
 from sdnapp.api.resource import Context, Resource
 from sdnapp.turns import Turns
 from topology.draft import drafted
+from topology.turns import let_go
 
 _MOST_ROUNDS = 10
 _MOST_ERRORS = 5
@@ -72,6 +73,10 @@ def apply(
         _run([[*deleting, *changing], *creating], turns)
         _run([settling], turns)
         done = [*changes, *steps.done]
+    done_with: list[list[Any]] = [lacking, deletions, changing, settling, deleting, *creating]
+    for several in done_with:
+        let_go(several, turns.give_way)
+    names.let_go(turns.give_way)
     return done
 
 

@@ -19,6 +19,7 @@ from sdnapp.api.intent.names import as_is, replaced
 from sdnapp.api.intent.places import Place, PlaceError
 from sdnapp.api.resource import Resource
 from sdnapp.turns import Turns
+from topology.turns import GiveWay, by_turns, let_go
 
 HEAD = ("project", "quotas")
 
@@ -54,6 +55,12 @@ class Document:
     project: str | None
     quotas: dict[str, Any] | None
     items: list[Item]
+
+    def let_go(self, give_way: GiveWay) -> None:
+        """Forget the items. They know one another, so that nothing but the garbage collector would."""
+        for item in by_turns(self.items, give_way):
+            item.parent, item.given, item.children = None, {}, []
+        let_go(self.items, give_way)
 
 
 def in_order(resources: Iterable[Resource[Any]]) -> list[Resource[Any]]:

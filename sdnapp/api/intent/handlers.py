@@ -51,13 +51,22 @@ def applying(resources: Sequence[Resource[Any]], quotas: Quotas, ctx: Context, r
     """Answer ``POST /sdnapp/apply?dry_run=&keep=``."""
     options = application.Options(flag(request, "dry_run"), flag(request, "keep"))
     turns = Turns()
-    document = read(bodies.read_json(request, ctx.services.settings.max_body), in_order(resources), turns)
+    body = bodies.read_json(request, ctx.services.settings.max_body)
+    document = read(body, in_order(resources), turns)
     project_id = _project(ctx, document.project, ("project",))
     audit.add(request, target=project_id, dry_run=options.dry_run)
-    changes = application.apply(ctx, resources, quotas, document, turns, project_id=project_id, options=options)
-    audit.add(request, changes=len(changes))
-    body = {"project": project_id, "dry_run": options.dry_run, "revision": ctx.store.revision, "changes": changes}
-    return json_response(body)
+    try:
+        changes = application.apply(ctx, resources, quotas, document, turns, project_id=project_id, options=options)
+        audit.add(request, changes=len(changes))
+        told = {"project": project_id, "dry_run": options.dry_run, "revision": ctx.store.revision, "changes": changes}
+        response = json_response(told)
+        _forget(told, turns.give_way)
+    finally:
+        # What is told of the changes may be parts of these.
+        document.let_go(turns.give_way)
+        if isinstance(body, dict):
+            _forget(body, turns.give_way)
+    return response
 
 
 def _project(ctx: Context, wanted: str | None, place: places.Place) -> str:

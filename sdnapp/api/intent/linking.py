@@ -25,12 +25,15 @@ def link(ctx: Context, resources: Sequence[Resource[Any]], items: list[Item], pr
     Adds what items have where they say nothing of it. Returns the names. Raises PlaceError.
     """
     names = Names(ctx, resources, project_id)
+    found: dict[str, list[Item]] = {}
+    for item in turns.between(items):
+        found.setdefault(item.resource.name, []).append(item)
     for resource in in_order(resources):
-        if any(item.resource is resource for item in items):
+        if resource.name in found:
             with ctx.store.transaction() as tx:
                 in_file(resource).prepare(ctx, tx, project_id)
         # Parents and what items refer to come first, so that they are linked when it is their children's turn.
-        for item in (each for each in turns.between(items) if each.resource is resource):
+        for item in turns.between(found.get(resource.name, ())):
             for name in [name for name in item.given if not _refers(resource, name)]:
                 item.given[name] = converted(resource, name, item.given[name], item.place)
                 # Such as an MTU of 0, by which the API means the usual one.

@@ -30,11 +30,13 @@ class Matching:
 
     def match(self, items: Iterable[Item]) -> list[tuple[Resource[Any], Any]]:
         """Note in each item which row it is; return the rows that are no item, those that refer to others first."""
-        found = list(items)
+        found: dict[str, list[Item]] = {}
+        for item in self._turns.between(items):
+            found.setdefault(item.resource.name, []).append(item)
         lacking: list[tuple[Resource[Any], Any]] = []
         for resource in self._resources:
             groups: dict[str | None, list[Item]] = {}
-            for item in self._turns.between(each for each in found if each.resource is resource):
+            for item in self._turns.between(found.get(resource.name, ())):
                 if item.parent is None or item.parent_id is not None:
                     groups.setdefault(item.parent_id, []).append(item)
             for parent, group in groups.items():

@@ -10,6 +10,7 @@ from sdnapp.api.intent.declaration import InFile, Reference
 from sdnapp.api.intent.places import Place
 from sdnapp.api.resource import Context, Resource
 from topology.kinds import KIND_OF
+from topology.turns import GiveWay, let_go
 
 Handle = Any
 """An object: an item of a document, or the id of a row."""
@@ -32,6 +33,11 @@ class Names:
         """Take in an object of the project by its names."""
         for name in dict.fromkeys(names):
             self._own[kind].setdefault(name, []).append((parent, handle))
+
+    def let_go(self, give_way: GiveWay) -> None:
+        """Forget them; very many are better forgotten in slices."""
+        for names in self._own.values():
+            let_go(names, give_way)
 
     def find(self, kind: str, name: str, beside: Handle) -> Handle:
         """Return the object that a name means to another one, whose parent is ``beside``. Raises NotOneError.

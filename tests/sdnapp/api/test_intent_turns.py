@@ -1,6 +1,8 @@
 """Whatever is much in a document is done in slices, between which others have their turn."""
 
+import gc
 import traceback
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -10,8 +12,9 @@ from typing import Any
 import pytest
 
 from sdnapp import turns
+from sdnapp.api.intent import application, handlers
 from sdnapp.api.intent import export as export_module
-from sdnapp.api.intent import handlers
+from sdnapp.api.intent.document import Document, Item
 from sdnapp.api.intent.matching import Matching
 from sdnapp.api.services import Settings
 from tests.sdnapp.api.stand_ins import RED, Api
@@ -84,6 +87,30 @@ def test_matching_a_document_with_what_is_there_gives_others_their_turn(monkeypa
         matching.clear()
         assert apply(api, lab).status == 200
         assert matching.count(True) > 3 * 50
+
+
+def test_what_has_been_applied_leaves_memory_object_by_object_and_without_the_garbage_collector(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api, forgetting, items = Api(Settings(quotas={})), [], []
+    monkeypatch.setattr(turns, "SLICE", 0)
+    monkeypatch.setattr("topology.turns.STRIDE", 1)
+    monkeypatch.setattr(turns.hub, "sleep", lambda seconds: forgetting.append(_is_within(Document.let_go)))
+    link = application.link
+
+    def noting(ctx: Any, resources: Any, linked: list[Item], *others: Any) -> Any:
+        items.extend(map(weakref.ref, linked))
+        return link(ctx, resources, linked, *others)
+
+    monkeypatch.setattr(application, "link", noting)
+    ports = [{"name": f"vm{number}"} for number in range(50)]
+    gc.disable()
+    try:
+        assert apply(api, network(subnets=[{"cidr": "10.0.0.0/26"}], ports=ports)).status == 200
+        assert len(items) == 52 and [each() for each in items] == [None] * 52
+    finally:
+        gc.enable()
+    assert forgetting.count(True) >= 2 * 52
 
 
 def _is_within(function: Callable[..., Any]) -> bool:

@@ -1,5 +1,7 @@
 """Lists: filters, fields, sort keys, pages and their links."""
 
+import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from webob import Request
 
+from sdnapp.api import listing
 from sdnapp.turns import Turns
 from tests.sdnapp.api.stand_ins import BLUE, RED, Api
 from topology.values import Port
@@ -231,15 +234,39 @@ def test_a_list_without_limit_is_of_one_moment(api: Api, monkeypatch: pytest.Mon
             tx.delete(Port, ports[0].id)
             for port in ports[1:]:
                 tx.put(replace(port, name="after"))
+            tx.put(replace(ports[0], id="new", name="after"))
 
     def names(path: str) -> list[str]:
         response = Request.blank(path).get_response(api.app)
         with api.store.transaction() as tx:
+            tx.delete(Port, "new")
             for port in ports:
                 tx.put(port)
         return sorted(port["name"] for port in response.json["ports"])
 
     monkeypatch.setattr(Turns, "give_way", change)
+    for query in ("", "&sort_key=mac_address&sort_dir=asc", "&admin_state_up=true"):
+        assert names(f"/v2.0/ports?network_id={network}{query}") == ["after"] * 5, query
+    # Nobody writes while the rows are put together, but while they are shown.
+    monkeypatch.setattr(Turns, "give_way", lambda turns: change(turns) if _is_showing() else None)
     wanted = [f"before-{number}" for number in range(5)]
     for query in ("", "&sort_key=mac_address&sort_dir=asc", "&admin_state_up=true"):
         assert names(f"/v2.0/ports?network_id={network}{query}") == wanted, query
+
+
+def test_others_have_their_turn_while_the_rows_of_a_list_are_put_together(
+    api: Api, ports: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[bool] = []
+    monkeypatch.setattr(Turns, "give_way", lambda _: turns.append(_is_within(listing._at_one_moment)))
+    assert len(api.get("ports").first) == len(ports)
+    assert turns.count(True) == len(ports)
+
+
+def _is_showing() -> bool:
+    return not _is_within(listing._at_one_moment)
+
+
+def _is_within(function: Callable[..., Any]) -> bool:
+    """Whether whoever asks was called from a function, however far above."""
+    return any(frame.f_code is function.__code__ for frame, _ in traceback.walk_stack(None))

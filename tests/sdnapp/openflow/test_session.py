@@ -98,7 +98,7 @@ def test_others_have_their_turn_while_meters_are_written_and_while_what_was_dele
     turns.clear()
     wire.deliver()
     assert wire.session.meter_mods_sent == count
-    assert len(turns) == 3 * count, "what was found, what differs, and the meters"
+    assert len(turns) == 6 * count, "what is lacking, what that is told by, what differs, meters, twice, what was known"
     wire.settle()
     wire.update(removed=flows)
     wire.deliver()

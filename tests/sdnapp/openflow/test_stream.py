@@ -11,7 +11,15 @@ from os_ken.controller.controller import Datapath
 from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
 
 from sdnapp.openflow import stream
-from sdnapp.openflow.messages import BARRIER_REPLY, ECHO_REPLY, PACKET_IN, message
+from sdnapp.openflow.messages import (
+    BARRIER_REPLY,
+    ECHO_REPLY,
+    MORE_REPLIES,
+    MULTIPART_PORTS,
+    MULTIPART_REPLY,
+    PACKET_IN,
+    message,
+)
 from sdnapp.openflow.stream import send_at_once, tap
 
 TAPPED = frozenset({PACKET_IN, ECHO_REPLY})
@@ -90,6 +98,23 @@ def test_a_length_below_a_headers_is_one_header_and_no_message_of_a_closed_conne
     conversation = Conversation([short + last + late, late])
     conversation.hold()
     assert conversation.parsed[0] == short and conversation.looked == [last] and conversation.closed
+
+
+@pytest.mark.parametrize("more", [0, MORE_REPLIES])
+def test_os_ken_parses_the_ports_of_a_switch_some_at_a_time(more: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[float] = []
+    monkeypatch.setattr("sdnapp.turns.SLICE", 0.0)
+    monkeypatch.setattr("sdnapp.turns.hub.sleep", turns.append)
+    ports = [struct.pack("!I60x", number) for number in range(1000)]
+    head = struct.pack("!HH4x", MULTIPART_PORTS, more)
+    conversation = Conversation([message(MULTIPART_REPLY, 7, head + b"".join(ports))])
+    conversation.hold()
+    assert max(map(len, conversation.parsed)) <= 16 + stream.PORTS_AT_ONCE * 64
+    assert [each[:2] + each[4:8] for each in conversation.parsed] == [b"\4\x13\0\0\0\7"] * len(conversation.parsed)
+    assert b"".join(each[16:] for each in conversation.parsed) == b"".join(ports)
+    *others, last = (int.from_bytes(each[10:12], "big") for each in conversation.parsed)
+    assert set(others) == {MORE_REPLIES} and last == more
+    assert len(turns) >= len(conversation.parsed)
 
 
 class Sender:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sdnapp.ovsdb import ports
 from sdnapp.ovsdb.observation import observe
 from sdnapp.ovsdb.provisioning import Endpoint, plan
 from sdnapp.ovsdb.rows import Bridge, Controller, Datapath, Interface, Manager, OpenVSwitch, Port, Uuid
@@ -328,6 +329,24 @@ def test_a_port_of_the_users_is_never_touched() -> None:
     assert database.interface("sdn-geneve").type == "gre"
     assert database.ports_of("br-a") == {"br-a", "sdn-geneve", "sdn-a-ext"}
     assert database.ports_of("br-int") == {"br-int"}, "half a patch pair is of no use"
+
+
+def test_ports_of_instances_are_not_put_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = FakeDatabase(HV1 | {"sdnapp-encap-ip": "192.0.2.1"})
+    settle(database)
+    bridge = next(key for key, row in database.rows[Bridge].items() if row.name == "br-int")
+    for number in range(50):
+        database.add_port(bridge, f"tap{number}")
+    placed: list[str] = []
+    place = ports.Place
+
+    def noted(bridge: Uuid, bridge_name: str, key: Uuid, port: Port) -> ports.Place:
+        placed.append(port.name)
+        return place(bridge, bridge_name, key, port)
+
+    monkeypatch.setattr(ports, "Place", noted)
+    assert not plan_for(database).steps
+    assert placed and not [name for name in placed if name.startswith("tap")]
 
 
 def test_a_mapped_bridge_that_is_missing_is_told_and_not_made() -> None:
