@@ -42,7 +42,7 @@ PHYSICAL_ARP = Table(
     "such an address. A gateway chassis that hands an address over passes on what it is asked; one that the controller "
     "cannot reach is silenced here. What is sent to such an address's own MAC address, another one answers if the "
     "first ones are dead.",
-    match=frozenset({"network", "fenced", "eth_dst", "arp_op", "arp_spa", "arp_sha", "arp_tpa", "arp_tha"}),
+    match=frozenset({"network", "fenced", "alone", "eth_dst", "arp_op", "arp_spa", "arp_sha", "arp_tpa", "arp_tha"}),
     priorities={
         "silenced": 120,
         "claimed": 115,
@@ -283,9 +283,9 @@ DOOR_CHOICE = Table(
     44,
     "door_choice",
     "The gateway chassis behind the port that was found alive; where none is, this chassis itself if it can, or the "
-    "preferred one. A gateway chassis sends by itself unless it is fenced.",
+    "preferred one. A gateway chassis sends by itself unless it is fenced; then by another, found alive or not.",
     match=frozenset({"interface", "door", "fenced"}),
-    priorities={"here": 110, "alive": 100, "none": 90},
+    priorities={"here": 110, "alive": 100, "fenced": 95, "none": 90},
     next=("forwarding", "transit_output", "drops"),
     unmatched="no_gateway",
 )
@@ -307,7 +307,7 @@ EXTERNAL_ADDRESSES = Table(
     "no port, and only the chassis with the connection takes it. What has no hop left here, or is for a port of the "
     "router's that is nobody's, the controller reports.",
     match=frozenset({"network", "eth_dst", "ipv4_dst", "icmp_type", "icmp_code", "ip_proto", "ip_ttl"})
-    | {"tcp_dst", "udp_dst", "too_big", "fenced"},
+    | {"tcp_dst", "udp_dst", "too_big", "fenced", "alone"},
     priorities={
         "too_big": 140,
         "echo": 130,
@@ -409,9 +409,10 @@ FENCES = Table(
     75,
     "fences",
     "Says whether this chassis has been told, since it last heard from the controller, that others have taken its "
-    "roles on a network. The switch learns these flows by itself, and the controller removes them.",
-    match=frozenset({"network", "generation"}),
-    priorities={"fenced": 100},
+    "roles on a network: the switch learns these flows by itself, and the controller removes them. And whether it "
+    "hears none of its witnesses, so that others may have taken them without its knowing.",
+    match=frozenset({"network", "generation", "witness"}),
+    priorities={"fenced": 100, "alone": 90},
 )
 RECEIVER = Table(
     78,
@@ -558,6 +559,8 @@ REGISTERS: dict[str, Register] = {
         Register("translating", 9, 21, 1, "1 when its source must become a router's.", "source_nat", "external_source"),
         Register("door", 9, 0, 16, "Watch port of a gateway chassis that is alive.", "physical_arp", "door_choice"),
         Register("fenced", 9, 19, 1, "1 where others have this chassis's roles.", "classification", "fences"),
+        Register("alone", 9, 22, 1, "1 where it hears none of its witnesses.", "classification", "fences"),
+        Register("witness", 11, 0, 16, "Watch port of a witness that it hears.", "classification", "fences"),
         Register("generation", 10, 0, 32, "Since when (`Fence` rows) it is asked.", "classification", "fences"),
         Register(
             "security_group", 6, 0, 32, "Key of the security group that is asked.",

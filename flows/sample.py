@@ -27,6 +27,7 @@ from topology.values import (
 )
 
 HERE = "hv1"
+WITNESSES = {"hv1": ("hv2", "hv3")}
 
 
 class SampleCloud(NamedTuple):
@@ -52,7 +53,7 @@ DESCRIPTION = (
     "`servers`: the security group of `web`, `db`, `proxy` and `scope`. They may begin any connection, and receive "
     "those of one another, HTTP from anybody, and pings from the address group `offices` (198.51.100.0/24).",
     "`hv2` was handing over the gateway of `open` to `hv1`, and getting that of `hub`, as the controller lost it; "
-    "nobody has taken its roles yet.",
+    "nobody has taken its roles yet. The witnesses of `hv1` are `hv2` and one that has just been deleted.",
     "`probes`: a stateless security group of `scope`, which may exchange SNMP with `servers`.",
 )
 
@@ -152,7 +153,7 @@ def sample_cloud() -> SampleCloud:
             row_id = f"{owner}@{chassis_id}"
             tx.put(Translation(row_id, owner, chassis_id, 100 + number, subject, first, ports))
             if owner == "hub":
-                tx.put(Fence(chassis_id, 1, 0x5EC2E7000000 + number))
+                tx.put(Fence(chassis_id, 1, 0x5EC2E7000000 + number, WITNESSES.get(chassis_id, ())))
         tx.put(Outage("hv2", 0x5EC2E7FFFFFF))
     for number, chassis_id in enumerate(("hv1", "hv2"), 1):
         plugged = {

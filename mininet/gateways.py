@@ -37,6 +37,16 @@ def active(cloud: Cloud) -> str:
     return found
 
 
+def until_witnessed(cloud: Cloud, timeout: float = 30) -> None:
+    """Wait until all of them have witnesses, by which they fall silent when they hear nobody. Raises AssertionError."""
+    deadline = time.monotonic() + timeout
+    while not all(each["witnesses"] for each in chassis(cloud)):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"there are gateway chassis without witnesses: {chassis(cloud)}")
+        time.sleep(0.1)
+    cloud.api.wait_until_realized()
+
+
 def until_watched(watcher: Hypervisor, gateways: int) -> None:
     """Wait until a hypervisor hears so many gateway chassis by BFD, as often as it wants to, and looks whether it does.
 

@@ -44,9 +44,11 @@ from sdnapp.source_ports import SourcePorts
 from sdnapp.sqlite_storage import open_storage
 from sdnapp.turns import Turns
 from sdnapp.virtual_addresses import VirtualAddresses
+from sdnapp.witnesses import NOTICED, Witnesses
 from topology.doors import watched
 from topology.store import Store
 from topology.values import Chassis
+from topology.witnesses import withdrawals
 
 LOG = logging.getLogger(__name__)
 OVSDB_GRACE = 3.0
@@ -129,6 +131,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             send,
             answers=self._has_answered,
             heard=self._heard,
+            is_silent=lambda chassis_id: self._witnesses.is_silent(chassis_id),
         )
         self._outside = Outside(self._store, lambda: self._controller.engine, send)
         self._sight = Sight(self._store, lambda: self._controller.engine.view, send)
@@ -145,6 +148,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             snat_block_size=self._options.snat_block_size,
             admits=limit.admits,
             are_joined=self._hear_one_another,
+            is_silent=lambda chassis_id: self._witnesses.is_silent(chassis_id),
         )
         self._ovsdb = OvsdbServer(
             callbacks=Callbacks(
@@ -152,6 +156,8 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
                 on_observed=self._controller.observed,
                 on_lost=self._controller.database_lost,
                 watched=lambda chassis_id: self._controller.engine.ask(watched, chassis_id),
+                shunned=lambda chassis_id: withdrawals(self._store).get(chassis_id, frozenset()),
+                on_heard=self._look_at_witnesses,
                 admits=limit.admits,
             ),
             openflow_port=self.CONF.ofp_ssl_listen_port if credentials else self.CONF.ofp_tcp_listen_port,
@@ -161,6 +167,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             tls=credentials.context(demanding=True) if credentials else None,
             connections_per_port=self._options.connections_per_port,
         )
+        self._witnesses = Witnesses(self._store, self._ovsdb.hearing, self._controller.realization.progress)
         self._source_ports = SourcePorts(self._controller, self._switches.packets)
         self._idle_blocks = IdleBlocks(self._controller)
         self._operations = Operations(
@@ -168,6 +175,7 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             restarts=self._restarts,
             source_ports=self._source_ports,
             holds=self._holds,
+            awaited=self._witnesses.awaited,
         )
 
     def start(self) -> None:
@@ -267,12 +275,33 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
             hub.sleep(1)
             try:
                 self._outages.tick()
+                self._look_after_witnesses()
                 self._sight.tick()
                 self._controller.tick()
                 self._outside.tick()
                 self._virtual_addresses.tick()
             except Exception:
                 LOG.exception("external networks could not be looked after; it is tried again")
+
+    def _look_after_witnesses(self) -> None:
+        wanted = withdrawals(self._store)
+        told = self._ovsdb.hearing()
+        self._ovsdb.hurry(each for each in told if told[each].withdrawn != wanted.get(each, frozenset()))
+        if self._witnesses.tick():
+            self._outages.silence()
+
+    def _look_at_witnesses(self) -> None:
+        """Go on at once where somebody that the controller has lost is silent now, or soon will be."""
+        if self._witnesses.look():
+            self._outages.silence()
+            self._controller.hand_over()
+        elif withdrawals(self._store):
+            hub.spawn_after(NOTICED, self._look_again)
+
+    def _look_again(self) -> None:
+        if self._witnesses.look():
+            self._outages.silence()
+            self._controller.hand_over()
 
     def _look_at_source_ports(self) -> None:
         while True:

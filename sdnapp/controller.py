@@ -80,6 +80,7 @@ class Controller:
         snat_block_size: int = port_blocks.PORTS,
         admits: Callable[[str], bool] = lambda chassis_id: True,
         are_joined: Callable[[str, str], bool] = lambda one, other: True,
+        is_silent: Callable[[str], bool] = lambda chassis_id: True,
     ) -> None:
         """``wake`` is called when there is something to catch up with; whoever is woken calls ``catch_up``.
 
@@ -89,6 +90,7 @@ class Controller:
         ``snat_block_size``: source ports of a chassis's first block on a router's external addresses.
         ``admits``: whether a chassis that reports no database may be one more.
         ``are_joined``: whether two gateway chassis reach one another by tunnel.
+        ``is_silent``: whether one that cannot be reached answers nobody for certain (``sdnapp.witnesses``).
         """
         self.snat_block_size = snat_block_size
         self._admits = admits
@@ -98,7 +100,7 @@ class Controller:
         self.store = store
         self.responders = responders
         self.realization = Realization(give_way)
-        self._handovers = Handovers(store, self.realization, are_joined=are_joined)
+        self._handovers = Handovers(store, self.realization, are_joined=are_joined, is_silent=is_silent)
         self._switches = switches
         self._wake = wake
         self._changes: list[Change] = []
@@ -363,6 +365,11 @@ class Controller:
         """Go on with handovers that have waited long enough. To be called once a second."""
         with self._busy:
             self._handovers.tick()
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Go on with handovers if anything has come that they wait for, such as that somebody is silent."""
+        with self._busy:
             if self._handovers.may_go_on():
                 self._reconsider()
 

@@ -7,14 +7,14 @@ from typing import Any
 from topology.doors import active_gateway, gateway_chassis, translators
 from topology.facts import View
 from topology.gateway import Gateway, gateway
-from topology.gateway_values import GatewayBinding, NoUpstream, Outage, Translation
+from topology.gateway_values import Alone, Fence, GatewayBinding, NoUpstream, Outage, Translation
 from topology.port_blocks import PORTS, blocks_left, left
 from topology.store import Store
 from topology.translation import Place, taken_of
 from topology.values import Chassis, FloatingIP, Network, Router
 
 ACTIVE, STANDBY, OUT, NO_UPSTREAM = "active", "standby", "out", "no upstream"
-HANDING_OVER = "handing over"
+HANDING_OVER, ALONE = "handing over", "alone"
 
 
 Bfd = Mapping[str, Mapping[str, str]]
@@ -28,16 +28,22 @@ def told(
     is_short: Callable[[Place], bool] = lambda place: False,
     bfd: Bfd = NOT_HEARD,
     block_size: int = PORTS,
+    *,
+    awaited: Callable[[str], list[str]] = lambda chassis_id: [],
 ) -> list[dict[str, Any]]:
     """Return a row for each router with a gateway, by name: its chassis, the preferred one first, and its blocks.
 
-    ``is_short`` says whether a chassis finds too few source ports for a router; ``block_size`` is that of first blocks.
+    ``is_short`` says whether a chassis finds too few source ports for a router; ``block_size`` is that of first blocks;
+    ``awaited`` which witnesses must withdraw before another takes the place of a chassis that cannot be reached.
     """
     rows = []
     for router in store.all(Router):
         own = view.ask(gateway, router.id)
         if own is not None:
-            chassis = [_served(store, view, own, bfd, each) for each in view.ask(gateway_chassis, router.id)]
+            chassis = [
+                _served(store, view, own, bfd, each) | {"awaited": awaited(each)}
+                for each in view.ask(gateway_chassis, router.id)
+            ]
             ports = _source_ports(store, view, own, is_short, block_size)
             rows.append(_row(store, router, own) | ports | {"chassis": chassis})
     return sorted(rows, key=lambda row: (row["router_name"], row["router_id"]))
@@ -96,9 +102,11 @@ def _source_ports(
 def _served(store: Store, view: View, own: Gateway, bfd: Bfd, chassis_id: str) -> dict[str, Any]:
     row = store.get(Chassis, chassis_id)
     states = {watcher: each.get((row and row.encap_ip) or "") for watcher, each in sorted(bfd.items())}
+    fence = store.get(Fence, chassis_id)
     return {
         "id": chassis_id,
         "state": _state(store, view, own, chassis_id),
+        "witnesses": list(fence.witnesses) if fence is not None else [],
         "bfd": {watcher: state for watcher, state in states.items() if state is not None},
     }
 
@@ -110,6 +118,8 @@ def _state(store: Store, view: View, own: Gateway, chassis_id: str) -> str:
         return OUT
     if store.get(NoUpstream, f"{own.network.id}/{chassis_id}") is not None:
         return NO_UPSTREAM
+    if store.get(Alone, chassis_id) is not None:
+        return ALONE
     row = _binding(store, own.router_id)
     return HANDING_OVER if row is not None and row.former == chassis_id else STANDBY
 

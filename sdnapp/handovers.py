@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sdnapp.realization import IN_SYNC, Realization
 from topology.facts import View
 from topology.gateway_binding import Progress, awaited, bind
-from topology.gateway_values import GETTING_READY, PASSING_ON, GatewayBinding
+from topology.gateway_values import GETTING_READY, PASSING_ON, GatewayBinding, Outage
 from topology.store import Store
 from topology.turns import GiveWay, by_turns, nobody_waits
 from topology.values import Router
@@ -25,7 +25,8 @@ Step = tuple[str, str | None, str, str]
 class Handovers:
     """Who stands for which router, kept up to date by ``follow``. ``tick`` is to be called once a second.
 
-    ``are_joined`` says whether two chassis reach one another by tunnel.
+    ``are_joined`` says whether two chassis reach one another by tunnel; ``is_silent`` whether one that cannot be
+    reached is silent for certain (``sdnapp.witnesses``).
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Handovers:
         realization: Realization,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         are_joined: Callable[[str, str], bool] = lambda one, other: True,
+        is_silent: Callable[[str], bool] = lambda chassis_id: True,
     ) -> None:
         self._store, self._realization, self._now, self._are_joined = store, realization, now, are_joined
         self._decided: dict[Step, int] = {}
@@ -41,7 +43,8 @@ class Handovers:
         self._ticks: dict[Step, int] = {}
         """For how many ticks a step has lasted; questions are passed on since that was confirmed."""
         self._due: set[Step] = set()
-        self._progress = Progress(self._is_done, self._are_parted)
+        self._is_silent = is_silent
+        self._progress = Progress(self._is_done, self._are_parted, is_silent)
 
     def follow(self, view: View, router_ids: Iterable[str], give_way: GiveWay = nobody_waits) -> None:
         """Choose anew for some routers, and go on with what is under way as far as switches have confirmed it.
@@ -68,10 +71,7 @@ class Handovers:
 
     def may_go_on(self) -> bool:
         """Return whether since this was asked last a step has been done, or cannot last."""
-        before, self._due = (
-            self._due,
-            {_step(row) for row in self._under_way() if self._is_done(row) or self._are_parted(row)},
-        )
+        before, self._due = self._due, {_step(row) for row in self._under_way() if self._goes_on(row)}
         return not self._due <= before
 
     def _concerns(self, view: View, router_id: str) -> bool:
@@ -79,6 +79,10 @@ class Handovers:
 
     def _under_way(self) -> list[GatewayBinding]:
         return self._store.find(GatewayBinding, "handover", True)
+
+    def _goes_on(self, row: GatewayBinding) -> bool:
+        is_lost = self._store.get(Outage, awaited(row)) is not None
+        return self._is_done(row) or self._are_parted(row) or (is_lost and self._is_silent(awaited(row)))
 
     def _is_done(self, row: GatewayBinding) -> bool:
         if not self._is_confirmed(row):

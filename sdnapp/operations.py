@@ -51,7 +51,10 @@ class Operations:
         restarts: Restarts | None = None,
         source_ports: SourcePorts | None = None,
         holds: Holds | None = None,
+        awaited: Callable[[str], list[str]] = lambda chassis_id: [],
     ) -> None:
+        """``awaited`` is as of ``gateways.told``."""
+        self._awaited = awaited
         self._holds = holds or Holds()
         self._controller = controller
         self._restarts = restarts or Restarts(controller.store)
@@ -192,7 +195,9 @@ class Operations:
         self._controller.catch_up()
         bfd = {each["chassis"]: each["bfd"] for each in self._databases() if each["chassis"] is not None}
         size = self._controller.snat_block_size
-        told = gateways.told(self._store, self._controller.engine.view, self._source_ports.is_short, bfd, size)
+        told = gateways.told(
+            *(self._store, self._controller.engine.view, self._source_ports.is_short, bfd, size), awaited=self._awaited
+        )
         return {"gateways": told, "hostnames": self._hostnames()}
 
     def restarts(self) -> list[dict[str, Any]]:

@@ -6,19 +6,22 @@ While nobody at all is connected, as when the controller itself has just started
 
 One that is out may have lost the controller only. The others show it its secret on each physical network where they can
 stand for routers, again and again: it may hear them later than the world does. See ``flows/features/fences.py``.
+
+If it has witnesses (``topology.witnesses``), these withdraw first: until they have, it goes on, and is shown nothing.
 """
 
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from sdnapp import arp
 from sdnapp.outside import Send
 from sdnapp.realization import DEAD, IN_SYNC, SILENT
 from topology.facts import View, live_network
-from topology.gateway_values import Fence, Outage
+from topology.gateway_values import Alone, Fence, Outage
 from topology.presence import networks_stood_on
 from topology.store import Store
 from topology.values import Chassis, Segment
@@ -43,6 +46,7 @@ class Outages:
 
     ``view`` returns the model as of now. ``answers`` asks a connected chassis for a sign of life, and returns whether
     it has given one since it was asked before. ``heard`` is told which falls silent, and which speaks again.
+    ``is_silent`` says of one that is out whether its witnesses have withdrawn.
     """
 
     def __init__(
@@ -54,9 +58,10 @@ class Outages:
         *,
         answers: Callable[[str], bool] = lambda chassis_id: True,
         heard: Heard = lambda chassis_id, *, is_heard: None,
+        is_silent: Callable[[str], bool] = lambda chassis_id: True,
     ) -> None:
         self._store, self._view, self._state, self._send = store, view, state, send
-        self._answers, self._heard = answers, heard
+        self._answers, self._heard, self._is_silent = answers, heard, is_silent
         self._missed: dict[str, int] = {}
         self._unanswered: Counter[str] = Counter()
 
@@ -66,17 +71,13 @@ class Outages:
         for chassis_id in self._unanswered.keys() - known.keys():
             del self._unanswered[chassis_id]
             self._heard(chassis_id, is_heard=True)
-        self._keep_fences(known.keys())
+        self._keep_fences(known)
         out = set(self._store.find_ids(Outage, "every", True))
         for chassis_id in out:
-            if known.get(chassis_id, IN_SYNC) == IN_SYNC:
+            # What is no gateway chassis any more may not have heard of that.
+            if self._state(chassis_id) == IN_SYNC or self._store.get(Chassis, chassis_id) is None:
                 self._returned(chassis_id)
-        connected = [
-            chassis_id
-            for chassis_id, state in known.items()
-            if state != DEAD and self._unanswered[chassis_id] < SILENCE
-        ]
-        if not connected:
+        if not self._connected(known):
             self._missed.clear()
             return
         self._missed = {each: self._missed.get(each, 0) + 1 for each, state in known.items() if state == DEAD}
@@ -87,7 +88,7 @@ class Outages:
             if unanswered >= SILENCE and chassis_id not in out:
                 self._heard(chassis_id, is_heard=False)
                 self._lost(chassis_id)
-        self._silence(connected)
+        self.silence()
 
     def _listen(self, chassis_id: str) -> str:
         """Return where a chassis stands, after it was asked whether it is there."""
@@ -103,33 +104,49 @@ class Outages:
                 return self._state(chassis_id)
         return state
 
-    def _keep_fences(self, wanted: Set[str]) -> None:
-        """Have a secret for each gateway chassis; there is one before it can be needed."""
+    def _connected(self, known: Iterable[str]) -> list[str]:
+        return [each for each in known if self._state(each) != DEAD and self._unanswered[each] < SILENCE]
+
+    def _keep_fences(self, known: Mapping[str, str]) -> None:
+        """Have a secret for each gateway chassis that has been in sync; there is one before it can be needed."""
         present = set(self._store.find_ids(Fence, "every", True))
-        if present != wanted:
+        fresh = {each for each, state in known.items() if each not in present and state == IN_SYNC}
+        if fresh or not present <= known.keys():
             with self._store.transaction() as tx:
-                for chassis_id in present - wanted:
+                for chassis_id in present - known.keys():
                     tx.delete(Fence, chassis_id)
-                for chassis_id in wanted - present:
-                    tx.put(Fence(chassis_id, 1, secrets.randbits(SECRET_BITS)))
+                    if tx.get(Alone, chassis_id) is not None:
+                        tx.delete(Alone, chassis_id)
+                for chassis_id in fresh:
+                    tx.put(Fence(chassis_id, 1, _secret()))
 
     def _lost(self, chassis_id: str) -> None:
         LOG.warning("gateway chassis %s cannot be reached: other gateway chassis serve its routers", chassis_id)
         fence = self._store.get(Fence, chassis_id)
-        assert fence is not None
         with self._store.transaction() as tx:
-            tx.put(Outage(chassis_id, fence.secret))
+            if fence is None:
+                tx.put(Outage(chassis_id))
+                return
+            witnesses = tuple(dict.fromkeys((*fence.witnesses, *fence.leaving)))
+            tx.put(Outage(chassis_id, fence.secret, witnesses))
+            if witnesses:
+                # When it has returned, too, until it hears one of them.
+                tx.put(Alone(chassis_id))
             # What silences it now must not when it has returned, however late a frame arrives.
-            tx.put(Fence(chassis_id, fence.generation + 1, secrets.randbits(SECRET_BITS)))
+            tx.put(replace(fence, generation=fence.generation + 1, secret=_secret()))
 
     def _returned(self, chassis_id: str) -> None:
         LOG.info("gateway chassis %s serves its routers again", chassis_id)
         with self._store.transaction() as tx:
             tx.delete(Outage, chassis_id)
 
-    def _silence(self, connected: list[str]) -> None:
+    def silence(self) -> None:
+        """Show those that are out their secrets, if others take their place."""
         view = self._view()
+        connected = self._connected(row.id for row in self._store.find(Chassis, "every", True) if row.gateway)
         for outage in self._store.find(Outage, "every", True):
+            if not outage.secret or not self._is_silent(outage.id):
+                continue
             for network_id in view.ask(networks_stood_on, outage.id):
                 network = view.ask(live_network, network_id)
                 if network is not None:
@@ -140,3 +157,8 @@ class Outages:
         if segment.physical_network is not None:
             frame = arp.silencing(chassis_id, outage.id, outage.secret, segment.segmentation_id)
             self._send(chassis_id, segment.physical_network, frame)
+
+
+def _secret() -> int:
+    """Return one that is not 0, which ordinary ARP requests have in its place."""
+    return secrets.randbits(SECRET_BITS) or 1

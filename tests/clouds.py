@@ -89,9 +89,14 @@ class Cloud(ABC):
         """What chassis hold that the controller has lost."""
         self._shown: list[tuple[str, Packet]] = []
         """Frames of the controller's for physical networks."""
-        self._outages = Outages(self.store, lambda: self.engine.view, self._state, self._show)
+        self._outages = Outages(
+            *(self.store, lambda: self.engine.view, self._state, self._show),
+            is_silent=lambda chassis_id: self.withdraws,
+        )
         self.hands_over = True
         """Whether switches confirm at once the steps by which gateway chassis hand over."""
+        self.withdraws = True
+        """Whether the witnesses of chassis that the controller loses withdraw, so that these are silent for certain."""
         self.block_size = BLOCK
         """Source ports of the first blocks that are taken from now on."""
         self.untranslated: list[str] = []
@@ -340,6 +345,10 @@ class Cloud(ABC):
     def dropped(self, port: Port) -> Counter[str]:
         """How many packets have been counted for a port so far, by reason."""
 
+    @abstractmethod
+    def deafen(self, chassis: str, *, is_deaf: bool = True) -> None:
+        """Let a chassis hear no other one by BFD; or all again."""
+
     # What is below
 
     @abstractmethod
@@ -385,7 +394,9 @@ class Cloud(ABC):
             changes, self._changes[:] = list(self._changes), []
             self.engine.update(changes)
             moved = self.engine.take_moved(gateway_binding.choices, translation.unsettled)
-            progress = gateway_binding.Progress(lambda row: self.hands_over, lambda row: False)
+            progress = gateway_binding.Progress(
+                lambda row: self.hands_over, lambda row: False, lambda chassis_id: self.withdraws
+            )
             handed_over = {row.router_id for row in self.store.find(GatewayBinding, "handover", True)}
             gateway_binding.bind(self.store, self.engine.view, moved | handed_over, NOW, progress)
             problems = translation.settle(self.store, self.engine.view, moved, self.block_size)
@@ -454,6 +465,7 @@ class SimulatedCloud(Cloud):
         self._connections = Connections()
         self.dead: set[str] = set()
         """Chassis that have failed and nobody but the other chassis has noticed."""
+        self.deaf: set[str] = set()
         self._learnt: dict[str, dict[Flow, None]] = {}
         self._counted: Counter[tuple[int, str]] = Counter()
         """Drops by the port's key and the reason."""
@@ -463,14 +475,20 @@ class SimulatedCloud(Cloud):
     def fabric(self) -> Fabric:
         """The switches with the flows of this moment."""
         flows = {name: self.held(name) for name in CHASSIS}
-        dead = frozenset((name, WATCH_PORTS[each]) for each in self.dead for name in CHASSIS)
-        return Fabric(self.store.all(Chassis), flows, self.placements, self._connections, dead, learnt=self._learnt)
+        dead = {(name, WATCH_PORTS[each]) for each in self.dead for name in CHASSIS}
+        dead |= {(name, port) for name in self.deaf for port in WATCH_PORTS.values()}
+        return Fabric(
+            self.store.all(Chassis), flows, self.placements, self._connections, frozenset(dead), learnt=self._learnt
+        )
 
     def _hear(self, name: str, *, is_heard: bool) -> None:
         (self.dead.discard if is_heard else self.dead.add)(name)
 
     def dropped(self, port: Port) -> Counter[str]:
         return Counter({reason: count for (key, reason), count in self._counted.items() if key == port.key})
+
+    def deafen(self, chassis: str, *, is_deaf: bool = True) -> None:
+        (self.deaf.add if is_deaf else self.deaf.discard)(chassis)
 
     def limit_connections(self, limit: int) -> None:
         self._connections.limit = limit

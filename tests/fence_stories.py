@@ -1,9 +1,11 @@
 """Stories of gateway chassis that the controller has lost. See ``tests.packet_stories``."""
 
+from dataclasses import replace
+
 from flows.fields import ARP_REPLY, ARP_REQUEST
 from flows.packets import Packet, arp_request, gratuitous_arp, icmp_echo
 from sdnapp import arp
-from tests.clouds import UPSTREAM, UPSTREAM_MAC, Cloud
+from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, Cloud
 from tests.gateway_stories import FLAT, OUTSIDE, ask_far, block_of, floating, outside, outward, seen
 from tests.real_ovs.frames import from_bytes
 from tests.router_stories import lan
@@ -105,6 +107,69 @@ def instances_of_a_silenced_gateway_chassis_leave_by_its_successor(cloud: Cloud)
     ((door, packet),) = outside(cloud.inject(place, sent))
     assert door == successor
     assert packet == seen(sent, net.out.mac_address, OUTSIDE, udp_src=block_of(cloud, net.hub, former))
+
+
+def witnessed(cloud: Cloud, chassis: str) -> None:
+    """Let the two others be a gateway chassis's witnesses."""
+    fence = cloud.store.get(Fence, chassis)
+    assert fence is not None
+    cloud.put(replace(fence, witnesses=tuple(name for name in CHASSIS if name != chassis)))
+
+
+@story
+def who_hears_no_witness_answers_nobody_in_a_role_that_others_may_have(cloud: Cloud) -> None:
+    net = outward(cloud, ("hv1", "hv3"), ("hv1", "hv3"))
+    three = cloud.port("three", net.red, "10.0.1.13", "hv3")
+    local = {"hv1": net.one, "hv3": three}
+    each, home = floating(cloud, net, 20, net.two), floating(cloud, net, 21, cloud.port("home", net.red, "10.0.1.14"))
+    cloud.bind(cloud.store.get(Port, "home"), "hv1")
+    roles = (OUTSIDE, each.address)
+    (active,) = answering(cloud, OUTSIDE)
+    witnessed(cloud, active)
+    echo = icmp_echo(UPSTREAM_MAC, net.out.mac_address, UPSTREAM, OUTSIDE)
+    assert [answering(cloud, address) for address in roles] == [[active]] * 2, "it hears them"
+    cloud.deafen(active)
+    assert [answering(cloud, address) for address in roles] == [[]] * 2
+    assert active not in [chassis for chassis, _ in outside(cloud.inject_physical(FLAT, echo))]
+    assert answering(cloud, home.address) == ["hv1"], "nobody else has that"
+    place, sent = f"{local[active].id}@{active}", ask_far(net, local[active], udp_src=40000, udp_dst=53)
+    assert [chassis for chassis, _ in outside(cloud.inject(place, sent))] == [active], "it reaches no other"
+    cloud.deafen(active, is_deaf=False)
+    assert [answering(cloud, address) for address in roles] == [[active]] * 2
+
+
+@story
+def who_is_fenced_leaves_by_another_though_its_witnesses_have_withdrawn(cloud: Cloud) -> None:
+    net = outward(cloud, ("hv1", "hv3"), ("hv1", "hv3"))
+    three = cloud.port("three", net.red, "10.0.1.13", "hv3")
+    local = {"hv1": net.one, "hv3": three}
+    (former,) = answering(cloud, OUTSIDE)
+    (successor,) = {"hv1", "hv3"} - {former}
+    witnessed(cloud, former)
+    cloud.deafen(former)
+    cloud.lose(former)
+    sent = ask_far(net, local[former], udp_src=40000, udp_dst=53)
+    assert [chassis for chassis, _ in outside(cloud.inject(f"{local[former].id}@{former}", sent))] == [successor]
+    assert answering(cloud, OUTSIDE) == [successor]
+
+
+@story
+def nobody_takes_the_place_of_one_that_its_witnesses_have_not_withdrawn_from(cloud: Cloud) -> None:
+    net = outward(cloud, ("hv1", "hv3"), ("hv1", "hv3"))
+    (former,) = answering(cloud, OUTSIDE)
+    witnessed(cloud, former)
+    cloud.withdraws = False
+    cloud.lose(former)
+    outage = cloud.store.get(Outage, former)
+    assert outage is not None and {*outage.witnesses} == {*CHASSIS} - {former}
+    assert answering(cloud, OUTSIDE) == [former], "it is shown no secret, either"
+    cloud.withdraws = True
+    cloud.deafen(former)
+    cloud.look()
+    cloud.change(net.hub, description="whatever has the handovers followed")
+    assert answering(cloud, OUTSIDE) == [name for name in ("hv1", "hv3") if name != former]
+    cloud.deafen(former, is_deaf=False)
+    assert answering(cloud, OUTSIDE) == [name for name in ("hv1", "hv3") if name != former], "it has heard its secret"
 
 
 @story

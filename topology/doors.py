@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from topology.address_scopes import spared
 from topology.facts import Relation, View, encap_ip, networks_at
 from topology.gateway import Gateway, bound, gateway, gateways_on, in_order, is_door
-from topology.gateway_values import Translation
+from topology.gateway_values import Fence, Translation
 from topology.provider import networks_entering, provider_interfaces
 from topology.routing import externals_reached, networks_of, networks_reached, reaching_router, with_all_behind
 from topology.values import Chassis, FloatingIP, Network, Port, PortForwarding
@@ -70,13 +70,20 @@ def active_gateway(view: View, router_id: str) -> str | None:
 def watched(view: View, chassis_id: str) -> tuple[str, ...]:
     """Return the tunnel addresses of the chassis whose end a chassis must notice by itself, sorted.
 
-    Everybody watches the gateway chassis, which watch everybody: BFD has two ends.
+    Everybody watches the gateway chassis, which watch everybody: BFD has two ends. Before a gateway chassis has been in
+    sync, it must hear nobody, as it may have been one before (``topology.witnesses``).
     """
     own = view.get(Chassis, chassis_id)
     if own is None or not any(view.ask(gateways_on, each) for each in view.find_ids(Network, "transit", True)):
         return ()
+    if own.gateway and not _is_known(view, own):
+        return ()
     others = (view.get(Chassis, other) for other in view.find_ids(Chassis, "every", True) if other != chassis_id)
-    found = {other.encap_ip for other in others if other is not None and (own.gateway or other.gateway)}
+    found = {
+        other.encap_ip
+        for other in others
+        if other is not None and (_is_known(view, other) if other.gateway else own.gateway)
+    }
     return tuple(sorted(address for address in found - {own.encap_ip} if address is not None))
 
 
@@ -86,6 +93,10 @@ def watch_ports(view: View, chassis_id: str, others: Iterable[str], own: Gateway
     ports = dict(chassis.watch_ports) if chassis is not None else {}
     addresses = {each: view.ask(encap_ip, each, own.transit.network_type) for each in others}
     return {each: ports.get(address or "", 0) for each, address in addresses.items()}
+
+
+def _is_known(view: View, chassis: Chassis) -> bool:
+    return view.get(Fence, chassis.id) is not None
 
 
 def ways_out(view: View, router_id: str, chassis_id: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from topology.facts import LiveNetwork, Relation, View, live_network
-from topology.gateway_values import GatewayBinding, NoUpstream, Outage
+from topology.gateway_values import Alone, GatewayBinding, NoUpstream, Outage
 from topology.values import Chassis, Network, Port, Router, Segment, Subnet
 
 
@@ -85,13 +85,18 @@ def in_order(what: str, chassis_ids: Iterable[str]) -> tuple[str, ...]:
 
 
 def preferred(view: View, able: tuple[str, ...], network_id: str) -> str | None:
-    """Return the first of some chassis that can be reached, and that reaches the network's upstream router.
+    """Return the first of some chassis that can be reached, hears a witness, and reaches the network's upstream router.
 
     Where none can, it stays with the preferred one, which may well carry on by itself.
     """
     reached = [chassis_id for chassis_id in able if view.get(Outage, chassis_id) is None]
-    leading = [chassis_id for chassis_id in reached if view.get(NoUpstream, f"{network_id}/{chassis_id}") is None]
+    leading = [chassis_id for chassis_id in reached if view.ask(is_well, chassis_id, network_id)]
     return next(iter(leading or reached or able), None)
+
+
+def is_well(view: View, chassis_id: str, network_id: str) -> bool:
+    """Return whether a chassis hears a network's upstream router, and is not alone (facts of who can be reached)."""
+    return view.get(NoUpstream, f"{network_id}/{chassis_id}") is None and view.get(Alone, chassis_id) is None
 
 
 def bound(view: View, owner: str, able: tuple[str, ...]) -> str | None:

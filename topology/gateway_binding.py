@@ -2,7 +2,7 @@
 
 Everybody sends by a new one at once, as any gateway chassis can carry any packet. But only one may answer ARP: that is
 handed over in steps (``topology.handing_over``), each of which waits for what a switch confirms. Who cannot be reached
-cannot confirm anything, but is silenced (``Fence``).
+cannot confirm anything, but is silenced (``Fence``, ``topology.witnesses``): nobody else answers until that is certain.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 from topology.doors import gateway_chassis
 from topology.facts import View
-from topology.gateway import gateway, preferred
+from topology.gateway import gateway, is_well, preferred
 from topology.gateway_values import (
     GETTING_READY,
     LETTING_GO,
     PASSING_ON,
     TAKING_OVER,
     GatewayBinding,
-    NoUpstream,
     Outage,
 )
 from topology.interfaces import interfaces, live_interface
@@ -62,11 +61,13 @@ def awaited(row: GatewayBinding) -> str:
 class Progress(NamedTuple):
     """What is known of handovers, by their bindings, be they stored or about to be.
 
-    Whether a step is done, so that the next one may be made; whether the two cannot pass on what they are asked.
+    Whether a step is done, so that the next one may be made; whether the two cannot pass on what they are asked; and
+    whether a chassis that cannot be reached is silent for certain.
     """
 
     is_done: Says
     are_parted: Says
+    is_silent: Callable[[str], bool]
 
 
 def bind(store: Store, view: View, router_ids: Iterable[str], now: str, progress: Progress) -> None:
@@ -95,7 +96,7 @@ def _choice(view: View, owner: str, able: tuple[str, ...], network_id: str) -> C
     reached = [chassis_id for chassis_id in able if view.get(Outage, chassis_id) is None]
     # A door of a provider network hears it only while it is one.
     hearing = reached if owner.startswith("router/") else []
-    partners = (each for each in hearing if view.get(NoUpstream, f"{network_id}/{each}") is None)
+    partners = (each for each in hearing if view.ask(is_well, each, network_id))
     return Choice(owner, able, preferred(view, able, network_id) if reached else None, frozenset(partners))
 
 
@@ -106,11 +107,15 @@ def _next(
         # It may well carry on by itself, and nobody can tell it to stop.
         return row
     chassis_id = choice.first or choice.able[0]
-    if row is not None and row.former and row.step == TAKING_OVER and not _is_lost(view, row.chassis_id):
-        # Until it has confirmed that, nobody knows which of the two answers.
-        if not progress.is_done(row):
+    if row is not None and row.former and row.step == TAKING_OVER:
+        # Until it has confirmed that, or is silent, nobody knows which of the two answers.
+        if _is_lost(view, row.chassis_id):
+            if not progress.is_silent(row.chassis_id):
+                return row
+        elif not progress.is_done(row):
             return row
-        row = _alone(row)
+        else:
+            row = _alone(row)
     if row is None:
         return GatewayBinding(choice.owner, router_id, chassis_id, now)
     # Any other that was in between has never answered but what this one has passed on.
@@ -122,7 +127,8 @@ def _next(
     if not {holder, chassis_id} <= choice.partners or progress.are_parted(row):
         row = replace(row, step=LETTING_GO)
     if row.step == LETTING_GO:
-        return _alone(row) if _is_lost(view, holder) or progress.is_done(row) else row
+        is_silent = progress.is_silent(holder) if _is_lost(view, holder) else progress.is_done(row)
+        return _alone(row) if is_silent else row
     return replace(row, step=NEXT_STEP[row.step]) if progress.is_done(row) else row
 
 

@@ -49,11 +49,13 @@ class Translation:
 class Outage:
     """A gateway chassis that the controller cannot reach, so that others take its place. ``id`` is the chassis's.
 
-    ``secret`` is that of its last ``Fence``, by which those others silence it.
+    ``secret`` is that of its last ``Fence``, by which those others silence it; 0 where it had none. It falls silent by
+    itself when all ``witnesses`` have withdrawn, which are those that it may have had (``topology.witnesses``).
     """
 
     id: str
     secret: int = 0
+    witnesses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,22 @@ class Fence:
     """How a gateway chassis is silenced that the controller cannot reach. ``id`` is the chassis's.
 
     Shown ``secret`` (48 bits), it gives up its roles while it has flows of this ``generation``. Each time that it is
-    lost, the next one begins.
+    lost, the next one begins. It also gives them up while it hears none of its ``witnesses``, which are two chassis or
+    none; ``leaving`` are those before these, until it has confirmed the change.
     """
 
     id: str
     generation: int
     secret: int
+    witnesses: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A gateway chassis that hears none of its witnesses, while another one can answer. ``id`` is the chassis's."""
+
+    id: str
 
 
 GETTING_READY, PASSING_ON, TAKING_OVER, LETTING_GO = "getting ready", "passing on", "taking over", "letting go"

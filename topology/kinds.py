@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from topology.gateway_values import Fence, GatewayBinding, Neighbour, NoUpstream, Outage, Translation, VirtualAddress
+from topology.gateway_values import (
+    Alone,
+    Fence,
+    GatewayBinding,
+    Neighbour,
+    NoUpstream,
+    Outage,
+    Translation,
+    VirtualAddress,
+)
 from topology.index import spans_of
 from topology.values import (
     ROUTER_GATEWAY,
@@ -214,6 +223,7 @@ KINDS: tuple[Kind, ...] = (
         {"every": lambda t: (True,), "owner": lambda t: (t.owner,), "chassis": lambda t: (t.chassis_id,)},
     ),
     Kind(NoUpstream, "no_upstream", {"every": lambda n: (True,)}),
+    Kind(Alone, "alone", {"every": lambda a: (True,)}),
     Kind(Outage, "outage", {"every": lambda o: (True,)}),
     Kind(Fence, "fence", {"every": lambda f: (True,)}),
     Kind(

@@ -1,7 +1,7 @@
 """Where a packet comes from: an instance's port, a tunnel, or a physical network."""
 
 from flows.actions import Action, Goto, PopVlan, SetField
-from flows.features.fences import ask_fence
+from flows.features.fences import ask_fence, ask_witnesses
 from flows.features.port_filter import how_filtered
 from flows.fields import VLAN_PRESENT
 from flows.flow import flow
@@ -40,7 +40,8 @@ def from_core(view: View, chassis_id: str, network_id: str) -> Published:
         ofport = dict(chassis.patch_ports).get(segment.physical_network or "")
         tag = {"vlan_vid": VLAN_PRESENT | segment.segmentation_id if segment.segmentation_id else 0}
         has_routers = view.ask(gateways_on, network_id) or view.ask(provider_interfaces, network_id)
-        arrived += (*ask_fence(view, chassis_id), Goto("physical_arp")) if has_routers else (Goto("forwarding"),)
+        asking = (*ask_witnesses(view, chassis_id), *ask_fence(view, chassis_id))
+        arrived += (*asking, Goto("physical_arp")) if has_routers else (Goto("forwarding"),)
     if ofport is None:
         return
     actions = (PopVlan(), *arrived) if segment.network_type == "vlan" else arrived

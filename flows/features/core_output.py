@@ -4,7 +4,7 @@ To a physical network, what a router has sent goes with the chassis's own MAC ad
 """
 
 from flows.actions import Action, Goto, Output, PushVlan, SetField
-from flows.features.fences import ask_fence, unless_fenced
+from flows.features.fences import ask_fence, unless_silent
 from flows.fields import VLAN_PRESENT, mac_to_int
 from flows.flow import flow
 from flows.pipeline import CORE_OUTPUT, DOOR_OUTPUT
@@ -48,7 +48,7 @@ def encapsulate(view: View, chassis_id: str, network_id: str) -> Published:
         owner, routed = f"port/{port_id}", {"eth_src": interface.mac_address, **match}
         if view.ask(interface_door, port_id) != chassis_id:
             yield here, flow(CORE_OUTPUT, "routed", "core_output", owner, own, *leave, **routed)
-        elif (asking := ask_fence(view, chassis_id)) and unless_fenced(view.ask(interface_doors, port_id)):
+        elif (asking := ask_fence(view, chassis_id)) and unless_silent(view.ask(interface_doors, port_id)):
             yield here, flow(CORE_OUTPUT, "routed", "core_output", owner, *asking, Goto("door_output"), **routed)
             yield here, flow(DOOR_OUTPUT, "fenced", "core_output", owner, own, *leave, fenced=1, **routed)
             yield here, flow(DOOR_OUTPUT, "encapsulate", "core_output", owner, *leave, **routed)

@@ -74,15 +74,23 @@ def way_out(view: View, router_id: str, chassis_id: str) -> Published:
     if len(ways) == 1 or not alive:
         yield here, flow(DOORS, "elsewhere", FEATURE, owner, *last, **leaving)
         return
-    choose = (FirstAlive("door", tuple(watching[each] for each in alive)), Goto("door_choice"))
+    # A fenced one comes last, as in ``_by_itself``.
+    asking = ask_fence(view, chassis_id) if chassis_id in roads else ()
+    choose = (*asking, FirstAlive("door", tuple(watching[each] for each in alive)), Goto("door_choice"))
     yield here, flow(DOORS, "elsewhere", FEATURE, owner, *choose, **leaving)
     for each in alive:
         yield here, flow(DOOR_CHOICE, "alive", FEATURE, owner, *roads[each], door=watching[each], **leaving)
+    if asking:
+        yield here, flow(DOOR_CHOICE, "fenced", FEATURE, owner, *roads[alive[0]], fenced=1, **leaving)
     yield here, flow(DOOR_CHOICE, "none", FEATURE, owner, *last, **leaving)
 
 
 def _by_itself(view: View, own: Gateway, chassis: Chassis) -> Published:
-    """A gateway chassis sends by itself; if it is fenced, by another one that lives."""
+    """A gateway chassis sends by itself; if it is fenced, by another one that lives.
+
+    It may hear by BFD of none that does, though one silences it: its witnesses have withdrawn. So then it takes one all
+    the same.
+    """
     here, owner = on_chassis(chassis.id), f"router/{own.router_id}"
     leaving: dict[str, int | str] = {"interface": own.key}
     road, asking = _road(view, own, chassis.id, chassis.id), ask_fence(view, chassis.id)
@@ -95,9 +103,10 @@ def _by_itself(view: View, own: Gateway, chassis: Chassis) -> Published:
     choose = (*asking, FirstAlive("door", tuple(watching[each] for each in others)), Goto("door_choice"))
     yield here, flow(DOORS, "here", FEATURE, owner, *choose, **leaving)
     yield here, flow(DOOR_CHOICE, "here", FEATURE, owner, *road, fenced=0, **leaving)
+    roads = {each: _road(view, own, chassis.id, each) for each in others}
     for each in others:
-        other = _road(view, own, chassis.id, each)
-        yield here, flow(DOOR_CHOICE, "alive", FEATURE, owner, *other, door=watching[each], **leaving)
+        yield here, flow(DOOR_CHOICE, "alive", FEATURE, owner, *roads[each], door=watching[each], **leaving)
+    yield here, flow(DOOR_CHOICE, "fenced", FEATURE, owner, *roads[others[0]], fenced=1, **leaving)
 
 
 def _road(view: View, own: Gateway, chassis_id: str, door: str) -> tuple[Action, ...]:

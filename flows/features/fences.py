@@ -7,11 +7,14 @@ it gets flows of the next generation. Floating IPs whose instances are on this c
 
 The controller has it shown each second. Where a network was in two parts, both answer, each in its own; so a successor
 also shows it by itself after each answer of its own, and what both have answered is the last that the former has.
+
+Where it has witnesses (``topology.witnesses``), it does not come to that: it answers nobody while it hears none of
+them. Its instances go on leaving by itself then, as no other chassis is heard; once it is fenced, by another.
 """
 
 from collections.abc import Sequence
 
-from flows.actions import Action, Output, Resubmit, SetField
+from flows.actions import NO_PORT_ALIVE, Action, FirstAlive, Output, Resubmit, SetField
 from flows.fields import ARP_REPLY, ARP_REQUEST, mac_to_int, parse_ipv4
 from flows.flow import flow, learn
 from flows.pipeline import FENCES, PHYSICAL_ANSWER, PHYSICAL_ARP
@@ -21,6 +24,7 @@ from topology.facts import View, live_network
 from topology.gateway_values import Fence, Outage
 from topology.presence import networks_stood_on
 from topology.values import Chassis
+from topology.witnesses import witness_ports
 
 FEATURE = "fences"
 
@@ -45,6 +49,7 @@ def silencing(view: View, chassis_id: str, network_id: str) -> Published:
         if each != chassis_id
         and network_id in view.ask(networks_stood_on, each)
         and (row := view.get(Outage, each)) is not None
+        and row.secret
     ]
     if chassis is None or network is None or not lost:
         return
@@ -79,12 +84,28 @@ def ask_fence(view: View, chassis_id: str) -> tuple[Action, ...]:
     return (SetField("generation", fence.generation), Resubmit("fences")) if fence is not None else ()
 
 
-def unless_fenced(able: Sequence[str]) -> dict[str, int]:
+def ask_witnesses(view: View, chassis_id: str) -> tuple[Action, ...]:
+    """Return the actions by which ``ask_fence`` also finds out whether a chassis hears a witness, if it has any."""
+    ports = view.ask(witness_ports, chassis_id)
+    if ports is None:
+        return ()
+    return (FirstAlive("witness", ports) if ports else SetField("witness", NO_PORT_ALIVE),)
+
+
+def alone(view: View, chassis_id: str) -> Published:
+    """A chassis that hears no witness is alone, unless it is fenced besides."""
+    if view.ask(witness_ports, chassis_id) is not None:
+        said = flow(FENCES, "alone", FEATURE, f"chassis/{chassis_id}", SetField("alone", 1), witness=NO_PORT_ALIVE)
+        yield on_chassis(chassis_id), said
+
+
+def unless_silent(able: Sequence[str]) -> dict[str, int]:
     """Return what the flows match by which a chassis plays a role; one that no other chassis can have, it keeps."""
-    return {"fenced": 0} if len(able) > 1 else {}
+    return {"fenced": 0, "alone": 0} if len(able) > 1 else {}
 
 
 UNITS = (
     Unit(silenced, over=Chassis, each=networks_stood_on),
     Unit(silencing, over=Chassis, each=networks_stood_on),
+    Unit(alone, over=Chassis),
 )

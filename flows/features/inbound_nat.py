@@ -11,7 +11,7 @@ from flows.actions import Action, Goto, Move, Resubmit, SetField, Translate, Unt
 from flows.control_budget import REPORTED, to_controller
 from flows.drops import drop
 from flows.features.doors import for_mac
-from flows.features.fences import unless_fenced
+from flows.features.fences import unless_silent
 from flows.features.icmp import ORIGINAL_TTL
 from flows.features.physical_answers import answer, answer_at_gateway
 from flows.features.routing import NO_PORT
@@ -49,7 +49,7 @@ def to_router(view: View, router_id: str) -> Published:
         here = on_chassis(chassis_id)
         for address in own.addresses:
             for_it: dict[str, int | str] = {"network": network, "ipv4_dst": address}
-            echo = {"icmp_type": ICMP_ECHO_REQUEST, "icmp_code": 0, **unless_fenced(able)}
+            echo = {"icmp_type": ICMP_ECHO_REQUEST, "icmp_code": 0, **unless_silent(able)}
             reply = _echo_reply(own, address)
             yield here, flow(EXTERNAL_ADDRESSES, "echo", FEATURE, owner, *reply, **for_it, **echo)
         for address in own.addresses:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from flows.actions import NO_PORT_ALIVE, FirstAlive, Goto, SetField
 from flows.features.arp_responder import turned
-from flows.features.fences import unless_fenced
+from flows.features.fences import unless_silent
 from flows.features.routing import NO_PORT
 from flows.fields import ARP_REQUEST, mac_to_int, parse_ipv4
 from flows.flow import Flow, flow
@@ -30,7 +30,7 @@ FEATURE = "physical_answers"
 def answer(feature: str, owner: str, network_key: int, mac: str, address: str, *, unless: Mapping[str, int]) -> Flow:
     """Return the flow by which a chassis answers ARP requests of a physical network for an address.
 
-    ``unless`` is ``unless_fenced`` where it answers in a role that others may have, and else empty.
+    ``unless`` is ``unless_silent`` where it answers in a role that others may have, and else empty.
     """
     asked: dict[str, int | str] = {"network": network_key, "arp_op": ARP_REQUEST, "arp_tpa": address, **unless}
     back = (*turned(mac, address), SetField("in_port", NO_PORT), Goto("physical_answer"))
@@ -39,7 +39,7 @@ def answer(feature: str, owner: str, network_key: int, mac: str, address: str, *
 
 def answer_at_gateway(view: View, feature: str, owner: str, own: Gateway, *, mac: str, address: str) -> Published:
     """Answer for an address that is where a router's gateway is; let a chassis that hands over pass questions on."""
-    found, unless = view.ask(answering, own.router_id), unless_fenced(view.ask(gateway_chassis, own.router_id))
+    found, unless = view.ask(answering, own.router_id), unless_silent(view.ask(gateway_chassis, own.router_id))
     asked: dict[str, int | str] = {"network": own.network.key, "arp_op": ARP_REQUEST, "arp_tpa": address}
     said = answer(feature, owner, own.network.key, mac, address, unless=unless)
     if found.answers is not None:

@@ -6,7 +6,7 @@ One chassis stands for an interface on the physical network (``topology.provider
 from flows.actions import Goto, SetField
 from flows.control_budget import to_controller
 from flows.features.addresses import found
-from flows.features.fences import unless_fenced
+from flows.features.fences import unless_silent
 from flows.features.physical_answers import answer
 from flows.features.upstream import claims, told
 from flows.fields import ETH_TYPE_IPV4, parse_ipv4
@@ -34,7 +34,7 @@ def at_door(view: View, router_id: str, port_id: str) -> Published:
     sent: dict[str, int | str] = {"network": network, "eth_dst": own.mac_address, "eth_type": ETH_TYPE_IPV4}
     yield door, flow(ROUTING, "interface", FEATURE, own.owner, *enter, from_core=1, **sent)
     is_answering = view.ask(answering_door, port_id) is not None
-    unless = unless_fenced(view.ask(interface_doors, port_id))
+    unless = unless_silent(view.ask(interface_doors, port_id))
     for address in own.addresses:
         if is_answering:
             yield door, answer(FEATURE, own.owner, network, own.mac_address, address, unless=unless)

@@ -10,7 +10,7 @@ from checks import Checks
 from cloud import FAR, UPSTREAM, Cloud
 from conversations import Conversation, last_heard, serve
 from frames import Frame, arp_request
-from gateways import chassis, states, until_watched
+from gateways import chassis, states, until_watched, until_witnessed
 from leases import lease
 from pings import Ping, ping, until_answered
 from stations import Instance
@@ -24,7 +24,7 @@ NEXT_TO_NOTHING = 0.2
 ASKED_AGAIN = 3
 """How often a neighbour must have asked again, so that it would have forgotten the router long ago."""
 
-NOTICED = 7.0
+NOTICED = 9.0
 """Seconds until somebody else stands for the router where nothing but the controller has lost a chassis, silently."""
 
 
@@ -127,13 +127,14 @@ def _without_controller(
 ) -> None:
     """The active gateway chassis loses its management link and nothing else: it must not answer beside the next one."""
     until_watched(cloud.hypervisors["h1"], 2)
+    until_witnessed(cloud)
     (fixed,) = port["fixed_ips"]
     asking = Asking(upstream, port["mac_address"], fixed["ip_address"])
     active = _at_the_door(cloud, port["mac_address"]) or ""
     cloud.hypervisors[active].ip("link set mgmt down")
     cut, probe = time.monotonic(), Ping(web, FAR, count=400, interval=0.02)
     (other,) = cloud.hypervisors.keys() - {"h1", active}
-    answers = asking.until(lambda: states(cloud) == {active: "out", other: "active"}, 2)
+    answers = asking.until(lambda: states(cloud) == {active: "out", other: "active"} and not _awaited(cloud), 2)
     noticed = time.monotonic() - cut - 2
     what = f"{active}'s link to the controller is cut, and to nothing else; {other} takes its place"
     checks.check(what, f"within {NOTICED} s", f"after {noticed:.1f} s", noticed <= NOTICED)
@@ -183,6 +184,11 @@ def _wait_for(is_done: Callable[[], bool], timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while not is_done() and time.monotonic() < deadline:
         time.sleep(0.1)
+
+
+def _awaited(cloud: Cloud) -> list[str]:
+    """The witnesses that have yet to withdraw, before one takes another's place."""
+    return [witness for each in chassis(cloud) for witness in each["awaited"]]
 
 
 def _heard(cloud: Cloud, watcher: str) -> dict[str, str]:

@@ -35,7 +35,8 @@ def run(given: argparse.Namespace) -> int:
     rows = [_named(row, shown) for row in document["gateways"]]
     titles = ("router", "network", "address", "chassis", "since", "bfd", "source ports", "floating")
     print(table(titles, map(_cells, rows)))
-    for trouble in filter(None, map(_trouble, rows)):
+    waiting = dict.fromkeys(_waits(each) for row in rows for each in row["chassis"] if each["awaited"])
+    for trouble in (*waiting, *filter(None, map(_trouble, rows))):
         print(f"\n{trouble}")
     return 0
 
@@ -47,7 +48,9 @@ def _named(row: dict[str, Any], shown: dict[str, str]) -> dict[str, Any]:
         return shown.get(chassis, chassis)
 
     chassis = [
-        each | {"id": name(each["id"]), "bfd": {name(watcher): state for watcher, state in each["bfd"].items()}}
+        each
+        | {"id": name(each["id"]), "bfd": {name(watcher): state for watcher, state in each["bfd"].items()}}
+        | {"awaited": [name(witness) for witness in each.get("awaited", ())]}
         for each in row["chassis"]
     ]
     blocks = [each | {"chassis": name(each["chassis"])} for each in row["blocks"]]
@@ -74,6 +77,15 @@ def _cells(row: dict[str, Any]) -> list[Any]:
         blocks if row["enable_snat"] else "no translation",
         row["floating_ips"],
     ]
+
+
+def _waits(chassis: dict[str, Any]) -> str:
+    """Return why nobody takes the place of a chassis that is out, and what to do."""
+    return (
+        f"{chassis['id']} is out, and may go on answering ARP while it hears {' or '.join(chassis['awaited'])}, which "
+        "cannot be told to withdraw: nobody else answers until they can be reached, or it is back.\nOf what is off for "
+        "certain:\n  openstack network agent delete ID"
+    )
 
 
 def _trouble(row: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ import math
 import socket
 import time
 from collections.abc import Callable, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ from sdnapp.tls import peer_name
 from sdnapp.turns import Turns, let_others
 from topology.placement import Plugged
 from topology.values import Chassis
+from topology.witnesses import Hearing
 
 LOG = logging.getLogger(__name__)
 
@@ -43,14 +45,17 @@ class Callbacks:
     by port id (to be read before it returns), whenever one of them has changed, and once after each ``on_connected``,
     and the ids of the ports that have changed since it was told last (None: that is not known); ``on_lost`` the chassis
     id.
-    ``watched`` is asked now and then, for the tunnel addresses of the chassis that one watches; ``admits`` whether a
-    chassis may be one.
+    ``watched`` is asked now and then, for the tunnel addresses of the chassis that one watches, and ``shunned`` for
+    those from which it withdraws; ``on_heard`` hears that what its BFD sessions tell has changed. ``admits`` says
+    whether a chassis may be one.
     """
 
     on_connected: Callable[[str, str], None]
     on_observed: Callable[[Chassis, Mapping[str, Plugged], Set[str] | None], None]
     on_lost: Callable[[str], None]
     watched: Callable[[str], tuple[str, ...]] = lambda chassis_id: ()
+    shunned: Callable[[str], frozenset[str]] = lambda chassis_id: frozenset()
+    on_heard: Callable[[], None] = lambda: None
     admits: Callable[[str], bool] = lambda chassis_id: True
 
 
@@ -111,7 +116,9 @@ class Connection:
         self._closing: str | None = None
         self._again = False
         self._watched: tuple[str, ...] = ()
+        self._shunned: frozenset[str] = frozenset()
         self._bfd: Mapping[str, str] = {}
+        self.hearing = Hearing()
         self._observer = Observer(self._session.replica, give_way)
         self._plan: Plan | None = None
         """What was planned, while nothing that it rests on has changed."""
@@ -162,6 +169,11 @@ class Connection:
             hub.sleep(0.02)
         return True
 
+    def hurry(self) -> None:
+        """Let its greenlet look at once at what is wanted of the switch: at the answer to this. For other greenlets."""
+        with self._sending, suppress(OSError):
+            self._socket.sendall(PROBE)
+
     def status(self) -> dict[str, Any]:
         """Return what operators want to know: times in seconds, ``connected_since`` of the epoch, the others ago."""
         controllers = self._session.replica.rows(Controller).values()
@@ -198,7 +210,7 @@ class Connection:
                 let_others()
             now = time.monotonic()
             self._session.tick(now)
-            changed |= self.chassis_id is not None and self._watched != self._callbacks.watched(self.chassis_id)
+            changed |= self.chassis_id is not None and (self._watched, self._shunned) != self._asked(self.chassis_id)
             if self._session.synced and (changed or self._again):
                 self._react(now)
 
@@ -224,6 +236,9 @@ class Connection:
             self._enter(chassis.id)
             self._report(chassis, observation)
             problems += self._provision(observation, now)
+            if observation.hearing != self.hearing:
+                self.hearing = observation.hearing
+                self._call(self._callbacks.on_heard)
         self._tell(tuple(problems))
 
     def _enter(self, chassis_id: str) -> None:
@@ -260,11 +275,13 @@ class Connection:
 
     def _provision(self, observation: Observation, now: float) -> list[str]:
         """Send the steps that are needed and due, unless some are under way; return problems."""
-        watched = self._callbacks.watched(self.chassis_id or "")
-        if self._plan is None or watched != self._watched:
-            self._watched = watched
+        asked = self._asked(self.chassis_id or "")
+        if self._plan is None or asked != (self._watched, self._shunned):
+            self._watched, self._shunned = asked
             self._plan = plan(
-                *(self._session.replica, observation.settings, self._endpoint, watched, self._connections_per_port)
+                *(self._session.replica, observation.settings, self._endpoint),
+                *(self._watched, self._connections_per_port),
+                shunned=self._shunned,
             )
         result = self._plan
         self._pace.forget({step.what for step in result.steps}, now)
@@ -280,6 +297,9 @@ class Connection:
         # These end by the passing of time.
         self._again |= bool(refused)
         return result.problems + refused
+
+    def _asked(self, chassis_id: str) -> tuple[tuple[str, ...], frozenset[str]]:
+        return self._callbacks.watched(chassis_id), self._callbacks.shunned(chassis_id)
 
     def _on_done(self, step: Step, reply: Reply) -> None:
         self._in_flight -= 1

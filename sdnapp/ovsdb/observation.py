@@ -11,8 +11,11 @@ from sdnapp.ovsdb.settings import Settings, is_id, read_settings
 from topology.placement import Plugged
 from topology.turns import GiveWay, by_turns, nobody_waits
 from topology.values import Chassis
+from topology.witnesses import Hearing
 
 IFACE_ID = "iface-id"
+WITHDRAWN = "Concatenated Path Down"
+"""What a session's hellos say of which the plan wants that (``sdnapp.ovsdb.ports``), in Open vSwitch's words."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,8 @@ class Observation:
     ``plugged`` is the observer's own, to be read before it observes again; ``changed`` are the ids of the ports of
     which it says something else than the observation before. ``bfd`` maps the tunnel addresses of the chassis that it
     watches to the session's state (RFC 5880, section 4.1), in Open vSwitch's words: ``admin_down``, ``down``, ``init``
-    or ``up``. ``news`` is whether anything has changed that the set-up depends on: what instances' interfaces say is
-    nothing of that.
+    or ``up``; ``hearing`` is what has to be known of witnesses' sessions. ``news`` is whether anything has changed that
+    the set-up depends on: what instances' interfaces say is nothing of that.
     """
 
     settings: Settings
@@ -32,6 +35,7 @@ class Observation:
     changed: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
     bfd: Mapping[str, str] = field(default_factory=dict)
+    hearing: Hearing = field(default_factory=Hearing)
     news: bool = True
 
 
@@ -98,6 +102,7 @@ class Observer:
             self._take_changed(),
             (*self._problems, *sorted(faults)),
             _bfd(self._with_bfd.values()),
+            _hearing(self._with_bfd.values()),
             news,
         )
 
@@ -189,6 +194,15 @@ def _bfd(interfaces: Iterable[Interface]) -> dict[str, str]:
     spoken = ((interface.bfd_status.get("state"), interface.name) for interface in interfaces if interface.bfd_status)
     found = {watched_address(name): state for state, name in spoken if state is not None}
     return {address: state for address, state in sorted(found.items(), key=str) if address is not None}
+
+
+def _hearing(interfaces: Iterable[Interface]) -> Hearing:
+    told = [(address, each.bfd_status) for each in interfaces if (address := watched_address(each.name)) is not None]
+    return Hearing(
+        frozenset(address for address, status in told if status.get("state") == "up"),
+        frozenset(address for address, status in told if status.get("forwarding") == "true"),
+        frozenset(address for address, status in told if status.get("diagnostic") == WITHDRAWN),
+    )
 
 
 def _members(replica: Replica, bridge: Bridge | None) -> frozenset[Uuid]:

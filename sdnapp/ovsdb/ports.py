@@ -38,6 +38,9 @@ WATCH_PORT = 6082
 """UDP port of tunnels that carry nothing but BFD: packets from a watched chassis come by the ordinary tunnel port."""
 BFD = {"enable": "true", "min_rx": "100", "min_tx": "100"}
 """Milliseconds between hellos; three that are missed are a failure (RFC 5880, section 6.8.4)."""
+WITHDRAWN = "cpath_down"
+"""Lets each hello say "Concatenated Path Down" (RFC 5880, section 6.8.17): who hears that counts the port as dead. This
+end goes on as before, and knows whether the other one lives."""
 
 
 def plan_ports(result: Plan, situation: Situation, found: Found) -> None:
@@ -75,7 +78,8 @@ def _watches(situation: Situation, key: Uuid) -> Iterator[tuple[str, list[Wanted
     for address in situation.watched if local is not None else ():
         name = watch_port(address)
         options = {"remote_ip": address, "local_ip": local or "", "key": "0", "dst_port": str(WATCH_PORT)}
-        yield f"port {name} to watch {address}", [WantedPort(name, key, "geneve", options, BFD)]
+        bfd = BFD | {WITHDRAWN: "true" if address in situation.shunned else "false"}
+        yield f"port {name} to watch {address}", [WantedPort(name, key, "geneve", options, bfd)]
 
 
 def _patches(result: Plan, situation: Situation, found: Found) -> Iterator[tuple[str, list[WantedPort]]]:

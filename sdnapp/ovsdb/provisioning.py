@@ -49,17 +49,23 @@ class Endpoint:
 
 
 def plan(
-    replica: Replica, settings: Settings, endpoint: Endpoint, watched: tuple[str, ...] = (), connections: int = 0
+    replica: Replica,
+    settings: Settings,
+    endpoint: Endpoint,
+    watched: tuple[str, ...] = (),
+    connections: int = 0,
+    *,
+    shunned: frozenset[str] = frozenset(),
 ) -> Plan:
     """Return the steps that bring the switch to what its settings ask for, and what stands in their way.
 
-    ``watched`` and ``connections`` are as of a ``Situation``.
+    ``watched``, ``connections`` and ``shunned`` are as of a ``Situation``.
     """
     result = Plan()
     root = next(iter(replica.rows(OpenVSwitch)), None)
     if root is None or settings.bridge is None:
         return result
-    situation = Situation(replica, settings, root, watched, connections)
+    situation = Situation(replica, settings, root, watched, shunned, connections)
     _manager(result, situation, endpoint)
     _cache(result, situation)
     found = next((Found(key, row) for key, row in replica.rows(Bridge).items() if row.name == settings.bridge), None)

@@ -4,6 +4,7 @@ import logging
 import socket
 import ssl
 import time
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from sdnapp.ovsdb.connection import Callbacks, Connection, Refused
 from sdnapp.ovsdb.provisioning import Endpoint
 from sdnapp.ovsdb.session import Timing
 from sdnapp.ovsdb.targets import DEFAULT_PORT, address_text, target
+from topology.witnesses import Hearing
 
 LOG = logging.getLogger(__name__)
 
@@ -107,6 +109,16 @@ class OvsdbServer:
             if rival and time.monotonic() - seen < _REMINDER:
                 document["problems"].append(f"another switch, at {rival}, has the same system-id and is refused")
         return sorted(documents, key=lambda d: (d["chassis"] is None, d["chassis"] or "", d["address"]))
+
+    def hearing(self) -> dict[str, Hearing]:
+        """Return what each connected chassis's database tells of its BFD sessions."""
+        return {chassis_id: connection.hearing for chassis_id, connection in self._holders.items()}
+
+    def hurry(self, chassis_ids: Iterable[str]) -> None:
+        """Have some chassis do at once what is wanted of them, which else may take a second."""
+        for chassis_id in chassis_ids:
+            if (connection := self._holders.get(chassis_id)) is not None:
+                hub.spawn(connection.hurry)
 
     def claim(self, chassis_id: str, connection: Connection) -> None:
         """Give a chassis id to a connection.

@@ -12,7 +12,8 @@ from sdnapp.ovsdb.settings import Settings
 class Situation:
     """What a plan is made from; ``root`` is the ``Open_vSwitch`` row.
 
-    ``watched`` are tunnel addresses of chassis of which this one must know at once when they fail. ``connections`` is
+    ``watched`` are tunnel addresses of chassis of which this one must know at once when they fail; those ``shunned``
+    among them must not believe that they are heard (``topology.witnesses``). ``connections`` is
     how many each connection tracking zone may have; 0 leaves that to whoever else says it.
     """
 
@@ -20,6 +21,7 @@ class Situation:
     settings: Settings
     root: Uuid
     watched: tuple[str, ...] = ()
+    shunned: frozenset[str] = frozenset()
     connections: int = 0
 
 

@@ -161,6 +161,8 @@ class RealCloud(SimulatedCloud):
         """Remove every interface, every flow and every connection."""
         for chassis, interface in self._interfaces.values():
             self._real[chassis].unplug(interface)
+        for name in list(self.deaf):
+            self.deafen(name, is_deaf=False)
         for real in self._real.values():
             real.install(())
             real.forget()
@@ -179,6 +181,12 @@ class RealCloud(SimulatedCloud):
     def counted(self) -> Counter[tuple[int, str]]:
         """Return how many packets the switches say that they dropped, by a port's key and the reason."""
         return sum((real.counted() for real in self._real.values()), Counter())
+
+    def deafen(self, chassis: str, *, is_deaf: bool = True) -> None:
+        super().deafen(chassis, is_deaf=is_deaf)
+        # Without BFD, a port is alive; nobody is there to answer.
+        for name in WATCH_PORTS:
+            self._real[chassis].ovs.vsctl("set", "Interface", f"watch-{name}", f"bfd:enable={str(is_deaf).lower()}")
 
     def limit_connections(self, limit: int) -> None:
         super().limit_connections(limit)

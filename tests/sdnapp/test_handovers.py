@@ -21,6 +21,7 @@ from sdnapp.handovers import PATIENCE as WHILE
 from sdnapp.outages import PATIENCE, SILENCE, Outages
 from sdnapp.realization import IN_SYNC, SILENT, SYNCING
 from sdnapp.responders import Responders
+from sdnapp.witnesses import Witnesses
 from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
 from tests.gateway_stories import FLAT, OUTSIDE, outward
 from tests.real_ovs.frames import from_bytes
@@ -35,6 +36,7 @@ from topology.gateway_values import (
     Outage,
 )
 from topology.values import Chassis, Router
+from topology.witnesses import Hearing
 
 DATAPATHS = {name: f"{number:016x}" for number, name in enumerate(CHASSIS, 1)}
 
@@ -84,6 +86,7 @@ class World:
                 tx.put(replace(row, datapath_id=datapath_id))
         self.are_joined = True
         """Whether chassis say that they reach one another by tunnel."""
+        self.clock = 0.0
         self.silent: set[str] = set()
         """Whose links to the controller are cut without a word: what they are told waits."""
         self.start_controller()
@@ -96,15 +99,24 @@ class World:
         self.woken = threading.Event()
         responders = Responders(self.store, DhcpSettings())
         self.controller = Controller(
-            *(self.store, self.switches, responders, self.woken.set), are_joined=lambda one, other: self.are_joined
+            *(self.store, self.switches, responders, self.woken.set),
+            are_joined=lambda one, other: self.are_joined,
+            is_silent=lambda name: self.witnesses.is_silent(name),
         )
+        progress = self.controller.realization.progress
+        self.witnesses = Witnesses(self.store, self.told, progress, clock=lambda: self.clock)
         self.outages = Outages(
             *(self.store, lambda: self.controller.engine.view, self.state, self.show),
+            is_silent=self.witnesses.is_silent,
             answers=lambda name: name not in self.silent,
             heard=lambda name, *, is_heard: self.controller.heard(name, is_heard=is_heard),
         )
         for waiting in self.switches.waiting.values():
             waiting.clear()
+
+    def told(self) -> dict[str, Hearing]:
+        """Return what databases tell of BFD: here nothing, so that there are no witnesses."""
+        return {}
 
     def state(self, name: str) -> str:
         return self.controller.realization.progress(name).state
@@ -121,7 +133,11 @@ class World:
 
     def fabric_of(self, *names: str) -> Fabric:
         flows = {name: list(self.switches.tables[DATAPATHS[name]].values()) for name in names}
-        return Fabric(self.store.all(Chassis), flows, {}, learnt=self.learnt)
+        return Fabric(self.store.all(Chassis), flows, {}, dead=self.dead_ports(), learnt=self.learnt)
+
+    def dead_ports(self) -> frozenset[tuple[str, int]]:
+        """Return the watch ports, by chassis, that their switches count as dead."""
+        return frozenset()
 
     @property
     def answering(self) -> list[str]:
@@ -177,7 +193,10 @@ class World:
 
     def tick(self, times: int = 1) -> None:
         for _ in range(times):
+            self.clock += 1
             self.outages.tick()
+            if self.witnesses.tick():
+                self.outages.silence()
             self.controller.tick()
 
     def cut_off(self, name: str, *, lost: bool) -> None:

@@ -3,7 +3,7 @@
 from flows.drops import REASONS
 from sdnapp.api.schemas import BOOLEAN, COUNT, INTEGER, STRING, TIME, Schema, list_of, nullable, one_of, record
 from sdnapp.drops import OVER_BUDGET, QUEUE_FULL, UNSORTED
-from sdnapp.gateways import ACTIVE, NO_UPSTREAM, OUT, STANDBY
+from sdnapp.gateways import ACTIVE, ALONE, HANDING_OVER, NO_UPSTREAM, OUT, STANDBY
 from sdnapp.holds import CLOCK, PROCESSOR
 from sdnapp.restarts import EVERYTHING, NOTHING, POSSIBLY, RETURN, START
 
@@ -91,7 +91,15 @@ _GATEWAY = {
     "addresses": list_of(STRING),
     "enable_snat": BOOLEAN,
     "since": nullable(TIME),
-    "chassis": list_of(_all(id=STRING, state=one_of((ACTIVE, STANDBY, OUT, NO_UPSTREAM)), bfd=_TEXTS)),
+    "chassis": list_of(
+        _all(
+            id=STRING,
+            state=one_of((ACTIVE, STANDBY, HANDING_OVER, ALONE, OUT, NO_UPSTREAM)),
+            bfd=_TEXTS,
+            witnesses=list_of(STRING),
+            awaited=list_of(STRING),
+        )
+    ),
     "blocks": list_of(
         _all(chassis=STRING, address=STRING, first_port=COUNT, last_port=COUNT, in_use=BOOLEAN, deleted=BOOLEAN)
     ),

@@ -272,7 +272,7 @@ def test_chassis_are_watched_by_ports_of_their_own_as_long_as_they_are_to_be() -
     port = database.interface("sdn-wc0000203")
     assert (port.type, port.external_ids) == ("geneve", OWNED)
     assert port.options == {"remote_ip": "192.0.2.3", "local_ip": "192.0.2.1", "key": "0", "dst_port": "6082"}
-    assert port.bfd == {"enable": "true", "min_rx": "100", "min_tx": "100"}
+    assert port.bfd == {"enable": "true", "min_rx": "100", "min_tx": "100", "cpath_down": "false"}
     chassis = observe(database.replica()).chassis
     assert chassis is not None and dict(chassis.watch_ports).keys() == {"192.0.2.3", "198.51.100.255"}
     key = interface_key(database, "sdn-wc0000203")
