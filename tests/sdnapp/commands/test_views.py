@@ -341,8 +341,8 @@ GATEWAY = {
     "enable_snat": True,
     "since": "2026-01-02T03:04:05Z",
     "chassis": [
-        {"id": "hv3", "state": "active", "bfd": {"hv1": "up", "hv2": "up"}},
-        {"id": "hv2", "state": "out", "bfd": {"hv1": "down", "hv3": "up"}},
+        {"id": "hv3", "state": "active", "bfd": {"hv1": "up", "hv2": "up"}, "witnesses": [], "awaited": []},
+        {"id": "hv2", "state": "out", "bfd": {"hv1": "down", "hv3": "up"}, "witnesses": ["hv1", "hv3"], "awaited": []},
     ],
     "blocks": [
         {"chassis": chassis, "address": "203.0.113.10", "first_port": first, "last_port": last} | state
@@ -397,6 +397,15 @@ def test_gateways(stub, sdnapp):
     assert len(sdnapp("gateways")[1].splitlines()) == 2
     stub.answer("/sdnapp/gateways", {"gateways": []})
     assert sdnapp("gateways") == (0, "no router has a gateway\n", "")
+
+
+def test_gateways_whose_witnesses_cannot_withdraw(stub, sdnapp):
+    first, second = GATEWAY["chassis"]
+    waiting = GATEWAY | {"chassis": [first, second | {"awaited": ["hv1", "hv3"]}]}
+    stub.answer("/sdnapp/gateways", {"gateways": [waiting, waiting], "hostnames": {"hv1": "one", "hv2": "two"}})
+    out = sdnapp("gateways")[1]
+    assert out.count("two is out, and may go on answering ARP while it hears one or hv3, which cannot be told to") == 1
+    assert "  openstack network agent delete ID" in out.splitlines()
 
 
 def test_gateways_whose_addresses_are_used_up(stub, sdnapp):

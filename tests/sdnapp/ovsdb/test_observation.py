@@ -161,6 +161,14 @@ def test_bfd_sessions_are_told_and_no_part_of_the_chassis(database: FakeDatabase
         database.change(watch, bfd_status={"state": state, "forwarding": "true"})
         assert observe(database.replica()).bfd == {"192.0.2.7": state}
         assert observe(database.replica()).chassis == before.chassis
+    for status, expected in (
+        ({"state": "up", "forwarding": "true"}, (True, True, False)),
+        ({"state": "up", "forwarding": "false"}, (True, False, False)),
+        ({"state": "up", "forwarding": "true", "diagnostic": "Concatenated Path Down"}, (True, True, True)),
+        ({"state": "down", "forwarding": "false", "diagnostic": "Concatenated Path Down"}, (False, False, True)),
+    ):
+        database.change(watch, bfd_status=status)
+        assert tuple("192.0.2.7" in each for each in observe(database.replica()).hearing) == expected
 
 
 def test_ports_of_others_are_no_tunnel_of_ours(database: FakeDatabase) -> None:

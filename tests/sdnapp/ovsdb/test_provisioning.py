@@ -282,6 +282,22 @@ def test_chassis_are_watched_by_ports_of_their_own_as_long_as_they_are_to_be() -
     assert database.ports_of("br-int") == {"br-int", "sdn-geneve", "sdn-wc0000203"}
 
 
+def test_a_chassis_withdraws_from_another_one_that_it_watches() -> None:
+    database = FakeDatabase(HV1 | {"sdnapp-encap-ip": "192.0.2.1"})
+    settle(database, ("192.0.2.3", "192.0.2.4"))
+
+    def says_down(shunned: frozenset[str]) -> dict[str, str]:
+        replica = database.replica()
+        watched = ("192.0.2.3", "192.0.2.4", "192.0.2.5") if shunned else ("192.0.2.3", "192.0.2.4")
+        database.apply(plan(replica, observe(replica).settings, ENDPOINT, watched, shunned=shunned))
+        ports = (row for row in database.rows[Interface].values() if row.bfd)
+        return {row.options["remote_ip"]: row.bfd["cpath_down"] for row in ports}
+
+    first = says_down(frozenset({"192.0.2.3", "192.0.2.5"}))
+    assert first == {"192.0.2.3": "true", "192.0.2.4": "false", "192.0.2.5": "true"}, "also of a port that is new"
+    assert says_down(frozenset())["192.0.2.3"] == "false"
+
+
 def test_a_gateway_chassis_looks_at_its_cache_ten_times_a_second_unless_its_operator_says_how_often() -> None:
     def config(database: FakeDatabase) -> dict[str, str]:
         settle(database)
