@@ -3,6 +3,8 @@
 The search knows the flow that was weakened. It makes packets that come to the flow's table and match it as it is now,
 from those that are known to come there, and packets made of the flow itself, and lets each of them vary in one more
 field. What it finds is harmful, whoever has missed it. Where it finds nothing, nobody has proved that there is nothing.
+
+What comes where it may not in the sound cloud, too, says nothing about a fault, but something about the cloud.
 """
 
 import sys
@@ -61,9 +63,19 @@ class Known:
 
     @deep_stack()
     def __init__(self, cloud: SimulatedCloud, cases: list[Case]) -> None:
-        self.cloud, self.cases = cloud, cases
+        self.cloud = cloud
+        self.amiss: dict[str, None] = {}
+        """What comes where it may not in the cloud as it is, in words, each once."""
+        self.cases: list[Case] = []
+        self.outcomes: list[list[Outcome]] = []
         judge = Judge(cloud)
-        self.outcomes = [judge.play(case) for case in cases]
+        for case in cases:
+            outcomes, harm = _played(judge, case)
+            if harm:
+                self.amiss[harm] = None
+            else:
+                self.cases.append(case)
+                self.outcomes.append(outcomes)
         self.visits: dict[tuple[str, str], list[_Visit]] = defaultdict(list)
         for place, outcomes in enumerate(self.outcomes):
             for outcome in outcomes:
@@ -82,19 +94,30 @@ def effect(known: Known, fault: Fault, random: Random) -> tuple[Effect, str]:
     weak, sound = Judge(cloud, {fault.chassis: fault.held(cloud)}), Judge(cloud)
     loses = differs = False
     for place in known.met_by(fault):
-        try:
-            after = weak.play(known.cases[place])
-        except ForbiddenError:
+        after, harm = _played(weak, known.cases[place])
+        if harm:
             return Effect.FOUND, ""
         loses, differs = _compared(known.outcomes[place], after, loses, differs)
     for case in _directed(known, fault, random):
-        try:
-            after = weak.play(case)
-        except ForbiddenError as error:
-            return Effect.MISSED, str(error)
-        if any(step.flow == fault.changed for outcome in after for step in outcome.walk.steps):
-            loses, differs = _compared(sound.play(case), after, loses, differs)
+        after, harm = _played(weak, case)
+        if not harm and not any(step.flow == fault.changed for outcome in after for step in outcome.walk.steps):
+            continue
+        before, amiss = _played(sound, case)
+        if amiss:
+            known.amiss[amiss] = None
+            continue
+        if harm:
+            return Effect.MISSED, harm
+        loses, differs = _compared(before, after, loses, differs)
     return Effect.LOSES if loses else Effect.HARMLESS if differs else Effect.NONE, ""
+
+
+def _played(judge: Judge, case: Case) -> tuple[list[Outcome], str]:
+    """Return what became of a case, or what came where it may not."""
+    try:
+        return judge.play(case), ""
+    except ForbiddenError as error:
+        return [], str(error)
 
 
 def _compared(before: list[Outcome], after: list[Outcome], loses: bool, differs: bool) -> tuple[bool, bool]:

@@ -20,8 +20,10 @@ from tests.faults.planting import RULE_TABLES, Fault, plant
 from tests.faults.search import Effect, Known, effect
 from tests.isolation.judge import Case, Judge
 from tests.isolation.near_rules import NearRules
+from tests.isolation.port_rules import number_of_mac
 from tests.isolation.systematic import Systematic
 from tests.isolation.traffic import plain, traffic
+from topology.values import Network, Port, SecurityGroup
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,20 @@ def test_what_makes_no_difference_has_no_effect(cloud):
     assert became(cloud, planted) is Effect.NONE
 
 
+def test_what_comes_where_it_may_not_without_the_fault_is_not_the_faults(cloud, monkeypatch):
+    open_door = fault(cloud, "port_security", "port/red11", without("ipv4_src"), eth_type=0x0800, ipv4_src=0x0A00000B)
+    cases = list(Systematic(cloud, Judge(cloud), Random(1)).all())
+    held, sound = open_door.held(cloud), cloud.flows
+    monkeypatch.setattr(cloud, "flows", lambda name: {f.key: f for f in held} if name == "hv1" else sound(name))
+    known = Known(cloud, list(plain(cloud)))
+    assert not known.amiss
+    # It is there before it is planted.
+    assert effect(known, open_door, Random(1)) == (Effect.NONE, "")
+    assert known.amiss, "which is told all the same"
+    known = Known(cloud, cases)
+    assert known.amiss and len(known.cases) == len(known.outcomes) < len(cases), "also of what all send"
+
+
 def test_every_planted_fault_changes_a_flow():
     cloud, random = random_cloud(2), Random(2)
     for _ in range(20):
@@ -140,7 +156,8 @@ def test_the_same_faults_are_planted_and_the_same_is_sent_however_python_hashes(
 
 
 def test_the_report_counts_every_fault_once_in_each_table():
-    found, packets = plant_many(1, 1)
+    found, packets, amiss = plant_many(1, 1)
+    assert not amiss
     assert found.total() == 20 and packets > 1000
     assert "Of 20 faults" in told(found, packets)
 
@@ -160,6 +177,99 @@ def by_rules_alone(cloud: SimulatedCloud, planted: Fault) -> Effect:
     return found
 
 
+def bound(kind: str, *rules: dict[str, object]) -> SimulatedCloud:
+    """One whom a group binds, alone on a network: whoever speaks to him is not on this chassis."""
+    cloud = SimulatedCloud()
+    network = cloud.network("red", kind)
+    cloud.subnet(network)
+    group = cloud.security_group("bound", *rules)
+    cloud.port("bound", network, "10.0.0.11", "hv1", security_groups=(group.id,))
+    return cloud
+
+
+@pytest.mark.parametrize("kind", ["vlan", "geneve"])
+def test_what_comes_for_dhcp_clients_from_elsewhere_than_their_servers_is_found(kind):
+    cloud = bound(kind)
+    planted = fault(cloud, "ingress_tracking", "table/ingress_tracking", without("udp_src"), udp_dst=68)
+    assert by_rules_alone(cloud, planted) is Effect.FOUND
+
+
+@pytest.mark.parametrize("end", ["ct_tp_dst", "ct_tp_src"], ids=["begun", "in answer"])
+@pytest.mark.parametrize("kind", ["vlan", "geneve"])
+def test_what_is_for_dhcp_clients_in_first_fragments_is_found(kind, end):
+    cloud = bound(kind, {"direction": "egress"}, {"protocol": 17, "port_range_min": 8001, "port_range_max": 8190})
+    network, near = cloud.store.all(Network)[0], cloud.store.all(Port)[0]
+    cloud.port("near", network, "10.0.0.12", "hv2", port_security_enabled=False)
+    planted = fault(cloud, "egress_filter", "drop/dhcp_server", lambda flow: None, ip_frag=1, **{end: 68})
+    assert near.id == "bound" and by_rules_alone(cloud, planted) is Effect.FOUND
+
+
+def one_bit_less(field: str) -> Callable[[Flow], Flow]:
+    def change(flow: Flow) -> Flow:
+        wide = {term: Term(term.field, term.value & ~4, 0xFFFFFFFB) for term in flow.match if term.field == field}
+        return replace(flow, match=tuple(wide.get(term, term) for term in flow.match))
+
+    return change
+
+
+@pytest.mark.parametrize("kind", ["vlan", "geneve"])
+def test_a_member_whose_address_lacks_a_bit_is_found_by_what_the_rule_permits(kind):
+    cloud = bound(kind)
+    (group,) = (each for each in cloud.store.all(SecurityGroup) if each.id == "bound")
+    cloud.rule(group, "ingress", protocol=17, port_range_min=8001, port_range_max=8190, remote_group_id=group.id)
+    network = cloud.store.all(Network)[0]
+    for number in range(12, 28):
+        cloud.port(f"member{number}", network, f"10.0.0.{number}", "hv2", security_groups=(group.id,))
+    match = {"direction": 1, "ct_nw_src": 0x0A00001B}
+    planted = fault(cloud, "remote_members", "port/member27", one_bit_less("ct_nw_src"), **match)
+    assert by_rules_alone(cloud, planted) is Effect.FOUND
+
+
+def by_systematic_traffic_alone(cloud: SimulatedCloud, planted: Fault) -> Effect:
+    cases = list(Systematic(cloud, Judge(cloud), Random(1)).all())
+    return effect(Known(cloud, cases), planted, Random(1))[0]
+
+
+def test_what_is_for_a_routers_own_address_and_goes_on_by_anothers_is_found():
+    cloud = SimulatedCloud()
+    red, blue, world = cloud.network("red"), cloud.network("blue"), cloud.external("world")
+    for number, network in enumerate((red, blue)):
+        cloud.subnet(network, f"10.0.{number}.0/24", gateway_ip=f"10.0.{number}.1")
+        cloud.port(f"{network.id}11", network, f"10.0.{number}.11", "hv1", security_groups=(OPEN,))
+    cloud.router("hub", red)
+    cloud.interface(cloud.router("second", blue), red, "10.0.0.2")
+    other = cloud.router("other", blue)
+    cloud.gateway(other, world, "203.0.113.10", enable_snat=False)
+    cloud.doors(("hv3",))
+
+    def by_the_other(flow: Flow) -> Flow:
+        return replace(flow, actions=(SetField("router", other.key), *flow.actions[1:]))
+
+    (second,) = (each for each in cloud.store.find(Port, "network", "red") if each.device_id == "second")
+    planted = fault(cloud, "neighbours", f"port/{second.id}", by_the_other, next_hop=0x0A000002)
+    assert by_systematic_traffic_alone(cloud, planted) is Effect.FOUND
+
+
+def test_what_a_gateway_chassis_takes_in_for_another_mac_address_is_found():
+    cloud = SimulatedCloud()
+    red, world = cloud.network("red"), cloud.external("world")
+    cloud.subnet(red, "10.0.1.0/24", gateway_ip="10.0.1.1")
+    cloud.port("red11", red, "10.0.1.11", "hv1", security_groups=(OPEN,))
+    hub = cloud.router("hub", red)
+    cloud.gateway(hub, world, "203.0.113.10", enable_snat=True)
+    cloud.doors(("hv1",))
+    (out,) = (each for each in cloud.store.find(Port, "network", "world"))
+    planted = fault(cloud, "forwarding", "router/hub", without("eth_dst"), eth_dst=number_of_mac(out.mac_address))
+    assert by_systematic_traffic_alone(cloud, planted) is Effect.FOUND
+
+
+@pytest.mark.parametrize("peer", ["hv2", "hv3"])
+def test_what_one_chassis_sends_by_tunnel_and_comes_to_whom_it_is_not_for_is_found(peer):
+    cloud = bound("geneve", {"protocol": 6})
+    planted = fault(cloud, "tunnel_peers", f"chassis/{peer}", lambda flow: replace(flow, actions=(Goto("flooding"),)))
+    assert by_systematic_traffic_alone(cloud, planted) is Effect.FOUND
+
+
 def test_what_is_for_an_address_of_nobody_is_found_where_only_a_router_keeps_it_back_elsewhere():
     cloud = SimulatedCloud()
     red, back = cloud.network("red", "vlan"), cloud.network("back")
@@ -169,8 +279,7 @@ def test_what_is_for_an_address_of_nobody_is_found_where_only_a_router_keeps_it_
     cloud.port("target", back, "10.0.1.11", "hv1", security_groups=(OPEN,))
     cloud.router("hub", red, back)
     planted = fault(cloud, "port_security", "drop/malformed", lambda flow: None, ipv4_dst=0x7F000000)
-    cases = list(Systematic(cloud, Judge(cloud), Random(1)).all())
-    assert effect(Known(cloud, cases), planted, Random(1))[0] is Effect.FOUND
+    assert by_systematic_traffic_alone(cloud, planted) is Effect.FOUND
 
 
 @pytest.mark.parametrize("direction, end", [(0, "ct_nw_dst"), (1, "ct_nw_src")])

@@ -3,7 +3,7 @@
 The same for what passes without a rule, as DHCP does.
 
 Who sends such a packet, or receives it, is somebody whom nothing else stops, so that the rule alone decides: an
-instance that may speak as anybody, a machine outside, or whoever has the address that is wanted.
+instance that may speak as anybody, a machine outside, another chassis, or whoever has the address that is wanted.
 """
 
 from collections.abc import Iterator
@@ -13,19 +13,22 @@ from flows import packets
 from flows.fields import FIELDS, FIRST_FRAGMENT
 from flows.flow import Term
 from flows.packets import BROADCAST_MAC, Packet
-from flows.pipeline import EGRESS_TRACKING, INGRESS_TRACKING, PERMISSIONS, REMOTE_MEMBERS
-from tests.clouds import CHASSIS, OPEN, UPSTREAM_MAC, SimulatedCloud
+from flows.pipeline import EGRESS_FILTER, EGRESS_TRACKING, INGRESS_TRACKING, PERMISSIONS, REMOTE_MEMBERS
+from tests.clouds import CHASSIS, ENCAP_IPS, OPEN, UPSTREAM_MAC, SimulatedCloud
 from tests.isolation.attacks import gateways, instances
 from tests.isolation.clouds import MACHINE, MACHINE_MAC
-from tests.isolation.judge import Case, Outsider, Sent
+from tests.isolation.conversations import answer_to
+from tests.isolation.judge import Case, Outsider, Sent, Stranger
 from tests.isolation.near_flows import ICMP_ERRORS, flows_in_order, headers, shaped
-from tests.isolation.port_rules import ANSWERED_BY, ICMP, TCP, UDP, holds, number
-from tests.storytelling import address
+from tests.isolation.port_rules import ANSWERED_BY, CLIENT, ICMP, TCP, UDP, holds, number
+from tests.storytelling import STRANGER, address
 from topology.values import AddressGroup, Network, Port, SecurityGroup, SecurityGroupRule
 
 EGRESS, INGRESS = 0, 1
 DIRECTION_OF = {EGRESS_TRACKING.number: EGRESS, INGRESS_TRACKING.number: INGRESS}
 """Where rules are asked, and flows let pass what they are not asked about."""
+SERVED = 8190
+"""A port of a service that some rules permit."""
 ENDS = 2
 """How many who are bound by a rule send or receive what misses it by a bit."""
 OTHERS = 3
@@ -55,11 +58,13 @@ class NearRules:
                     yield from self._missed(bound, terms)
                     yield from self._exact(filtered, bound, terms)
                 elif flow.table == REMOTE_MEMBERS.number:
-                    group, direction = terms["remote_group"].value, terms["direction"].value
-                    yield from self._missed([port for port in filtered if group in self._asked(port, direction)], terms)
+                    yield from self._missed([port for port in filtered if self._naming(port, terms)], terms)
                 elif flow.table in DIRECTION_OF and "udp_dst" in terms:
                     for port in filtered:
                         yield from self._unfiltered(port, DIRECTION_OF[flow.table], headers(terms))
+                elif flow.table == EGRESS_FILTER.number and "ip_frag" in terms:
+                    for port in filtered:
+                        yield from self._for_clients(port)
 
     def _prefixes(self, group: SecurityGroup | AddressGroup) -> Iterator[str]:
         """The addresses of a group's members."""
@@ -73,16 +78,18 @@ class NearRules:
     def _groups(self, port: Port) -> set[int]:
         return {self._key[group] for group in port.security_groups}
 
-    def _asked(self, port: Port, direction: int) -> set[int]:
-        """The remote groups and address groups that a port's rules name."""
-        rules = (
+    def _naming(self, port: Port, terms: dict[str, Term]) -> list[SecurityGroupRule]:
+        """The rules of a port that permit something to members of the group that a flow is about."""
+        groups = (self._cloud.store.get(SecurityGroup, each) for each in port.security_groups)
+        return [
             rule
-            for group in port.security_groups
-            for rule in self._cloud.store.find(SecurityGroupRule, "security_group", group)
-            if (rule.direction == "ingress") == direction
-        )
-        named = (rule.remote_group_id or rule.remote_address_group_id for rule in rules)
-        return {self._key[each] for each in named if each is not None}
+            for group in groups
+            if group is not None and group.stateful == terms["stateful"].value
+            for rule in self._cloud.store.find(SecurityGroupRule, "security_group", group.id)
+            if (rule.direction == "ingress") == terms["direction"].value
+            and rule.ethertype == "IPv4"
+            and self._key.get(rule.remote_group_id or rule.remote_address_group_id or "") == terms["remote_group"].value
+        ]
 
     def _missed(self, bound: list[Port], terms: dict[str, Term]) -> Iterator[Case]:
         """What those say or get whom a rule binds, by one bit beside it."""
@@ -90,7 +97,9 @@ class NearRules:
         direction = terms["direction"].value
         for port in sorted(bound, key=lambda each: len(each.security_groups))[:ENDS]:
             remote = self._remote(port, terms)
-            base = _meeting(_opening(terms), wanted)
+            # What members may, the rules say that name them.
+            is_member = "security_group" not in terms
+            base = _meeting(_permitted(self._naming(port, terms)[0]) if is_member else _opening(terms), wanted)
             for name, term in wanted.items():
                 for bit in _bits(name, term):
                     if name in ("ipv4_src", "ipv4_dst"):
@@ -133,6 +142,13 @@ class NearRules:
             for bit in _bits(name, wanted[name]):
                 yield from self._between(port, direction, None, shaped(exact, {name: exact[name] ^ bit}))
 
+    def _for_clients(self, port: Port) -> Iterator[Case]:
+        """What only DHCP servers say, in a first fragment: to begin something, and in answer to whoever has done so."""
+        to_client = packets.udp(MACHINE_MAC, MACHINE_MAC, MACHINE, MACHINE, udp_dst=CLIENT).but(ip_frag=FIRST_FRAGMENT)
+        yield from self._sent(port, None, to_client)
+        for (asking,) in self._received(port, None, to_client.but(udp_src=CLIENT, udp_dst=SERVED, ip_frag=0)):
+            yield asking, Sent(port, answer_to(asking.packet).but(ip_frag=FIRST_FRAGMENT))
+
     def _remote(self, port: Port, terms: dict[str, Term]) -> int | None:
         """An address that a rule is for, of a port's neighbour if one has such an address; None where it is for all."""
         for term in headers(terms).values():
@@ -163,24 +179,28 @@ class NearRules:
             yield (Sent(port, said.but(**ends)),)
 
     def _received(self, port: Port, remote: int | None, said: Packet) -> Iterator[Case]:
-        """From somebody who may speak as the remote address, or else from a machine outside."""
+        """From who may speak as a remote address: a port without security, its owner, or who is beyond the chassis."""
+        near = self._near(port)
+        source = number(address(near[0]) if near else MACHINE) if remote is None else remote
+        to = said.but(eth_dst=port.mac_address, ipv4_dst=address(port), ipv4_src=source)
+        sending = [each for each in near if not each.port_security_enabled][:1]
+        sending = sending or [each for each in near if number(address(each)) == remote][:1]
+        for each in sending:
+            yield (Sent(each, to.but(eth_src=each.mac_address)),)
+        if not sending or sending[0].port_security_enabled:
+            yield (self._from_beyond(port, to),)
+
+    def _from_beyond(self, port: Port, to: Packet) -> Sent:
+        """What comes to a port from a machine on its physical network, or from another chassis by tunnel."""
         network = self._cloud.store.get(Network, port.network_id)
         assert network is not None
-        near = self._near(port)
-        sending = [each for each in near if not each.port_security_enabled]
-        sending += [each for each in near if number(address(each)) == remote or remote is None]
-        to = said.but(eth_dst=port.mac_address, ipv4_dst=address(port))
-        if sending:
-            source = address(sending[0]) if remote is None else remote
-            yield (Sent(sending[0], to.but(eth_src=sending[0].mac_address, ipv4_src=source)),)
-        elif not network.segment.is_overlay:
-            mac, source = UPSTREAM_MAC if network.external else MACHINE_MAC, MACHINE if remote is None else remote
-            yield (Sent(Outsider(network.id), to.but(eth_src=mac, ipv4_src=source)),)
-        else:
-            far = [each for each in self._ports if each.network_id != port.network_id]
-            for each in (one for one in far if remote is None or number(address(one)) == remote):
-                for mac in gateways(self._cloud, each)[:1]:
-                    yield (Sent(each, to.but(eth_src=each.mac_address, eth_dst=mac, ipv4_src=address(each))),)
+        if not network.segment.is_overlay:
+            mac = UPSTREAM_MAC if network.external else MACHINE_MAC
+            return Sent(Outsider(network.id), to.but(eth_src=mac))
+        here = next(name for name, ports in self._here.items() if port in ports)
+        peer = next(encap_ip for name, encap_ip in ENCAP_IPS.items() if name != here)
+        key = network.segment.segmentation_id or 0
+        return Sent(Stranger(here, network.segment.network_type, key, peer), to.but(eth_src=STRANGER))
 
     def _near(self, port: Port) -> list[Port]:
         return [each for each in self._ports if each.network_id == port.network_id and each.id != port.id]
@@ -199,6 +219,13 @@ def _opening(terms: dict[str, Term], port: int = 80) -> Packet:
     if protocol == UDP:
         return packets.udp(*ends, udp_dst=port)
     return packets.tcp(*ends, tcp_dst=port)
+
+
+def _permitted(rule: SecurityGroupRule) -> Packet:
+    """A packet that a rule permits, but for its addresses."""
+    protocol, first = rule.protocol if rule.protocol is not None else TCP, rule.port_range_min
+    opening = _opening({"ip_proto": Term("ip_proto", protocol, None)}, 80 if first is None else first)
+    return opening if protocol != ICMP or first is None else opening.but(icmp_type=first)
 
 
 def _meeting(packet: Packet, wanted: dict[str, Term]) -> Packet:

@@ -331,6 +331,9 @@ class Reference:
             if each.router_id != router.id or not each.outward:
                 continue
             seen = each.seen
+            if seen.ipv4_src == seen.ipv4_dst and not packet.quoted:
+                # To the router's own address: from the source port outside that it is for, it answers itself.
+                said = said._replace(tp_src=said.tp_dst)
             if not each.is_known:
                 seen = seen._replace(tp_src=said.tp_src if packet.quoted else said.tp_dst)
             if packet.quoted and said == seen:

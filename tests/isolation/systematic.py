@@ -8,11 +8,20 @@ is asked for from every other network on the chassis, of routers wherever they l
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address
+from itertools import islice
 from random import Random
 
 from flows import packets
-from flows.actions import Goto
-from flows.fields import ETH_TYPE_ARP, ETH_TYPE_IPV4, ETH_TYPE_RARP, FIELDS
+from flows.actions import Goto, Resubmit
+from flows.fields import (
+    ETH_TYPE_ARP,
+    ETH_TYPE_IPV4,
+    ETH_TYPE_RARP,
+    FIELDS,
+    FIRST_FRAGMENT,
+    LATER_FRAGMENT,
+    mac_to_int,
+)
 from flows.flow import Flow, Term
 from flows.packets import BROADCAST_MAC, ETH_TYPE_IPV6, Packet
 from flows.pipeline import (
@@ -25,6 +34,7 @@ from flows.pipeline import (
     FORWARDING,
     INBOUND_VERDICT,
     INGRESS_TRACKING,
+    NEIGHBOURS,
     PORT_SECURITY,
     ROUTING,
     TABLES,
@@ -33,9 +43,11 @@ from flows.pipeline import (
 from tests.clouds import CHASSIS, ENCAP_IPS, TUNNEL_PORTS, UPSTREAM_MAC, SimulatedCloud
 from tests.isolation.attacks import FAR, gateways, honest, instances
 from tests.isolation.clouds import MACHINE, MACHINE_MAC
+from tests.isolation.conversations import answer_to, externals
 from tests.isolation.judge import Case, Judge, Outsider, Sent, Stranger
 from tests.isolation.near_flows import flows_in_order, headers, shaped
 from tests.storytelling import STRANGER, address
+from topology.addressing import SERVICE_MAC
 from topology.gateway_values import Translation
 from topology.values import Network, Port
 
@@ -59,6 +71,7 @@ class Systematic:
         placed = [place.split("@") for place in cloud.placements]
         self._here = {name: [port for port in self._ports if [port.id, name] in placed] for name in CHASSIS}
         self._arriving = {port.id: list(self._paths(judge, port)) for port in self._ports}
+        self._coming_in = list(self._ways_in(judge))
 
     def all(self) -> Iterator[Case]:
         """Yield every one."""
@@ -77,6 +90,8 @@ class Systematic:
                     yield from self._as_a_router(chassis, terms)
                 elif flow.table == UPSTREAM.number and "next_hop" in terms:
                     yield from self._past_translation(chassis, terms)
+                elif flow.table == NEIGHBOURS.number and flow.actions[-1] == Resubmit("routes"):
+                    yield from self._for_a_router(chassis, terms)
                 elif flow.table in OF_A_NETWORK and "network" in terms:
                     yield from self._elsewhere(chassis, terms)
                     if flow.table == ROUTING.number:
@@ -84,6 +99,7 @@ class Systematic:
                         yield from self._beside_a_router(chassis, terms)
                     elif flow.table == FORWARDING.number and "eth_dst" in terms and terms["eth_dst"].mask is None:
                         yield from self._beside_an_address(chassis, flow, terms)
+                        yield from self._coming_in_beside(terms)
         for sender in self._ports:
             yield from self._asked_by_the_way(sender)
 
@@ -102,6 +118,29 @@ class Systematic:
             found += bool(arriving)
             yield from {packet["ip_proto"]: packet for packet in arriving}.values()
 
+    def _ways_in(self, judge: Judge) -> Iterator[Case]:
+        """What comes in from external networks: asked for by somebody, or by nobody; for each address in one way."""
+        for network in externals(self._cloud):
+            for port in self._cloud.store.find(Port, "network", network.id):
+                targets = [address(port), *(address(each) for each in self._ports)]
+                ends = [(UPSTREAM_MAC, port.mac_address, FAR, target) for target in targets]
+                begun = (said for each in ends for said in (packets.icmp_echo(*each), packets.tcp(*each, tcp_dst=8080)))
+                cases = ((Sent(Outsider(network.id), said),) for said in begun)
+                yield from islice((case for case in cases if self._arrives(judge, case)), 1)
+        for sender in self._ports:
+            for mac in gateways(self._cloud, sender):
+                asked = Sent(sender, packets.icmp_echo(sender.mac_address, mac, address(sender), FAR))
+                judge.forget()
+                for _, _, frame in judge.inject(asked).on_physical:
+                    for network in externals(self._cloud):
+                        case = asked, Sent(Outsider(network.id), answer_to(frame.untagged()))
+                        if self._arrives(judge, case):
+                            yield case
+
+    def _arrives(self, judge: Judge, case: Case) -> bool:
+        judge.forget()
+        return [bool(judge.inject(sent).deliveries) for sent in case][-1]
+
     # What is dropped
 
     def _dropped(self, chassis: str, flow: Flow, terms: dict[str, Term]) -> Iterator[Case]:
@@ -118,8 +157,9 @@ class Systematic:
             if flow.table <= ARP_GUARD.number and not self._is_on(sender, terms.get("network")):
                 continue
             for base in self._bases(sender, terms):
-                packet = self._exactly(base, headers(terms))
-                yield (Sent(sender, packet.tagged(1) if "vlan_vid" in terms else packet),)
+                for wanted in _either_fragment(headers(terms)):
+                    packet = self._exactly(base, wanted)
+                    yield (Sent(sender, packet.tagged(1) if "vlan_vid" in terms else packet),)
             if flow.table == PORT_SECURITY.number and "ipv4_dst" in terms:
                 yield from self._past_routers(sender, terms)
 
@@ -144,6 +184,12 @@ class Systematic:
                 for first in blocks:
                     ends = UPSTREAM_MAC, port.mac_address, FAR, asked
                     yield (Sent(Outsider(network.id), packets.tcp(*ends, tcp_src=80, tcp_dst=first)),)
+        # From inside, it comes back as an answer to itself.
+        for sender in self._here[chassis]:
+            for mac in gateways(self._cloud, sender):
+                for first in blocks:
+                    for source in (address(sender), NOBODY):
+                        yield (Sent(sender, packets.udp(sender.mac_address, mac, source, asked, udp_dst=first)),)
 
     def _is_on(self, port: Port, network: Term | None) -> bool:
         return network is None or self._networks[network.value].id == port.network_id
@@ -222,12 +268,14 @@ class Systematic:
                     yield (Sent(sender, self._exactly(said, wanted)),)
 
     def _by_tunnel(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
-        """What comes from another chassis for a network: to all, and to nobody."""
+        """What comes from each other chassis for a network: to all, and to nobody."""
         (kind,) = (each for each, port in TUNNEL_PORTS.items() if port == terms["in_port"].value)
-        peer = next(address for name, address in ENCAP_IPS.items() if name != chassis)
-        sender = Stranger(chassis, kind, terms["tun_id"].value, peer)
-        yield (Sent(sender, packets.arp_request(STRANGER, FAR, MACHINE)),)
-        yield (Sent(sender, packets.icmp_echo(MACHINE_MAC, STRANGER, FAR, MACHINE)),)
+        ends = MACHINE_MAC, STRANGER, FAR, MACHINE
+        to_nobody = packets.icmp_echo(*ends), packets.tcp(*ends), packets.udp(*ends, udp_dst=8190)
+        for peer in (encap_ip for name, encap_ip in ENCAP_IPS.items() if name != chassis):
+            sender = Stranger(chassis, kind, terms["tun_id"].value, peer)
+            for said in (packets.arp_request(STRANGER, FAR, MACHINE), *to_nobody):
+                yield (Sent(sender, said),)
 
     def _routed_from_elsewhere(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
         """What a network's router takes, from other networks: wherever that leads, and where it leads nowhere."""
@@ -284,6 +332,24 @@ class Systematic:
                     said = packets.icmp_echo(sender.mac_address, mac, source, str(IPv4Address(hop)))
                     yield (Sent(sender, said.but(icmp_type=0)),)
 
+    def _for_a_router(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
+        """What is for a router's own address, by each router that is near: it ends there."""
+        own = str(IPv4Address(terms["next_hop"].value))
+        for sender in self._here[chassis]:
+            for mac in gateways(self._cloud, sender):
+                ends = sender.mac_address, mac, address(sender), own
+                yield (Sent(sender, packets.icmp_echo(*ends)),)
+                yield (Sent(sender, packets.tcp(*ends)),)
+
+    def _coming_in_beside(self, terms: dict[str, Term]) -> Iterator[Case]:
+        """What comes in from outside, but is for another MAC address: by one bit, a stranger's, or a chassis's."""
+        to = terms["eth_dst"].value
+        others = {to ^ bit for bit in _bits(terms["eth_dst"])} | {mac_to_int(STRANGER), mac_to_int(SERVICE_MAC)}
+        for *before, last in self._coming_in:
+            if last.packet["eth_dst"] == to:
+                for other in sorted(others - {to}):
+                    yield *before, Sent(last.sender, shaped(last.packet, {"eth_dst": other}))
+
     def _beside_a_router(self, chassis: str, terms: dict[str, Term]) -> Iterator[Case]:
         """What a router would take, but for one bit of its MAC address."""
         there = [port for port in self._here[chassis] if self._is_on(port, terms["network"])]
@@ -314,6 +380,13 @@ class Systematic:
             beyond = self._random.getrandbits(FIELDS[name].bits) & ~mask if term.mask is not None else 0
             fields[name] = beyond | term.value & mask
         return shaped(base, fields)
+
+
+def _either_fragment(wanted: dict[str, Term]) -> list[dict[str, Term]]:
+    """The conditions as they are or, where they ask for any fragment, for a first and for a later one."""
+    if wanted.get("ip_frag") != Term("ip_frag", FIRST_FRAGMENT, FIRST_FRAGMENT):
+        return [wanted]
+    return [{**wanted, "ip_frag": Term("ip_frag", each, None)} for each in (FIRST_FRAGMENT, LATER_FRAGMENT)]
 
 
 def _mask(term: Term) -> int:

@@ -173,6 +173,15 @@ def test_what_leaves_has_an_address_of_its_router_and_what_answers_it_comes_back
     assert NEAR not in outside(world, network, "203.0.113.10", tcp_src=81, tcp_dst=1025)
 
 
+def test_who_sends_to_his_own_source_port_outside_hears_himself_and_nobody_else_does(world):
+    near, (gateway,) = port(world, NEAR), interfaces_on(world.store, RED)
+    network = Reference(world.store)
+    sent = packets.udp(near.mac_address, gateway.mac_address, address(near), "203.0.113.10", udp_dst=1025)
+    assert places(network.send(near, sent)) == {"world", NEAR}
+    ping = packets.icmp_echo(near.mac_address, gateway.mac_address, address(near), "203.0.113.10")
+    assert places(network.send(near, ping.but(icmp_type=13))) == {"world"}
+
+
 def test_floating_addresses_and_forwarded_ports_lead_in(world):
     network = Reference(world.store)
     assert RED in outside(world, network, "203.0.113.20", tcp_dst=22)

@@ -1,6 +1,7 @@
 """All that a cloud's instances, machines outside and strangers on the core send, to see whether anything is amiss."""
 
 from collections.abc import Iterator
+from itertools import chain
 from random import Random
 
 from tests.clouds import SimulatedCloud
@@ -60,8 +61,15 @@ def traffic(cloud: SimulatedCloud, judge: Judge, random: Random) -> Iterator[Cas
 
 
 def all_traffic(cloud: SimulatedCloud, judge: Judge, random: Random) -> Iterator[Case]:
-    """All that is known to be tried, what each drop keeps back, and what is just beside the rules and the flows."""
-    yield from traffic(cloud, judge, random)
-    yield from Systematic(cloud, judge, random).all()
-    yield from NearRules(cloud, random).all()
-    yield from NearFlows(cloud, random).some(NEAR_FLOWS)
+    """All that is known to be tried, what each drop keeps back, and what is just beside the rules and the flows.
+
+    Each case comes once: flows that are alike, on several chassis for instance, would have the same one sent again.
+    """
+    yield from dict.fromkeys(
+        chain(
+            traffic(cloud, judge, random),
+            Systematic(cloud, judge, random).all(),
+            NearRules(cloud, random).all(),
+            NearFlows(cloud, random).some(NEAR_FLOWS),
+        )
+    )
