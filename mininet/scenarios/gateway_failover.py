@@ -24,7 +24,7 @@ NEXT_TO_NOTHING = 0.2
 ASKED_AGAIN = 3
 """How often a neighbour must have asked again, so that it would have forgotten the router long ago."""
 
-NOTICED = 9.0
+NOTICED = 8.0
 """Seconds until somebody else stands for the router where nothing but the controller has lost a chassis, silently."""
 
 
