@@ -10,6 +10,7 @@ from captures import Capture
 from checks import Checks
 from cloud import FAR, Cloud
 from conversations import serve
+from gateways import until_witnessed
 from leases import lease
 from neutron import Document, Neutron
 from pings import Ping, ping, until_answered
@@ -41,6 +42,7 @@ def run(cloud: Cloud, checks: Checks) -> None:
     cloud.api.wait_until_realized()
     for source, target in ((guest, FAR), (upstream, corps)):
         until_answered(source, target)
+    until_witnessed(cloud)
     before = _held(cloud)
 
     outside = acme.make_router()
