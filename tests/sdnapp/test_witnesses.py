@@ -16,7 +16,7 @@ from sdnapp.witnesses import NOTICED_EARLY, PATIENCE
 from tests.clouds import CHASSIS, ENCAP_IPS, UPSTREAM, UPSTREAM_MAC, WATCH_PORTS
 from tests.gateway_stories import FLAT, OUTSIDE
 from tests.real_ovs.frames import from_bytes
-from tests.sdnapp.test_handovers import DATAPATHS, World, answers
+from tests.sdnapp.handover_world import DATAPATHS, World, answers
 from topology.doors import watched
 from topology.gateway_values import Alone, Fence, Outage
 from topology.values import Chassis
