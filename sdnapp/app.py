@@ -292,16 +292,15 @@ class SdnApp(OSKenApp):  # type: ignore[misc]
 
     def _look_at_witnesses(self) -> None:
         """Go on at once where somebody that the controller has lost is silent now, or soon will be."""
-        if self._witnesses.look():
-            self._outages.silence()
-            self._controller.hand_over()
-        elif withdrawals(self._store):
-            hub.spawn_after(NOTICED, self._look_again)
+        if not self._go_on_if_silent() and withdrawals(self._store):
+            hub.spawn_after(NOTICED, self._go_on_if_silent)
 
-    def _look_again(self) -> None:
-        if self._witnesses.look():
+    def _go_on_if_silent(self) -> bool:
+        is_silent = self._witnesses.look()
+        if is_silent:
             self._outages.silence()
             self._controller.hand_over()
+        return is_silent
 
     def _look_at_source_ports(self) -> None:
         while True:

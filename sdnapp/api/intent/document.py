@@ -63,6 +63,14 @@ class Document:
         let_go(self.items, give_way)
 
 
+def by_resource(items: Iterable[Item], turns: Turns) -> dict[str, list[Item]]:
+    """Return items by the names of their resources, in the order in which they stand."""
+    found: dict[str, list[Item]] = {}
+    for item in turns.between(items):
+        found.setdefault(item.resource.name, []).append(item)
+    return found
+
+
 def in_order(resources: Iterable[Resource[Any]]) -> list[Resource[Any]]:
     """Return the resources that stand in documents, each after all that it refers to.
 

@@ -9,7 +9,7 @@ from webob import exc
 from sdnapp.api import tags
 from sdnapp.api.intent.attributes import in_file
 from sdnapp.api.intent.declaration import Reference, written
-from sdnapp.api.intent.document import Item, in_order
+from sdnapp.api.intent.document import Item, by_resource, in_order
 from sdnapp.api.intent.names import Names, NotOneError, as_is, replaced
 from sdnapp.api.intent.places import Place, PlaceError
 from sdnapp.api.resource import Context, Resource
@@ -25,9 +25,7 @@ def link(ctx: Context, resources: Sequence[Resource[Any]], items: list[Item], pr
     Adds what items have where they say nothing of it. Returns the names. Raises PlaceError.
     """
     names = Names(ctx, resources, project_id)
-    found: dict[str, list[Item]] = {}
-    for item in turns.between(items):
-        found.setdefault(item.resource.name, []).append(item)
+    found = by_resource(items, turns)
     for resource in in_order(resources):
         if resource.name in found:
             with ctx.store.transaction() as tx:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sdnapp.api.intent.assignment import assign
 from sdnapp.api.intent.attributes import current, expected, in_file, is_fixed, rows_of
-from sdnapp.api.intent.document import Item, children_of
+from sdnapp.api.intent.document import Item, by_resource, children_of
 from sdnapp.api.intent.export import parent_id
 from sdnapp.api.intent.linking import LATER, values
 from sdnapp.api.resource import Context, Resource
@@ -30,9 +30,7 @@ class Matching:
 
     def match(self, items: Iterable[Item]) -> list[tuple[Resource[Any], Any]]:
         """Note in each item which row it is; return the rows that are no item, those that refer to others first."""
-        found: dict[str, list[Item]] = {}
-        for item in self._turns.between(items):
-            found.setdefault(item.resource.name, []).append(item)
+        found = by_resource(items, self._turns)
         lacking: list[tuple[Resource[Any], Any]] = []
         for resource in self._resources:
             groups: dict[str | None, list[Item]] = {}
