@@ -5,13 +5,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
 from flows.fields import ARP_REPLY
 from flows.flow import Flow
 from flows.packets import Packet, arp_request
 from flows.simulator import Fabric
 from sdnapp.controller import Controller
 from sdnapp.dhcp.service import DhcpSettings
-from sdnapp.outages import Outages
+from sdnapp.outages import SILENCE, Outages
 from sdnapp.responders import Responders
 from sdnapp.witnesses import Witnesses
 from tests.clouds import CHASSIS, UPSTREAM, UPSTREAM_MAC, SimulatedCloud
@@ -204,3 +207,62 @@ class World:
 def answers(fabric: Fabric, question: Packet) -> list[str]:
     walk = fabric.inject_physical(FLAT, question)
     return [frame.chassis_id for frame in walk.on_physical if frame.packet["arp_op"] == ARP_REPLY]
+
+
+class Trouble(RuleBasedStateMachine):
+    """Sessions end and begin, links break, switches are slow, their word is lost, the controller dies at any moment.
+
+    ``start`` of those that make use of it makes the ``world``.
+    """
+
+    names = st.sampled_from(CHASSIS)
+    world: World
+
+    @rule(name=names)
+    def cut(self, name: str) -> None:
+        self.world.cut(name)
+
+    @rule(name=names)
+    def connect(self, name: str) -> None:
+        self.world.connect(name)
+
+    @rule()
+    def restart(self) -> None:
+        self.world.start_controller()
+
+    @rule(name=names)
+    def fall_silent(self, name: str) -> None:
+        self.world.silent.add(name)
+
+    @rule(name=names)
+    def speak_again(self, name: str) -> None:
+        self.world.silent.discard(name)
+
+    @rule()
+    def all_connect(self) -> None:
+        for name in CHASSIS:
+            self.world.connect(name)
+
+    @rule(name=names)
+    def work_off(self, name: str) -> None:
+        self.world.controller.catch_up()
+        for _ in range(3):
+            self.world.obey(name)
+
+    @rule(name=names, is_heard=st.sampled_from((True, True, False)))
+    def obey(self, name: str, is_heard: bool) -> None:
+        self.world.obey(name, is_heard=is_heard)
+        if not is_heard:
+            self.world.cut(name)
+
+    @rule(name=names, lost=st.booleans())
+    def link(self, name: str, lost: bool) -> None:
+        self.world.cut_off(name, lost=lost)
+
+    @rule()
+    def catch_up(self) -> None:
+        self.world.controller.catch_up()
+
+    @rule(times=st.integers(1, SILENCE))
+    def tick(self, times: int) -> None:
+        self.world.tick(times)

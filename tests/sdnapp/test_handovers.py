@@ -12,7 +12,7 @@ from sdnapp.handovers import PATIENCE as WHILE
 from sdnapp.outages import PATIENCE, SILENCE
 from sdnapp.realization import IN_SYNC, SILENT, SYNCING
 from tests.clouds import CHASSIS
-from tests.sdnapp.handover_world import DATAPATHS, World
+from tests.sdnapp.handover_world import DATAPATHS, Trouble, World
 from topology.gateway_values import (
     GETTING_READY,
     LETTING_GO,
@@ -320,61 +320,18 @@ NobodyIsLost.TestCase.settings = settings(max_examples=25, stateful_step_count=4
 TestNobodyIsLost = NobodyIsLost.TestCase
 
 
-class AnyTrouble(RuleBasedStateMachine):
+class AnyTrouble(Trouble):
     """Sessions end and begin, links break, switches are slow, their word is lost, the controller dies at any moment."""
-
-    names = st.sampled_from(CHASSIS)
 
     @initialize()
     def start(self) -> None:
         self.world = World()
 
-    @rule(name=names)
-    def cut(self, name: str) -> None:
-        self.world.cut(name)
-
-    @rule(name=names)
-    def connect(self, name: str) -> None:
-        self.world.connect(name)
-
-    @rule()
-    def restart(self) -> None:
-        self.world.start_controller()
-
-    @rule(name=names)
-    def fall_silent(self, name: str) -> None:
-        self.world.silent.add(name)
-
-    @rule(name=names)
-    def speak_again(self, name: str) -> None:
-        self.world.silent.discard(name)
-
-    @rule()
-    def all_connect(self) -> None:
-        for name in CHASSIS:
-            self.world.connect(name)
-
-    @rule(name=names)
-    def work_off(self, name: str) -> None:
-        self.world.controller.catch_up()
-        for _ in range(3):
-            self.world.obey(name)
-
-    @rule(name=names, is_heard=st.sampled_from((True, True, False)))
-    def obey(self, name: str, is_heard: bool) -> None:
-        self.world.obey(name, is_heard=is_heard)
-        if not is_heard:
-            self.world.cut(name)
-
-    @rule(name=names, lost=st.booleans())
-    def link(self, name: str, lost: bool) -> None:
-        self.world.cut_off(name, lost=lost)
-
     @rule(are_joined=st.booleans())
     def say(self, are_joined: bool) -> None:
         self.world.are_joined = are_joined
 
-    @rule(name=names, gateway=st.booleans())
+    @rule(name=Trouble.names, gateway=st.booleans())
     def serve(self, name: str, gateway: bool) -> None:
         """Become a gateway chassis, or be none any more unless it is the last one."""
         others = [row for row in self.world.store.all(Chassis) if row.gateway and row.id != name]
@@ -387,14 +344,6 @@ class AnyTrouble(RuleBasedStateMachine):
     @rule()
     def write(self) -> None:
         self.world.write()
-
-    @rule()
-    def catch_up(self) -> None:
-        self.world.controller.catch_up()
-
-    @rule(times=st.integers(1, SILENCE))
-    def tick(self, times: int) -> None:
-        self.world.tick(times)
 
     @precondition(
         lambda self: len(self.world.controller._attachments.chassis()) == len(CHASSIS) and not self.world.silent

@@ -5,18 +5,17 @@ from dataclasses import replace
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from flows.packets import arp_request
 from flows.simulator import Fabric
 from sdnapp.handovers import PATIENCE as WHILE
 from sdnapp.outages import PATIENCE as OUT
-from sdnapp.outages import SILENCE
 from sdnapp.witnesses import NOTICED_EARLY, PATIENCE
 from tests.clouds import CHASSIS, ENCAP_IPS, UPSTREAM, UPSTREAM_MAC, WATCH_PORTS
 from tests.gateway_stories import FLAT, OUTSIDE
 from tests.real_ovs.frames import from_bytes
-from tests.sdnapp.handover_world import DATAPATHS, World, answers
+from tests.sdnapp.handover_world import DATAPATHS, Trouble, World, answers
 from topology.doors import watched
 from topology.gateway_values import Alone, Fence, Outage
 from topology.values import Chassis
@@ -276,32 +275,20 @@ def test_witnesses_are_two_or_none_and_change_as_little_as_can_be(
     assert chosen(tuple(current), lost, candidates) == tuple(expected)
 
 
-class AnyPartition(RuleBasedStateMachine):
+class AnyPartition(Trouble):
     """Sessions, tunnels, databases and the external network break and are mended, and the controller dies."""
 
-    names = st.sampled_from(CHASSIS)
+    world: Parted
 
     @initialize()
     def start(self) -> None:
         self.world = Parted()
 
-    @rule(name=names)
-    def cut(self, name: str) -> None:
-        self.world.cut(name)
-
-    @rule(name=names)
-    def connect(self, name: str) -> None:
-        self.world.connect(name)
-
-    @rule(name=names)
+    @rule(name=Trouble.names)
     def cut_off(self, name: str) -> None:
         self.world.part(name)
         self.world.elsewhere = {name}
         lose(self.world, name)
-
-    @rule()
-    def restart(self) -> None:
-        self.world.start_controller()
 
     @rule()
     def all_connect(self) -> None:
@@ -309,32 +296,12 @@ class AnyPartition(RuleBasedStateMachine):
             self.world.connect(name)
         self.world.mute.clear()
 
-    @rule(name=names)
-    def fall_silent(self, name: str) -> None:
-        self.world.silent.add(name)
-
-    @rule(name=names)
-    def speak_again(self, name: str) -> None:
-        self.world.silent.discard(name)
-
-    @rule(name=names, is_heard=st.sampled_from((True, True, False)))
-    def obey(self, name: str, is_heard: bool) -> None:
-        self.world.obey(name, is_heard=is_heard)
-        if not is_heard:
-            self.world.cut(name)
-
-    @rule(name=names)
-    def work_off(self, name: str) -> None:
-        self.world.controller.catch_up()
-        for _ in range(3):
-            self.world.obey(name)
-
-    @rule(name=names)
+    @rule(name=Trouble.names)
     def obey_database(self, name: str) -> None:
         self.world.obey_database(name)
         self.world.witnesses.look()
 
-    @rule(name=names, is_mute=st.booleans())
+    @rule(name=Trouble.names, is_mute=st.booleans())
     def speak(self, name: str, is_mute: bool) -> None:
         (self.world.mute.add if is_mute else self.world.mute.discard)(name)
 
@@ -342,29 +309,17 @@ class AnyPartition(RuleBasedStateMachine):
     def break_tunnel(self, pair: Pair) -> None:
         self.world.broken.add(frozenset(pair))
 
-    @rule(name=names)
+    @rule(name=Trouble.names)
     def mend(self, name: str) -> None:
         self.world.broken = {pair for pair in self.world.broken if name not in pair}
 
-    @rule(names=st.sets(names))
+    @rule(names=st.sets(Trouble.names))
     def part_outside(self, names: set[str]) -> None:
         self.world.elsewhere = names
-
-    @rule(name=names, lost=st.booleans())
-    def link(self, name: str, lost: bool) -> None:
-        self.world.cut_off(name, lost=lost)
 
     @rule()
     def notice(self) -> None:
         self.world.notice()
-
-    @rule()
-    def catch_up(self) -> None:
-        self.world.controller.catch_up()
-
-    @rule(times=st.integers(1, SILENCE))
-    def tick(self, times: int) -> None:
-        self.world.tick(times)
 
     @precondition(lambda self: len(self.world.controller._attachments.chassis()) == len(CHASSIS))
     @rule()
