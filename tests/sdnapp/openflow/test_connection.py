@@ -14,6 +14,7 @@ from sdnapp.openflow import messages
 from sdnapp.openflow.connection import PACKETS_WAITING, PIECE, PROBE, Callbacks, Connection
 from sdnapp.openflow.meter_messages import METER_MOD
 from sdnapp.openflow.session import Session
+from sdnapp.openflow.switches import Switches
 from tests.sdnapp.openflow.wire import a_flow, a_metered_flow, nothing_read
 
 NAMES = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packets", "ports")
@@ -129,6 +130,17 @@ def test_what_waits_for_company_is_sent_soon_once(connection: Connection, datapa
         connection.wait_for_company()
     until(lambda: connection.session.bundles == 1, "it is sent, though nothing came with which it could go")
     until(lambda: len(datapath.messages()) == before + 5, "an opening, two flows, a commit and a barrier")
+
+
+def test_a_difference_that_may_wait_is_sent_soon_if_no_other_comes(connection: Connection) -> None:
+    told = ("connected", "disconnected", "confirmed", "rejected", "reconciled", "packets", "ports")
+    switches = Switches(**{f"on_{what}": lambda *_: None for what in told})
+    switches._by_id["1"] = connection
+    connection.post(lambda session: session.assign([], 1))
+    connection.post(nothing_read)
+    until(lambda: connection.session.revision == 1, "in sync")
+    switches.update("1", [a_flow(2)], [], 2, may_wait=True)
+    until(lambda: connection.session.bundles == 1, "it is sent")
 
 
 def request(xid: int) -> bytes:
